@@ -1,0 +1,1 @@
+"""Re-identification: embedders, their training and evaluation."""

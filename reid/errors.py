@@ -1,0 +1,24 @@
+"""What can go wrong in `reid`, as one small tree. Every message says what was wrong, what was expected, what to do."""
+
+
+class ReidError(Exception):
+    """Base of all errors that this package raises on purpose."""
+
+
+class InputError(ReidError, ValueError):
+    """An array or argument given to the library is not what its contract says."""
+
+
+class ModelError(ReidError):
+    """A model file or its card cannot be loaded or does not fit."""
+
+
+class DeviceError(ReidError):
+    """The device that was asked for cannot be used; nothing falls back silently."""
+
+
+class MissingExtraError(ReidError, ImportError):
+    """An optional dependency is needed; the message names the extra that installs it."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(f'{purpose} needs {package}, which is not installed: pip install "reidtrack[{extra}]"')

@@ -1,0 +1,1 @@
+"""Tracking: detections in, identities out."""

@@ -1,0 +1,353 @@
+"""The arrays and protocols that the whole of `tracker` speaks: structs of arrays, one row an object.
+
+Boxes are always `x1, y1, x2, y2` in pixels of the full frame, float32, with x2 >= x1 and y2 >= y1.
+Images are always BGR uint8 of shape (H, W, 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracker.errors import InputError, MissingExtraError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+FloatArray: TypeAlias = NDArray[np.float32]
+DoubleArray: TypeAlias = NDArray[np.float64]
+IntArray: TypeAlias = NDArray[np.int64]
+BoolArray: TypeAlias = NDArray[np.bool_]
+Image: TypeAlias = NDArray[np.uint8]  # (H, W, 3), BGR
+
+_UNIT_NORM_TOLERANCE = 1e-2  # float16 vectors of 2048 dimensions are within 2e-3 of unit length
+
+
+def _as_rows(name: str, value: Any, shape: tuple[int | None, ...], dtype: type[np.generic]) -> NDArray[Any]:
+    """Convert to an array of `dtype` (`value` itself where it is one already); refuse another shape or kind."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:  # rows of different lengths
+        raise InputError(f"{name} must be one array of shape {_shape_text(shape)}: {error}") from error
+    if array.size == 0 and array.ndim <= 1 and len(shape) == 2:
+        array = array.reshape(0, shape[1] or 0)
+    kinds = {np.float32: "fiu", np.int64: "iu", np.bool_: "b"}[dtype]
+    if dtype is np.int64 and array.dtype.kind == "f" and np.isfinite(array).all() and (array == np.floor(array)).all():
+        kinds = "fiu"  # many detectors hand classes over as whole floats
+    if array.dtype.kind not in kinds and array.size:
+        raise InputError(f"{name} must be numbers that fit {np.dtype(dtype).name}, got dtype {array.dtype}")
+    if array.ndim != len(shape) or any(s is not None and s != a for s, a in zip(shape, array.shape, strict=True)):
+        raise InputError(f"{name} must have shape {_shape_text(shape)}, got {array.shape}")
+    return np.ascontiguousarray(array, dtype=dtype)
+
+
+def _shape_text(shape: tuple[int | None, ...]) -> str:
+    inner = ", ".join("N" if s is None and i == 0 else "D" if s is None else str(s) for i, s in enumerate(shape))
+    return f"({inner}{',' if len(shape) == 1 else ''})"
+
+
+def _refuse_row(name: str, array: NDArray[Any], bad: BoolArray, must: str) -> None:
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        more = f" (and {int(bad.sum()) - 1} more rows)" if bad.sum() > 1 else ""
+        value = array[row].tolist() if array[row].size <= 8 else "a row of " + str(array[row].size)
+        raise InputError(f"{name}[{row}] must be {must}, got {value}{more}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detections:
+    """What a detector saw in one frame: N objects, checked on construction, never changed afterwards.
+
+    Arguments are converted to the dtypes below; the caller's arrays are never written to.
+
+    Raises:
+        InputError: a shape, dtype or value is wrong; the message names the field and the row.
+    """
+
+    boxes: FloatArray
+    """(N, 4) float32, `x1, y1, x2, y2` in pixels; may reach over the border of the picture."""
+    scores: FloatArray = None  # type: ignore[assignment]
+    """(N,) float32 in 0..1; None means 1 for each."""
+    classes: IntArray = None  # type: ignore[assignment]
+    """(N,) int64; None means 0 for each."""
+    embeddings: FloatArray | None = None
+    """(N, D) float32 of unit length, or None. Rows without an embedding are ignored (see `has_embedding`)."""
+    has_embedding: BoolArray = None  # type: ignore[assignment]
+    """(N,) bool: which rows of `embeddings` count; None means all of them where `embeddings` is given, else none."""
+    quality: FloatArray | None = None
+    """(N,) float32 in 0..1: how fit each crop is to be remembered (sharp, whole, lit); None where unknown."""
+    frame_size: tuple[int, int] | None = None
+    """(width_px, height_px) of the frame, where known."""
+
+    def __post_init__(self) -> None:
+        boxes = _as_rows("boxes", self.boxes, (None, 4), np.float32)
+        n = len(boxes)
+        _refuse_row("boxes", boxes, ~np.isfinite(boxes).all(axis=1), "finite")
+        negative = (boxes[:, 2] < boxes[:, 0]) | (boxes[:, 3] < boxes[:, 1])
+        _refuse_row("boxes", boxes, negative, "x1, y1, x2, y2 with x2 >= x1 and y2 >= y1")
+        put = object.__setattr__
+        put(self, "boxes", boxes)
+        put(self, "scores", self._check_unit_range("scores", n) if self.scores is not None else np.ones(n, np.float32))
+        classes = np.zeros(n, np.int64) if self.classes is None else self.classes
+        put(self, "classes", _as_rows("classes", classes, (n,), np.int64))
+        _refuse_row("classes", self.classes, self.classes < 0, "0 or more")
+        if self.quality is not None:
+            put(self, "quality", self._check_unit_range("quality", n))
+        self._check_embeddings(n)
+        if self.frame_size is not None and (len(self.frame_size) != 2 or min(self.frame_size) <= 0):
+            raise InputError(f"frame_size must be (width_px, height_px), both positive, got {self.frame_size}")
+
+    def _check_unit_range(self, name: str, n: int) -> FloatArray:
+        array: FloatArray = _as_rows(name, getattr(self, name), (n,), np.float32)
+        _refuse_row(name, array, ~((array >= 0) & (array <= 1)), "within 0..1")  # ~(...) also catches NaN
+        return array
+
+    def _check_embeddings(self, n: int) -> None:
+        given = self.embeddings is not None
+        mask = np.full(n, given) if self.has_embedding is None else self.has_embedding
+        has = _as_rows("has_embedding", mask, (n,), np.bool_)
+        object.__setattr__(self, "has_embedding", has)
+        if not given:
+            if has.any():
+                raise InputError(f"has_embedding[{int(np.flatnonzero(has)[0])}] is True but embeddings is None")
+            return
+        vectors = _as_rows("embeddings", self.embeddings, (n, None), np.float32)
+        if n and vectors.shape[1] == 0:
+            raise InputError("embeddings must have at least one dimension, got shape " + str(vectors.shape))
+        norm = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))  # (N,)
+        # ~(...) also catches NaN and inf
+        _refuse_row("embeddings", vectors, has & ~(np.abs(norm - 1) <= _UNIT_NORM_TOLERANCE), "finite, of unit length")
+        object.__setattr__(self, "embeddings", vectors)
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    @classmethod
+    def empty(cls) -> Detections:
+        """No detection at all."""
+        return cls(np.zeros((0, 4), np.float32))
+
+    def select(self, rows: NDArray[Any]) -> Detections:
+        """The detections of these rows (indices or mask), in that order."""
+        return Detections(
+            self.boxes[rows],
+            self.scores[rows],
+            self.classes[rows],
+            None if self.embeddings is None else self.embeddings[rows],
+            self.has_embedding[rows],
+            None if self.quality is None else self.quality[rows],
+            self.frame_size,
+        )
+
+    def with_embeddings(self, embeddings: FloatArray) -> Detections:
+        """The same detections with an embedding for each row, (N, D)."""
+        return Detections(
+            self.boxes, self.scores, self.classes, embeddings, None, self.quality, self.frame_size
+        )
+
+    @classmethod
+    def from_ultralytics(cls, results: Any) -> Detections:
+        """From one `ultralytics.engine.results.Results` (or its `.boxes`)."""
+        boxes = getattr(results, "boxes", results)
+        if boxes is None or not hasattr(boxes, "xyxy"):
+            raise InputError(f"from_ultralytics needs one Results object with boxes, got {type(results).__name__}")
+
+        def numpy(value: Any) -> NDArray[Any]:
+            return np.asarray(value.cpu().numpy() if hasattr(value, "cpu") else value)
+
+        height_width = getattr(boxes, "orig_shape", None)
+        size = (int(height_width[1]), int(height_width[0])) if height_width is not None else None
+        return cls(numpy(boxes.xyxy), numpy(boxes.conf), numpy(boxes.cls), frame_size=size)
+
+    @classmethod
+    def from_supervision(cls, detections: Any) -> Detections:
+        """From one `supervision.Detections`."""
+        if not hasattr(detections, "xyxy"):
+            raise InputError(f"from_supervision needs a supervision.Detections, got {type(detections).__name__}")
+        return cls(detections.xyxy, detections.confidence, detections.class_id)
+
+
+TrackEventKind: TypeAlias = Literal["born", "lost", "recovered", "recalled", "ended"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrackEvent:
+    """A turn in the life of one identity.
+
+    `born`: confirmed for the first time. `lost`: not matched any more, still looked for. `recovered`: found again by
+    appearance where motion did not reach. `recalled`: came back from the memory of identities that had left.
+    `ended`: no longer looked for by motion; remembered, where memory is on.
+    """
+
+    kind: TrackEventKind
+    track_id: int
+    time_s: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tracks:
+    """What the tracker says of one frame: M objects with identities."""
+
+    ids: IntArray
+    """(M,) int64, the identities' numbers, from 1."""
+    boxes: FloatArray
+    """(M, 4) float32, `x1, y1, x2, y2` in pixels: the filtered estimate."""
+    scores: FloatArray
+    """(M,) float32, the detector's score of the matched detection (the last one, where coasted)."""
+    classes: IntArray
+    """(M,) int64."""
+    detections: IntArray
+    """(M,) int64: the row of the input that matched, -1 where the position is predicted."""
+    time_s: float = 0.0
+    """When, on the clock that `update` was given."""
+    events: tuple[TrackEvent, ...] = field(default=())
+    """What happened to identities in this update."""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def coasted(self) -> BoolArray:
+        """(M,) bool: predicted, not seen in this frame."""
+        return self.detections < 0
+
+    def to_supervision(self) -> Any:
+        """As a `supervision.Detections` with `tracker_id`."""
+        try:
+            import supervision
+        except ImportError as error:
+            raise MissingExtraError("supervision", "dev", "Tracks.to_supervision") from error
+        return supervision.Detections(
+            xyxy=self.boxes.copy(),
+            confidence=self.scores.copy(),
+            class_id=self.classes.astype(int),
+            tracker_id=self.ids.astype(int),
+        )
+
+    def to_mot(self, frame: int) -> str:
+        """MOTChallenge rows `frame,id,left,top,width,height,score,-1,-1,-1`, one a line, each ended by a newline.
+
+        `frame` is the source's frame number, from 1.
+        """
+        sizes = self.boxes[:, 2:] - self.boxes[:, :2]
+        rows = zip(self.ids.tolist(), self.boxes[:, :2].tolist(), sizes.tolist(), self.scores.tolist(), strict=True)
+        return "".join(
+            f"{frame},{i},{x:.2f},{y:.2f},{w:.2f},{h:.2f},{score:.4f},-1,-1,-1\n" for i, (x, y), (w, h), score in rows
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One picture of a source."""
+
+    image: Image
+    """(H, W, 3) uint8, BGR."""
+    index: int
+    """The source's own frame number, from 1."""
+    time_s: float
+    """Seconds since the source began: media time of a file, capture time of a live source."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What is known of a source before its first frame is used."""
+
+    name: str
+    """A short name fit for file names and messages; never holds a password."""
+    width_px: int
+    height_px: int
+    rate_hz: float | None
+    """Nominal frames a second, None where unknown."""
+    frames: int | None
+    """How many frames will come, None where unknown."""
+    live: bool
+    """Whether frames come on their own time (camera, stream): such a source may drop frames, a file never does."""
+
+
+class Source(Protocol):
+    """Frames in order. Iterate once; close (or use as a context manager) when done.
+
+    `close` may be called at any time, more than once, also before the end.
+    """
+
+    @property
+    def info(self) -> SourceInfo: ...
+    def __iter__(self) -> Iterator[Frame]: ...
+    def close(self) -> None: ...
+    def __enter__(self) -> Source: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class DetectorLike(Protocol):
+    """Finds objects in a frame. Called with every frame in order that is to be detected on."""
+
+    @property
+    def class_names(self) -> Mapping[int, str]:
+        """Names of the classes, as far as they are known."""
+
+    def __call__(self, frame: Frame) -> Detections: ...
+
+
+class CalibrationLike(Protocol):
+    """Turns a cosine into evidence: how much likelier among same than among different identities, as a log ratio."""
+
+    def log_likelihood_ratio(self, cosine: DoubleArray) -> DoubleArray:
+        """Elementwise, any shape; monotone, 0 where both are equally likely."""
+
+
+class AppearanceInfo(Protocol):
+    """What the tracker must know of the embedder whose vectors it compares."""
+
+    @property
+    def dimension(self) -> int: ...
+    @property
+    def model_hash(self) -> str: ...
+    @property
+    def calibration(self) -> CalibrationLike | None: ...
+
+
+class EmbedderLike(Protocol):
+    """Turns crops into unit vectors."""
+
+    @property
+    def info(self) -> AppearanceInfo: ...
+    def __call__(self, image: Image, boxes: FloatArray) -> FloatArray:
+        """(H, W, 3) uint8 BGR, (N, 4) xyxy pixels -> (N, D) float32 of unit length."""
+
+
+EmbedRows: TypeAlias = Callable[[IntArray], FloatArray]
+"""Given rows of the detections, their embeddings (n, D): how a tracker asks for the vectors that it wants."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameResult:
+    """What the pipeline says of one frame."""
+
+    frame: Frame
+    detections: Detections
+    """What was detected; empty where this frame was predicted (`detected` is False)."""
+    tracks: Tracks
+    detected: bool = True
+    """Whether the detector ran on this frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """What every sink is told before the first result."""
+
+    source: SourceInfo
+    class_names: Mapping[int, str]
+
+
+class Sink(Protocol):
+    """Takes results in order. `close` leaves valid files, also after an error; it may be called more than once."""
+
+    def open(self, run: RunInfo) -> None: ...
+    def write(self, result: FrameResult) -> None: ...
+    def close(self) -> None: ...
