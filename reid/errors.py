@@ -18,7 +18,9 @@ class DeviceError(ReidError):
 
 
 class MissingExtraError(ReidError, ImportError):
-    """An optional dependency is needed; the message names the extra that installs it."""
+    """An optional dependency is needed; the message names the extra (or each that would do) that installs it."""
 
-    def __init__(self, package: str, extra: str, purpose: str) -> None:
-        super().__init__(f'{purpose} needs {package}, which is not installed: pip install "reidtrack[{extra}]"')
+    def __init__(self, package: str, extra: str | tuple[str, ...], purpose: str) -> None:
+        extras = (extra,) if isinstance(extra, str) else extra
+        cures = " or ".join(f'pip install "reidtrack[{name}]"' for name in extras)
+        super().__init__(f"{purpose} needs {package}, which is not installed: {cures}")

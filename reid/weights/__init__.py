@@ -1,0 +1,1 @@
+"""The default embedder: `default.onnx`, and CARD.md that says how it was made."""
