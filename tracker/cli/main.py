@@ -1,0 +1,183 @@
+"""The command `reidtrack`: picks the sub-command, and turns whatever ends it into one clear line and an exit code.
+
+0: done. 1: the run failed. 2: it was called wrongly, and nothing was run. 130: stopped by Ctrl-C or SIGTERM.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import logging
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
+
+from reid.errors import ReidError
+from tracker.cli.context import Context
+from tracker.errors import ConfigError, TrackerError
+
+EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
+
+# name -> (module with `run(argv, context) -> int`, one line for the overview); modules are imported when called
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("tracker.cli.demo", "render a clip with known truth, follow everybody in it, and score the result"),
+    "track": ("tracker.cli.track", "follow objects through a video, pictures, a camera or a stream"),
+    "eval": ("tracker.cli.evaluate", "score MOT tracks against ground truth: HOTA, IDF1, MOTA and more"),
+    "doctor": ("tracker.cli.doctor", "say what is installed, what works, what is missing and how to add it"),
+}
+
+_EXAMPLES = """\
+examples:
+  reidtrack demo --out demo-out
+  reidtrack track street.mp4
+  reidtrack track street.mp4 --detector yolox_nano.onnx --classes person --out runs/street
+  reidtrack track rtsp://camera.example/stream --detector yolox_nano.onnx --save jsonl
+  reidtrack eval --gt gt.txt --tracks runs/street/tracks.txt
+  reidtrack doctor
+
+`reidtrack COMMAND --help` explains each command."""
+
+# What `import cv2` says on a machine without the libraries of a desktop, and what helps.
+_DESKTOP_LIBRARIES = (
+    "OpenCV cannot be loaded ({cause}). On Debian or Ubuntu: apt-get install libgl1 libglib2.0-0 libxcb1; "
+    "or, without a display: pip uninstall -y opencv-python && pip install opencv-python-headless"
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `reidtrack` with these arguments (default: the process's own) and return its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    words, verbose = _take_flag(words, "-v", "--verbose")
+    words, quiet = _take_flag(words, "-q", "--quiet")
+    context = Context(verbose, quiet)
+    try:
+        with _logging(context), _signals():
+            return _dispatch(words, context)
+    except SystemExit as stop:  # help was shown
+        return stop.code if isinstance(stop.code, int) else EXIT_USAGE
+    except KeyboardInterrupt:
+        return _fail("interrupted", EXIT_INTERRUPTED, context)
+    except BrokenPipeError:
+        _close_stdout()
+        return EXIT_FAILED
+    except ConfigError as error:
+        return _fail(str(error), EXIT_USAGE, context)
+    except (TrackerError, ReidError) as error:
+        return _fail(str(error), EXIT_FAILED, context)
+    except ImportError as error:
+        if "cv2" not in str(error) and ".so" not in str(error):
+            raise
+        return _fail(_DESKTOP_LIBRARIES.format(cause=error), EXIT_FAILED, context)
+    except OSError as error:
+        return _fail(_describe_os_error(error), EXIT_FAILED, context)
+
+
+def _dispatch(words: list[str], context: Context) -> int:
+    if words and words[0] in ("-h", "--help", "help"):
+        sys.stdout.write(_overview() + "\n")
+        return EXIT_DONE
+    if words and words[0] == "--version":
+        sys.stdout.write(f"reidtrack {importlib.metadata.version('reidtrack')}\n")
+        return EXIT_DONE
+    if not words:
+        sys.stderr.write(_overview() + "\n")
+        return EXIT_USAGE
+    name, *rest = words
+    if name not in COMMANDS:
+        raise ConfigError(f"unknown command {name!r}{_nearest(name)} (commands: {', '.join(COMMANDS)})")
+    module = importlib.import_module(COMMANDS[name][0])
+    code: int = module.run(rest, context)
+    return code
+
+
+def _overview() -> str:
+    width = max(len(name) for name in COMMANDS)
+    commands = "\n".join(f"  {name:<{width}}  {summary}" for name, (_, summary) in COMMANDS.items())
+    return (
+        "usage: reidtrack [-h] [--version] [-v] [-q] COMMAND ...\n\n"
+        "Follow objects through video and keep their identity.\n\n"
+        f"commands:\n{commands}\n\n"
+        "options:\n"
+        "  -h, --help     show this help; after a command, that command's\n"
+        "  --version      show the version\n"
+        "  -v, --verbose  more messages, and a traceback with an error\n"
+        "  -q, --quiet    errors only\n\n"
+        f"{_EXAMPLES}"
+    )
+
+
+def _nearest(word: str) -> str:
+    import difflib  # only where something was mistyped
+
+    close = difflib.get_close_matches(word, COMMANDS, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _take_flag(words: list[str], *names: str) -> tuple[list[str], bool]:
+    """The words without any of these (up to `--`), and whether one was there."""
+    end = words.index("--") if "--" in words else len(words)
+    rest = [word for word in words[:end] if word not in names]
+    return rest + words[end:], len(rest) < end
+
+
+def _fail(message: str, code: int, context: Context) -> int:
+    if context.verbose:
+        traceback.print_exc()
+    sys.stderr.write(f"reidtrack: {message}\n")
+    return code
+
+
+def _describe_os_error(error: OSError) -> str:
+    place = f"{error.filename}: " if error.filename else ""
+    return f"{place}{error.strerror or error}"
+
+
+def _close_stdout() -> None:
+    """The reader of our output went away; point stdout elsewhere so that the interpreter's last flush is quiet."""
+    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 lives until the process ends
+
+
+@contextmanager
+def _logging(context: Context) -> Iterator[None]:
+    """Show the log of our packages on stderr for the time of the run."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("reidtrack: %(levelname)s: %(message)s"))
+    level = logging.DEBUG if context.verbose else logging.ERROR if context.quiet else logging.WARNING
+    loggers = [logging.getLogger(name) for name in ("tracker", "reid")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.setLevel(level)
+    try:
+        yield
+    finally:
+        for logger, old in zip(loggers, before, strict=True):
+            logger.removeHandler(handler)
+            logger.setLevel(old)
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """SIGTERM stops a run like Ctrl-C: files are closed and valid. Only the main thread may set this up."""
+
+    def stop(_number: int, _frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # called from another thread, by a program that uses main() as a function
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

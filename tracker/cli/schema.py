@@ -1,0 +1,142 @@
+"""Settings as a tree of frozen dataclasses, seen as a flat list of keys: the one source of flags, files and reference.
+
+A field is documented once, by the string below it; `--help`, the YAML loader's messages and docs/configuration.md all
+read it here.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import functools
+import inspect
+import sys
+import textwrap
+import typing
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+KeyPath = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One setting that a user may give, in a file or as a flag."""
+
+    path: KeyPath
+    """Names from the root, such as `("tracker", "max_age_s")`."""
+    hint: Any
+    """The type its value must have, resolved."""
+    default: Any
+    """What it is where nobody says anything; MISSING where it must be given."""
+    doc: str
+    """What it means, in one paragraph."""
+    metadata: Mapping[str, Any]
+    """How it may be given: see `argument` and `flag_only`."""
+
+    @property
+    def name(self) -> str:
+        """As written in messages and in the reference: `tracker.max_age_s`."""
+        return ".".join(self.path)
+
+    @property
+    def flag(self) -> str:
+        """As written on the command line: `--tracker.max-age-s`."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def in_file(self) -> bool:
+        """Whether a configuration file may hold it."""
+        return not (self.metadata.get("positional") or self.metadata.get("flag_only"))
+
+
+def argument(metavar: str, **options: Any) -> Any:
+    """Declare a field that is given by its place on the command line, not by a flag."""
+    return dataclasses.field(metadata={"positional": True, "metavar": metavar}, **options)
+
+
+def flag_only(metavar: str | None = None, *, many: bool = False, **options: Any) -> Any:
+    """Declare a field that belongs to one call of the command and so not into a file; `many`: takes several words."""
+    return dataclasses.field(metadata={"flag_only": True, "metavar": metavar, "many": many}, **options)
+
+
+@functools.cache  # a pure function of the class: reading sources twice would only cost time
+def keys(settings: type[Any]) -> tuple[Key, ...]:
+    """Every key of a settings dataclass, fields that are dataclasses themselves opened up, in the order of the source."""
+    found: list[Key] = []
+    hints = typing.get_type_hints(settings)
+    docs = attribute_docs(settings)
+    for field in dataclasses.fields(settings):
+        if not field.init:
+            continue
+        hint = hints[field.name]
+        if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+            below = keys(hint)
+            found += [dataclasses.replace(key, path=(field.name, *key.path)) for key in below]
+            continue
+        found.append(Key((field.name,), hint, _default(field), docs.get(field.name, ""), field.metadata))
+    return tuple(found)
+
+
+def sections(settings: type[Any]) -> dict[str, type[Any]]:
+    """The fields that are groups of keys: their names and dataclasses."""
+    hints = typing.get_type_hints(settings)
+    return {
+        field.name: hints[field.name]
+        for field in dataclasses.fields(settings)
+        if dataclasses.is_dataclass(hints[field.name])
+    }
+
+
+def build(settings: type[T], values: Mapping[KeyPath, Any]) -> T:
+    """Make the settings from the keys that were given; all others keep their defaults.
+
+    Raises:
+        ValueError: a dataclass refused a value (its own check), or a key without a default is missing.
+    """
+    nested = sections(settings)
+    given: dict[str, Any] = {path[0]: value for path, value in values.items() if len(path) == 1}
+    for name, kind in nested.items():
+        inner = {path[1:]: value for path, value in values.items() if path[0] == name and len(path) > 1}
+        if inner:
+            given[name] = build(kind, inner)
+    return settings(**given)
+
+
+@functools.cache
+def attribute_docs(cls: type[Any]) -> dict[str, str]:
+    """The strings below the fields of a dataclass and of its bases, white space folded.
+
+    Python drops them when compiling, so they are read from the source.
+    """
+    docs: dict[str, str] = {}
+    for kind in reversed(cls.__mro__):
+        if not dataclasses.is_dataclass(kind) or kind.__module__ not in sys.modules:
+            continue
+        body = _class_body(kind)
+        for statement, below in zip(body, body[1:], strict=False):
+            if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+                text = _string(below)
+                if text is not None:
+                    docs[statement.target.id] = " ".join(text.split())
+    return docs
+
+
+def _class_body(cls: type[Any]) -> list[ast.stmt]:
+    tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
+    node = tree.body[0]
+    assert isinstance(node, ast.ClassDef)
+    return node.body
+
+
+def _string(statement: ast.stmt) -> str | None:
+    value = statement.value if isinstance(statement, ast.Expr) else None
+    return value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else None
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    if field.default_factory is not MISSING:
+        return field.default_factory()
+    return field.default
