@@ -171,16 +171,16 @@ class Detections:
         return cls(detections.xyxy, detections.confidence, detections.class_id)
 
 
-TrackEventKind: TypeAlias = Literal["born", "lost", "recovered", "recalled", "ended"]
+TrackEventKind: TypeAlias = Literal["born", "recovered", "recalled", "ended"]
 
 
 @dataclass(frozen=True, slots=True)
 class TrackEvent:
     """A turn in the life of one identity.
 
-    `born`: confirmed for the first time. `lost`: not matched any more, still looked for. `recovered`: found again by
-    appearance where motion did not reach. `recalled`: came back from the memory of identities that had left.
-    `ended`: no longer looked for by motion; remembered, where memory is on.
+    `born`: confirmed for the first time. `recovered`: found again by appearance, soon after it was lost, where motion
+    did not reach. `ended`: no longer looked for by motion; remembered, where memory is on and its appearance is known.
+    `recalled`: came back from that memory.
     """
 
     kind: TrackEventKind

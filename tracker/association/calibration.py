@@ -1,0 +1,66 @@
+"""What a cosine is worth: learned from the running stream, for embedders that come without a calibration."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tracker.types import DoubleArray
+
+
+class _Gaussian:
+    """Mean and variance of a stream of numbers, begun with a prior belief worth `prior_count` samples."""
+
+    LONGEST = 5000.0  # samples after which old ones begin to fade, so that a slow change of light is followed
+
+    def __init__(self, mean: float, std: float, prior_count: float) -> None:
+        self.count, self.mean, self.variance = prior_count, mean, std**2
+
+    def add(self, values: DoubleArray) -> None:
+        n = len(values)
+        if not n:
+            return
+        mean = float(values.mean())
+        share = n / (self.count + n)
+        shift = mean - self.mean
+        spread = float(((values - mean) ** 2).mean())
+        # parallel variance: (Chan, Golub, LeVeque 1979)
+        self.variance = (1 - share) * self.variance + share * spread + share * (1 - share) * shift**2
+        self.mean += share * shift
+        self.count = min(self.count + n, self.LONGEST)
+
+
+class StreamCalibration:
+    """Cosine -> log-likelihood ratio of same against different identity, estimated while tracking runs.
+
+    Objects seen in one frame are different; a detection that overlaps one track alone, and the track no other
+    detection, is the same. Both kinds of cosines are taken for Gaussians of one common variance, which makes the ratio
+    linear (linear discriminant analysis, Fisher 1936): llr = (s - d) / var * (cosine - (s + d) / 2), with s and d the
+    means of same and different. An embedder that cannot tell objects apart has s = d, and its ratio is 0.
+    """
+
+    PRIOR_COUNT = 30.0
+    GAP_LOSS = 0.3  # of the distance s - d, lost by the mean cosine of one object after a long time unseen
+    GAP_TIME_S = 1.0  # how fast it is lost
+
+    def __init__(self) -> None:
+        self._same = _Gaussian(0.8, 0.12, self.PRIOR_COUNT)
+        self._different = _Gaussian(0.5, 0.12, self.PRIOR_COUNT)
+
+    def observe_same(self, cosine: DoubleArray) -> None:
+        """Cosines (n,) of sure matches."""
+        self._same.add(cosine)
+
+    def observe_different(self, cosine: DoubleArray) -> None:
+        """Cosines (n,) of objects seen apart in one frame."""
+        self._different.add(cosine)
+
+    def log_likelihood_ratio(self, cosine: DoubleArray, gap_s: DoubleArray | float = 0.0) -> DoubleArray:
+        """Elementwise; `gap_s` is how long the track had not been seen."""
+        same, different = self._same, self._different
+        separation = same.mean - different.mean
+        if separation <= 0:
+            return np.zeros_like(cosine)
+        variance = max((same.variance + different.variance) / 2, 1e-4)
+        expected = same.mean - self.GAP_LOSS * separation * (1 - np.exp(-np.asarray(gap_s) / self.GAP_TIME_S))
+        ratio = (expected - different.mean) / variance * (cosine - (expected + different.mean) / 2)
+        return np.asarray(ratio, np.float64)

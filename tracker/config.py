@@ -1,0 +1,85 @@
+"""The tracker's settings. All times are seconds and all lengths box heights, so that they hold at any rate and size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from tracker.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerConfig:
+    """Settings of `Tracker`. The defaults serve people, vehicles and animals from 5 to 60 frames a second."""
+
+    rate_hz: float = 30.0
+    """Frames a second, used only where `update` is called without a time."""
+
+    high_score: float = 0.5
+    """Detections of at least this score are associated first and may found tracks."""
+    low_score: float = 0.1
+    """Detections of at least this score may continue a track that was seen a moment ago; weaker ones are ignored."""
+    birth_score: float = 0.6
+    """Detections of at least this score may found a track."""
+    birth_max_overlap: float = 0.7
+    """No track is founded where a detection overlaps a tracked object by more than this IoU."""
+    confirm_s: float = 0.08
+    """A new track is reported after it was seen again over this time; until then it ends at its first miss."""
+    max_lost_s: float = 1.2
+    """How long a track that is not seen is looked for by motion."""
+
+    acceleration: float = 0.6
+    """How freely objects change velocity: spectral density, in heights per second^1.5."""
+    size_acceleration: float = 0.15
+    """How freely objects change the velocity of their size, in heights per second^1.5."""
+    measurement_std: float = 0.06
+    """Standard deviation of a detected box's centre and size, in heights."""
+    initial_speed_std: float = 0.7
+    """Standard deviation of a new object's velocity, in heights per second."""
+
+    motion_weight: float = 9.0
+    """Evidence, in nats, of one unit of overlap between a predicted and a detected box."""
+    motion_centre: float = 0.3
+    """Overlap at which motion speaks neither for nor against a match."""
+    low_score_min_overlap: float = 0.45
+    """Overlap that a weak detection needs to continue a track."""
+    class_penalty: float = 2.0
+    """Evidence, in nats, against a match between different classes."""
+    appearance_limit: float = 4.0
+    """Evidence, in nats, that appearance may give for or against one match at most."""
+    appearance_memory_s: float = 1.0
+    """Time constant of a track's mean appearance."""
+    appearance_max_overlap: float = 0.35
+    """A crop covered by others by more than this share does not update the appearance of its track."""
+
+    recover_evidence: float = 1.0
+    """Evidence of appearance, in nats, that gives a new track the number of a lost one within reach."""
+    recover_speed: float = 1.5
+    """How far from where it was lost a track is looked for: heights per second since then."""
+    recall_evidence: float = 2.0
+    """Evidence of appearance, in nats, that gives a new track the number of an identity that left long ago."""
+    recall_margin: float = 1.0
+    """How much better, in nats, than the runner-up an identity must fit to be recovered or recalled."""
+    memory_size: int = 1000
+    """How many identities that left are remembered; the oldest are forgotten first. 0 switches recall off."""
+    memory_s: float = 3600.0
+    """How long identities that left are remembered."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < float("inf"):
+                raise ConfigError(f"tracker.{field.name} must be a finite number of at least 0, got {value!r}")
+        if self.rate_hz <= 0:
+            raise ConfigError(f"tracker.rate_hz must be above 0, got {self.rate_hz}")
+        if self.measurement_std <= 0:
+            raise ConfigError(f"tracker.measurement_std must be above 0, got {self.measurement_std}")
+        if not isinstance(self.memory_size, int):
+            raise ConfigError(f"tracker.memory_size must be a whole number, got {self.memory_size!r}")
+        if not self.low_score <= self.high_score <= self.birth_score <= 1:
+            raise ConfigError(
+                "tracker.low_score <= tracker.high_score <= tracker.birth_score <= 1 must hold, "
+                f"got {self.low_score}, {self.high_score}, {self.birth_score}"
+            )
+        for name in ("birth_max_overlap", "low_score_min_overlap", "motion_centre", "appearance_max_overlap"):
+            if getattr(self, name) > 1:
+                raise ConfigError(f"tracker.{name} must be within 0..1, got {getattr(self, name)}")

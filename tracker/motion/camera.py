@@ -1,0 +1,39 @@
+"""Moving predictions along with the camera."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tracker.errors import InputError
+from tracker.motion.kalman import MotionState
+from tracker.types import DoubleArray
+
+
+def check_affine(camera_motion: Any) -> DoubleArray:
+    """A (2, 3) float64 affine that maps pixels of the last frame to pixels of this one.
+
+    Raises:
+        InputError: another shape, not finite, or an area scaled by less than 1/10 or more than 10 (or mirrored).
+    """
+    affine = np.asarray(camera_motion, np.float64)
+    if affine.shape != (2, 3) or not np.isfinite(affine).all():
+        raise InputError(f"camera_motion must be a finite (2, 3) affine, got {camera_motion!r}")
+    determinant = float(np.linalg.det(affine[:, :2]))
+    if not 0.1 <= determinant <= 10:
+        raise InputError(f"camera_motion must keep areas within 1/10 to 10 times, got determinant {determinant:.3g}")
+    return affine
+
+
+def move(state: MotionState, affine: DoubleArray) -> MotionState:
+    """The same tracks seen after the camera moved: centres and velocities are mapped, sizes scaled.
+
+    The affine's linear part A turns and scales positions (x' = A x + t) and velocities (v' = A v). Boxes stay
+    upright, so that only the scale sqrt(det A) reaches their sizes.
+    """
+    linear, shift = affine[:, :2], affine[:, 2]
+    scale = float(np.sqrt(np.linalg.det(linear)))
+    box = np.concatenate((state.box[:, :2] @ linear.T + shift, state.box[:, 2:] * scale), axis=1)
+    velocity = np.concatenate((state.velocity[:, :2] @ linear.T, state.velocity[:, 2:] * scale), axis=1)
+    return MotionState(box, velocity, state.covariance)  # in units of height: scales by itself
