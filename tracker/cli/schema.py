@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import functools
 import inspect
+import itertools
 import sys
 import textwrap
 import typing
@@ -62,9 +62,8 @@ def flag_only(metavar: str | None = None, *, many: bool = False, **options: Any)
     return dataclasses.field(metadata={"flag_only": True, "metavar": metavar, "many": many}, **options)
 
 
-@functools.cache  # a pure function of the class: reading sources twice would only cost time
 def keys(settings: type[Any]) -> tuple[Key, ...]:
-    """Every key of a settings dataclass, fields that are dataclasses themselves opened up, in the order of the source."""
+    """Every key of a settings dataclass in the order of the source, nested dataclasses opened up."""
     found: list[Key] = []
     hints = typing.get_type_hints(settings)
     docs = attribute_docs(settings)
@@ -105,7 +104,6 @@ def build(settings: type[T], values: Mapping[KeyPath, Any]) -> T:
     return settings(**given)
 
 
-@functools.cache
 def attribute_docs(cls: type[Any]) -> dict[str, str]:
     """The strings below the fields of a dataclass and of its bases, white space folded.
 
@@ -116,7 +114,7 @@ def attribute_docs(cls: type[Any]) -> dict[str, str]:
         if not dataclasses.is_dataclass(kind) or kind.__module__ not in sys.modules:
             continue
         body = _class_body(kind)
-        for statement, below in zip(body, body[1:], strict=False):
+        for statement, below in itertools.pairwise(body):
             if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
                 text = _string(below)
                 if text is not None:
