@@ -1,0 +1,271 @@
+"""Source -> detector -> embedder -> tracker -> sinks, with decoding and writing in threads of their own.
+
+    reader thread            caller's thread                        writer thread
+    source -> [channel] -> detect -> track (-> embed) -> [channel] -> sink, sink, ...
+
+Both channels are bounded. Of a file every frame is processed: a full channel makes its sender wait. Of a live source
+the newest frame wins: a waiting frame is replaced by the next one and counted in `dropped`, so that what is processed
+is never older than one frame interval plus the work on the frame before it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, runtime_checkable
+
+from tracker.channel import Channel, ChannelEnd
+from tracker.errors import ConfigError, InputError, SourceError
+from tracker.stages import StageTimes
+from tracker.types import (
+    Detections,
+    DetectorLike,
+    EmbedderLike,
+    EmbedRows,
+    FloatArray,
+    Frame,
+    FrameResult,
+    IntArray,
+    RunInfo,
+    Sink,
+    Source,
+    Tracks,
+)
+from tracker.writing import SinkThread, opened
+
+
+class TrackerLike(Protocol):
+    """What the pipeline asks of a tracker; `tracker.Tracker` is one."""
+
+    def update(
+        self,
+        detections: Detections,
+        *,
+        time_s: float | None = None,
+        embed: EmbedRows | None = None,
+        include_coasted: bool = False,
+    ) -> Tracks: ...
+    def predict(self, time_s: float) -> Tracks: ...
+
+
+@runtime_checkable
+class InteractiveSink(Sink, Protocol):
+    """A sink that a person sits before, such as a window: written in the caller's thread, and may end the run."""
+
+    @property
+    def stop_requested(self) -> bool:
+        """Whether the run shall end after this frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineConfig:
+    """How frames go through the pipeline."""
+
+    every: int = 1
+    """Detect on every Nth frame and predict the positions between."""
+    include_coasted: bool = False
+    """Also report objects that were not seen in this frame, at their predicted positions."""
+    queue_frames: int = 4
+    """Decoded frames of a file that may wait for the detector; of a live source always 1, the newest."""
+    write_queue_frames: int = 8
+    """Results that may wait for the sinks before the detector waits for them."""
+
+    def __post_init__(self) -> None:
+        for name in ("every", "queue_frames", "write_queue_frames"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise ConfigError(f"{name} must be a whole number of 1 or more, got {value!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """What a finished run amounted to."""
+
+    frames: int
+    """Frames that came out, detected on or predicted."""
+    detected_frames: int
+    """Frames that the detector ran on."""
+    dropped_frames: int
+    """Frames of a live source that were replaced by a newer one; of a file always 0."""
+    identities: int
+    """Identities that were confirmed."""
+    wall_s: float
+    """From the first frame asked for to the last sink closed."""
+    stages: StageTimes
+    """Time at work of each stage; they overlap, so their sum may exceed `wall_s`."""
+
+
+class Pipeline:
+    """Iterate over it for a `FrameResult` a frame, or `run` it into sinks. Once: it consumes its source.
+
+    Args:
+        source: where frames come from; closed when the iteration ends, however it ends.
+        detector: called with every `every`th frame, in order.
+        embedder: called with the rows that the tracker asks for; None tracks without appearance.
+        tracker: keeps its state, so a tracker that has already seen frames goes on from there.
+        config: see `PipelineConfig`.
+
+    Errors of every stage reach the caller as they were raised, a reader's after the frames that came before it.
+
+    Raises:
+        SourceError: on iteration, where a frame has another size than the first.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        detector: DetectorLike,
+        embedder: EmbedderLike | None,
+        tracker: TrackerLike,
+        *,
+        config: PipelineConfig | None = None,
+    ) -> None:
+        self._source = source
+        self._detector = detector
+        self._embedder = embedder
+        self._tracker = tracker
+        self.config = config or PipelineConfig()
+        self.stages = StageTimes.zero()
+        self._counts = {"frames": 0, "detected": 0, "identities": 0}
+        live = source.info.live
+        self._decoded: Channel[Frame] = Channel(1 if live else self.config.queue_frames, newest_wins=live)
+        self._results: Iterator[FrameResult] | None = None
+
+    @property
+    def dropped(self) -> int:
+        """Frames of a live source that were replaced by a newer one before the detector was free."""
+        return self._decoded.dropped
+
+    def __iter__(self) -> Iterator[FrameResult]:
+        if self._results is not None:
+            raise InputError("a Pipeline can be iterated once: its source is used up; make a new one")
+        self._results = self._iterate()
+        return self._results
+
+    def close(self) -> None:
+        """End an iteration early and close the source; harmless at any time and more than once."""
+        if self._results is not None:
+            self._results.close()  # type: ignore[attr-defined]
+        self._source.close()
+
+    def __enter__(self) -> Pipeline:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def run(self, sinks: Sequence[Sink] = (), on_result: Callable[[FrameResult], None] | None = None) -> RunSummary:
+        """Process the whole source into the sinks.
+
+        Args:
+            sinks: opened here, written in order in a thread of their own (an `InteractiveSink` in this one), and
+                closed here, also after an error or Ctrl-C: results that were finished before it are still written.
+            on_result: called in this thread with every result, after it was handed to the sinks; for a progress bar.
+
+        Raises:
+            TrackerError: of any stage or sink, as it was raised.
+        """
+        began = time.perf_counter()
+        info = RunInfo(self._source.info, dict(self._detector.class_names))
+        screens = [s for s in sinks if isinstance(s, InteractiveSink)]
+        files = [s for s in sinks if not isinstance(s, InteractiveSink)]
+        queue = self.config.write_queue_frames
+        with self, opened(sinks, info), SinkThread(files, queue, self.stages.write) as writer:
+            for result in self:
+                writer.write(result)
+                for screen in screens:
+                    screen.write(result)
+                if on_result is not None:
+                    on_result(result)
+                if any(screen.stop_requested for screen in screens):
+                    break
+        return self._summary(time.perf_counter() - began)
+
+    def _summary(self, wall_s: float) -> RunSummary:
+        n = self._counts
+        return RunSummary(n["frames"], n["detected"], self.dropped, n["identities"], wall_s, self.stages)
+
+    def _iterate(self) -> Iterator[FrameResult]:
+        reader = threading.Thread(target=self._read, name="reidtrack-reader")
+        reader.start()
+        try:
+            while True:
+                try:
+                    frame = self._decoded.get()
+                except ChannelEnd:
+                    return
+                yield self._process(frame)
+        finally:
+            self._decoded.cancel()
+            self._source.close()
+            reader.join()
+
+    def _read(self) -> None:
+        """The reader's thread."""
+        # of a live source most of the wall time is waiting for the camera, which is no work
+        clock = time.thread_time if self._source.info.live else time.perf_counter
+        first: tuple[int, ...] | None = None
+        try:
+            frames = iter(self._source)
+            while True:
+                began = clock()
+                frame = next(frames, None)
+                if frame is None:
+                    break
+                self.stages.decode.add(clock() - began)
+                first = first or frame.image.shape
+                _check_size(frame, first)
+                if not self._decoded.put(frame):
+                    break
+        except BaseException as error:  # noqa: BLE001 - handed to the caller's thread, which raises it
+            self._decoded.finish(error)
+        else:
+            self._decoded.finish()
+
+    def _process(self, frame: Frame) -> FrameResult:
+        detect = self._counts["frames"] % self.config.every == 0
+        self._counts["frames"] += 1
+        if not detect:
+            with self.stages.track.measure():
+                tracks = self._tracker.predict(frame.time_s)
+            return FrameResult(frame, Detections.empty(), tracks, detected=False)
+        with self.stages.detect.measure():
+            detections = self._detector(frame)
+        self._counts["detected"] += 1
+        tracks = self._update(frame, detections)
+        self._counts["identities"] += sum(event.kind == "born" for event in tracks.events)
+        return FrameResult(frame, detections, tracks)
+
+    def _update(self, frame: Frame, detections: Detections) -> Tracks:
+        embedder = self._embedder
+        embedding_before_s = self.stages.embed.seconds
+
+        def embed(rows: IntArray) -> FloatArray:
+            assert embedder is not None
+            with self.stages.embed.measure():
+                return embedder(frame.image, detections.boxes[rows])
+
+        began = time.perf_counter()
+        tracks = self._tracker.update(
+            detections,
+            time_s=frame.time_s,
+            embed=None if embedder is None else embed,
+            include_coasted=self.config.include_coasted,
+        )
+        elapsed_s = time.perf_counter() - began
+        self.stages.track.add(elapsed_s - (self.stages.embed.seconds - embedding_before_s))
+        return tracks
+
+
+def _check_size(frame: Frame, first: tuple[int, ...]) -> None:
+    if frame.image.shape != first:
+        (h, w), (h1, w1) = frame.image.shape[:2], first[:2]
+        raise SourceError(
+            f"frame {frame.index} is {w}x{h}, but the source began with {w1}x{h1}: all frames must be of one size; "
+            f"results before frame {frame.index} are kept"
+        )

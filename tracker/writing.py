@@ -1,0 +1,106 @@
+"""Sinks in a thread of their own, so that encoding and disks do not hold the detector up."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+
+from tracker.channel import Channel, ChannelEnd
+from tracker.stages import StageTime
+from tracker.types import FrameResult, RunInfo, Sink
+
+_logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def opened(sinks: Sequence[Sink], run: RunInfo) -> Iterator[None]:
+    """Open every sink, and close every one that was, whatever happens.
+
+    An error of the enclosed block goes before one of closing, which is then logged and added to it as a note.
+    """
+    begun: list[Sink] = []
+    failure: BaseException | None = None
+    try:
+        for sink in sinks:
+            begun.append(sink)
+            sink.open(run)
+        yield
+    except BaseException as error:
+        failure = error
+        raise
+    finally:
+        _close(begun, failure)
+
+
+def _close(sinks: Sequence[Sink], failure: BaseException | None) -> None:
+    first: BaseException | None = None
+    for sink in sinks:
+        try:
+            sink.close()
+        except Exception as error:  # noqa: BLE001 - the other sinks must be closed before this one is raised
+            if failure is not None or first is not None:
+                _logger.warning("while closing %s: %s", type(sink).__name__, error)
+                (failure or error).add_note(f"while closing {type(sink).__name__}: {error}")
+            else:
+                first = error
+    if first is not None:
+        raise first
+
+
+class SinkThread:
+    """Writes results to open sinks, in order, behind a bounded queue. A context manager: leaving it waits for the rest.
+
+    Args:
+        sinks: open; they stay so.
+        capacity: results that may wait; a full queue makes `write` wait.
+        clock: counts the work, a call a result.
+
+    Raises:
+        BaseException: what a sink raised: from the `write` after it, at the latest on leaving.
+    """
+
+    def __init__(self, sinks: Sequence[Sink], capacity: int, clock: StageTime) -> None:
+        self._sinks = tuple(sinks)
+        self._channel: Channel[FrameResult] = Channel(capacity)
+        self._clock = clock
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._work, name="reidtrack-writer")
+
+    def __enter__(self) -> SinkThread:
+        self._thread.start()
+        return self
+
+    def write(self, result: FrameResult) -> None:
+        """Hand one result over."""
+        if not self._channel.put(result) and self._error is not None:
+            raise self._error
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._channel.finish()
+        try:
+            self._thread.join()
+        except BaseException:  # a second Ctrl-C: give the waiting results up, but not the one that is being written
+            self._channel.cancel()
+            self._thread.join()
+            raise
+        if self._error is not None and error is None:
+            raise self._error
+
+    def _work(self) -> None:
+        try:
+            while True:
+                try:
+                    result = self._channel.get()
+                except ChannelEnd:
+                    return
+                with self._clock.measure():
+                    for sink in self._sinks:
+                        sink.write(result)
+        except BaseException as error:  # noqa: BLE001 - handed to the caller's thread, which raises it
+            self._error = error
+            self._channel.cancel()
