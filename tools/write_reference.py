@@ -1,0 +1,112 @@
+"""Write docs/configuration.md and configs/track.yaml from the settings' dataclasses, which document each key once.
+
+    python tools/write_reference.py            # write both
+    python tools/write_reference.py --check    # exit 1 where one is not current
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import textwrap
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+from tracker.cli.schema import Key, keys, sections
+from tracker.cli.settings import TrackSettings
+from tracker.cli.values import describe, render
+
+ROOT = Path(__file__).resolve().parents[1]
+WIDTH = 110
+
+REFERENCE_HEAD = """\
+# Configuration
+
+Every key below can stand in a YAML file (`reidtrack track SOURCE --config FILE`) and is a flag as well: `tracker.memory_s`
+is `--tracker.memory-s`, and a switch such as `show` is `--show` or `--no-show`. Flags override the file, the file overrides
+the defaults. The library has the same defaults. An unknown key, a key given twice or a value of another type is refused
+before anything is opened or written. Lists are written `[a, b]` in a file and `a,b` as a flag; `null` in a file is `none`
+as a flag.
+
+[configs/](../configs) holds one commented file a use; [configs/track.yaml](../configs/track.yaml) has every key with its
+default.
+
+This page is written by `python tools/write_reference.py` from the dataclasses; change their documentation, not this file.
+"""
+
+YAML_HEAD = """\
+# reidtrack track SOURCE --config configs/track.yaml
+#
+# Every key with its default: a file of defaults changes nothing. Copy the lines that you want to change.
+# Written by `python tools/write_reference.py`; change the dataclasses' documentation, not this file.
+"""
+
+
+def main() -> int:
+    """Write or check both files."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where a file is not current")
+    check = parser.parse_args().check
+    stale = 0
+    for path, text in ((ROOT / "docs/configuration.md", reference()), (ROOT / "configs/track.yaml", default_file())):
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            continue
+        if check:
+            stale += 1
+            print(f"{path.relative_to(ROOT)} is not current: run python tools/write_reference.py")
+        else:
+            path.write_text(text, encoding="utf-8")
+            print(f"wrote {path.relative_to(ROOT)}")
+    return 1 if stale else 0
+
+
+def reference() -> str:
+    """The page of all keys, a table a section."""
+    parts = [REFERENCE_HEAD]
+    for section, members in by_section():
+        parts.append(f"## {section or 'Main keys'}\n")
+        if section:
+            parts.append(section_doc(section) + "\n")
+        parts.append("| key | value | default | meaning |\n|---|---|---|---|")
+        for key in members:
+            cells = (f"`{key.name}`", describe(key.hint), f"`{render(key.default)}`", key.doc)
+            parts.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        parts.append("")
+    return "\n".join(parts)
+
+
+def default_file() -> str:
+    """The YAML file of all keys at their defaults."""
+    lines = [YAML_HEAD]
+    for section, members in by_section():
+        indent = ""
+        if section:
+            lines += ["", *comment(section_doc(section), ""), f"{section}:"]
+            indent = "  "
+        for key in members:
+            lines += [*comment(key.doc, indent), f"{indent}{key.path[-1]}: {render(key.default)}"]
+    return "\n".join(lines) + "\n"
+
+
+def by_section() -> Iterator[tuple[str, list[Key]]]:
+    """The keys that a file may hold, by section; those without one come first."""
+    in_file = [key for key in keys(TrackSettings) if key.in_file]
+    in_file.sort(key=lambda key: len(key.path) > 1)  # stable: the order of the source is kept
+    for section, members in groupby(in_file, lambda key: ".".join(key.path[:-1])):
+        yield section, list(members)
+
+
+def section_doc(section: str) -> str:
+    """The first paragraph of the documentation of a section's dataclass."""
+    text = sections(TrackSettings)[section].__doc__ or ""
+    return " ".join(text.strip().split("\n\n")[0].split())
+
+
+def comment(text: str, indent: str) -> list[str]:
+    """YAML comment lines."""
+    return textwrap.wrap(text, WIDTH, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

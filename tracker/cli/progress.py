@@ -1,0 +1,155 @@
+"""How a run is going: a bar on a terminal, a plain line every few seconds elsewhere, nothing when quiet."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import deque
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol
+
+from tracker.cli.context import Context
+from tracker.types import FrameResult, SourceInfo
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+_LINE_EVERY_S = 5.0
+_BAR_EVERY_S = 0.1
+_RATE_OVER_S = 3.0
+
+
+class RunProgress:
+    """Counts results and shows them. Use as a context manager around a run, and call with every result."""
+
+    def __init__(self, source: SourceInfo, context: Context) -> None:
+        self.frames = 0
+        self.identities = 0
+        self._source = source
+        self._display = _display(source, context)
+        self._arrivals: deque[tuple[float, int]] = deque()
+
+    def __enter__(self) -> RunProgress:
+        self._display.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._display.stop()
+
+    def __call__(self, result: FrameResult) -> None:
+        """Count one result."""
+        self.frames += 1
+        self.identities += sum(event.kind == "born" for event in result.tracks.events)
+        now_s = time.monotonic()
+        if self._display.due(now_s):
+            self._display.show(now_s, self.frames, self._describe(now_s, len(result.tracks)))
+
+    def _describe(self, now_s: float, objects: int) -> str:
+        text = f"{objects} objects, {self.identities} identities"
+        rate_hz = self._rate(now_s)
+        if rate_hz is None:
+            return text
+        text = f"{rate_hz:.1f} frames/s, {text}"
+        total = self._source.frames
+        if total is None or total < self.frames:
+            return text
+        return f"{text}, {_duration((total - self.frames) / rate_hz)} left"
+
+    def _rate(self, now_s: float) -> float | None:
+        """Frames a second over the last seconds, None before there are two moments to compare."""
+        self._arrivals.append((now_s, self.frames))
+        while len(self._arrivals) > 2 and now_s - self._arrivals[0][0] > _RATE_OVER_S:
+            self._arrivals.popleft()
+        then_s, then_frames = self._arrivals[0]
+        return (self.frames - then_frames) / (now_s - then_s) if now_s > then_s else None
+
+
+class _Display(Protocol):
+    def start(self) -> None: ...
+    def due(self, now_s: float) -> bool: ...
+    def show(self, now_s: float, frames: int, text: str) -> None: ...
+    def stop(self) -> None: ...
+
+
+class _Nothing:
+    def start(self) -> None:
+        """Nothing to start."""
+
+    def due(self, now_s: float) -> bool:  # noqa: ARG002 the same call as the others
+        return False
+
+    def show(self, now_s: float, frames: int, text: str) -> None:
+        """Nothing to show."""
+
+    def stop(self) -> None:
+        """Nothing to stop."""
+
+
+class _Lines:
+    """For logs and pipes: one line now and then."""
+
+    def __init__(self, total: int | None, context: Context) -> None:
+        self._total = total
+        self._context = context
+        self._next_s = time.monotonic() + _LINE_EVERY_S
+
+    def start(self) -> None:
+        """The first line comes after a while."""
+
+    def due(self, now_s: float) -> bool:
+        return now_s >= self._next_s
+
+    def show(self, now_s: float, frames: int, text: str) -> None:
+        self._next_s = now_s + _LINE_EVERY_S
+        of = f"/{self._total}" if self._total is not None else ""
+        self._context.say(f"frame {frames}{of}: {text}")
+
+    def stop(self) -> None:
+        """Lines need no end."""
+
+
+class _Bar:
+    """For terminals."""
+
+    def __init__(self, total: int | None) -> None:
+        self._total = total
+        self._progress: Progress | None = None
+        self._task: TaskID | None = None
+        self._next_s = 0.0
+
+    def start(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+        columns = (BarColumn(bar_width=30), MofNCompleteColumn(), TextColumn("{task.description}"))
+        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._task = self._progress.add_task("", total=self._total)
+        self._progress.start()
+
+    def due(self, now_s: float) -> bool:
+        return now_s >= self._next_s
+
+    def show(self, now_s: float, frames: int, text: str) -> None:
+        self._next_s = now_s + _BAR_EVERY_S
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, completed=frames, description=text)
+
+    def stop(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+
+def _display(source: SourceInfo, context: Context) -> _Display:
+    if context.quiet:
+        return _Nothing()
+    if sys.stderr.isatty():
+        return _Bar(source.frames)
+    return _Lines(source.frames, context)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,69 @@
+"""The settings of `reidtrack track`: the root of every configuration file in `configs/`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from tracker.cli.schema import argument, flag_only
+from tracker.config import TrackerConfig
+from tracker.detectors.motion import MotionDetectorConfig
+from tracker.detectors.onnx_config import OnnxDetectorConfig
+from tracker.errors import ConfigError
+
+SaveKind = Literal["video", "mot", "jsonl", "csv", "crops"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrackSettings:
+    """Settings of `reidtrack track`."""
+
+    source: str = argument("SOURCE")
+    """A video file, a folder or quoted glob of pictures, the number of a webcam, or the URL of a stream."""
+    detector: str = "motion"
+    """What finds objects: `motion` (moving things before a static camera), an .onnx file, a MOT det.txt, or, with the
+    extra [yolo], an Ultralytics name or .pt file."""
+    embedder: str = "default"
+    """What recognises objects again: `default` (shipped), an .onnx file, or `none`."""
+    classes: tuple[str, ...] | None = None
+    """Only these classes, by name or number; none for all that the detector knows."""
+    conf: float | None = None
+    """Drop detections with a lower score, 0..1; none for the detector's own default."""
+    device: str = "auto"
+    """Where models run: auto, cpu, cuda, cuda:N, tensorrt or tensorrt:N. A GPU that cannot be used is an error; auto
+    takes one where it can be used."""
+    every: int = 1
+    """Detect on every Nth frame and predict the positions between."""
+    start: str | None = None
+    """Where to begin: seconds (`12.5s`), minutes (`1:30`) or a frame number (`300`)."""
+    end: str | None = None
+    """Where to stop, written like `start`."""
+    rate_hz: float | None = None
+    """Frames a second of a source that does not say (a folder of pictures); none for what the source says, else 25."""
+    save: tuple[SaveKind, ...] = ("video", "mot", "jsonl")
+    """What to write: any of video, mot, jsonl, csv, crops; an empty list for nothing."""
+    include_coasted: bool = False
+    """Also write objects that were not seen in a frame, at their predicted positions."""
+    out: Path | None = flag_only("DIR", default=None)
+    """Folder for the results; a folder named after the source in `runs` where it is not given."""
+    overwrite: bool = flag_only(default=False)
+    """Replace results that are already in the folder."""
+    show: bool = False
+    """Show a window while it runs; q or Esc stops."""
+    tracker: TrackerConfig = field(default_factory=TrackerConfig)
+    """How detections become objects with identities."""
+    motion: MotionDetectorConfig = field(default_factory=MotionDetectorConfig)
+    """The detector `motion`."""
+    onnx: OnnxDetectorConfig = field(default_factory=OnnxDetectorConfig)
+    """Detectors from .onnx files."""
+
+    def __post_init__(self) -> None:
+        if self.conf is not None and not 0 <= self.conf <= 1:
+            raise ConfigError(f"conf must be within 0..1, got {self.conf}")
+        if self.every < 1:
+            raise ConfigError(f"every must be 1 or more, got {self.every}")
+        if self.rate_hz is not None and self.rate_hz <= 0:
+            raise ConfigError(f"rate_hz must be above 0, got {self.rate_hz}")
+        if len(set(self.save)) != len(self.save):
+            raise ConfigError(f"save must name each output once, got {','.join(self.save)}")
