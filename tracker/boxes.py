@@ -25,28 +25,32 @@ def cxcywh_to_xyxy(boxes: NDArray[F]) -> NDArray[F]:
 def area(boxes: NDArray[F]) -> NDArray[F]:
     """(N, 4) -> (N,) in square pixels; 0 where a side is negative."""
     size = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
-    return size[:, 0] * size[:, 1]
+    product: NDArray[F] = size[:, 0] * size[:, 1]
+    return product
 
 
 def intersection(a: NDArray[F], b: NDArray[F]) -> NDArray[F]:
     """(N, 4), (M, 4) -> (N, M) common area in square pixels."""
     w = np.minimum(a[:, None, 2], b[None, :, 2]) - np.maximum(a[:, None, 0], b[None, :, 0])  # (N, M)
     h = np.minimum(a[:, None, 3], b[None, :, 3]) - np.maximum(a[:, None, 1], b[None, :, 1])
-    return np.maximum(w, 0) * np.maximum(h, 0)
+    common: NDArray[F] = np.maximum(w, 0) * np.maximum(h, 0)
+    return common
 
 
 def iou(a: NDArray[F], b: NDArray[F]) -> NDArray[F]:
     """(N, 4), (M, 4) -> (N, M) intersection over union, 0..1; two boxes without area give 0."""
     common = intersection(a, b)
     union = area(a)[:, None] + area(b)[None, :] - common
-    return np.divide(common, union, out=np.zeros_like(common), where=union > 0)
+    ratio: NDArray[F] = np.divide(common, union, out=np.zeros_like(common), where=union > 0)
+    return ratio
 
 
 def coverage(a: NDArray[F], b: NDArray[F]) -> NDArray[F]:
     """(N, 4), (M, 4) -> (N, M) share of each `a` that lies inside each `b`, 0..1."""
     common = intersection(a, b)
     own = np.broadcast_to(area(a)[:, None], common.shape)
-    return np.divide(common, own, out=np.zeros_like(common), where=own > 0)
+    share: NDArray[F] = np.divide(common, own, out=np.zeros_like(common), where=own > 0)
+    return share
 
 
 def clip(boxes: NDArray[F], width_px: float, height_px: float) -> NDArray[F]:

@@ -1,4 +1,7 @@
-"""What can go wrong in `tracker`, as one small tree. Every message says what was wrong, what was expected, what to do."""
+"""What can go wrong in `tracker`, as one small tree.
+
+Every message says what was wrong, what was expected, and what to do.
+"""
 
 
 class TrackerError(Exception):

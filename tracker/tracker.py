@@ -52,9 +52,7 @@ class Tracker:
         self.config = config if config is not None else TrackerConfig()
         self.appearance = appearance
         c = self.config
-        self._noise = kalman.MotionNoise(
-            c.acceleration, c.size_acceleration, c.measurement_std, c.initial_speed_std
-        )
+        self._noise = kalman.MotionNoise(c.acceleration, c.size_acceleration, c.measurement_std, c.initial_speed_std)
         self.reset()
 
     def reset(self) -> None:
@@ -140,7 +138,9 @@ class Tracker:
         if not np.isfinite(now):
             raise InputError(f"time_s must be finite, got {time_s!r}")
         if last is not None and now < last:
-            raise InputError(f"time_s must not run backwards, got {now:.6f} after {last:.6f}; reset() starts a new clock")
+            raise InputError(
+                f"time_s must not run backwards, got {now:.6f} after {last:.6f}; reset() starts a new clock"
+            )
         return now, 0.0 if last is None else now - last
 
     def _move(self, dt: float, affine: DoubleArray | None) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from tracker.errors import InputError, MissingExtraError
 
@@ -24,7 +24,8 @@ IntArray: TypeAlias = NDArray[np.int64]
 BoolArray: TypeAlias = NDArray[np.bool_]
 Image: TypeAlias = NDArray[np.uint8]  # (H, W, 3), BGR
 
-_UNIT_NORM_TOLERANCE = 1e-2  # float16 vectors of 2048 dimensions are within 2e-3 of unit length
+UNIT_NORM_TOLERANCE = 1e-2
+"""float16 vectors of 2048 dimensions are within 2e-3 of unit length."""
 
 
 def _as_rows(name: str, value: Any, shape: tuple[int | None, ...], dtype: type[np.generic]) -> NDArray[Any]:
@@ -58,11 +59,40 @@ def _refuse_row(name: str, array: NDArray[Any], bad: BoolArray, must: str) -> No
         raise InputError(f"{name}[{row}] must be {must}, got {value}{more}")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+def _check_boxes(value: ArrayLike) -> FloatArray:
+    boxes: FloatArray = _as_rows("boxes", value, (None, 4), np.float32)
+    _refuse_row("boxes", boxes, ~np.isfinite(boxes).min(axis=1, initial=True), "finite")
+    negative = (boxes[:, 2] < boxes[:, 0]) | (boxes[:, 3] < boxes[:, 1])
+    _refuse_row("boxes", boxes, negative, "x1, y1, x2, y2 with x2 >= x1 and y2 >= y1")
+    return boxes
+
+
+def _check_unit_range(name: str, value: ArrayLike, n: int) -> FloatArray:
+    array: FloatArray = _as_rows(name, value, (n,), np.float32)
+    _refuse_row(name, array, ~((array >= 0) & (array <= 1)), "within 0..1")  # ~(...) also catches NaN
+    return array
+
+
+def _check_embeddings(value: ArrayLike | None, has: BoolArray) -> FloatArray | None:
+    if value is None:
+        if has.any():
+            raise InputError(f"has_embedding[{int(np.flatnonzero(has)[0])}] is True but embeddings is None")
+        return None
+    vectors: FloatArray = _as_rows("embeddings", value, (len(has), None), np.float32)
+    if len(has) and vectors.shape[1] == 0:
+        raise InputError(f"embeddings must have at least one dimension, got shape {vectors.shape}")
+    norm = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))  # (N,)
+    # ~(...) also catches NaN and inf
+    _refuse_row("embeddings", vectors, has & ~(np.abs(norm - 1) <= UNIT_NORM_TOLERANCE), "finite, of unit length")
+    return vectors
+
+
+@dataclass(frozen=True, slots=True, eq=False, init=False)
 class Detections:
     """What a detector saw in one frame: N objects, checked on construction, never changed afterwards.
 
-    Arguments are converted to the dtypes below; the caller's arrays are never written to.
+    Arguments are converted to the dtypes below; the caller's arrays are never written to. None for `scores` means 1
+    for each, for `classes` 0 for each, for `has_embedding` all rows where `embeddings` is given, else none.
 
     Raises:
         InputError: a shape, dtype or value is wrong; the message names the field and the row.
@@ -70,58 +100,42 @@ class Detections:
 
     boxes: FloatArray
     """(N, 4) float32, `x1, y1, x2, y2` in pixels; may reach over the border of the picture."""
-    scores: FloatArray = None  # type: ignore[assignment]
-    """(N,) float32 in 0..1; None means 1 for each."""
-    classes: IntArray = None  # type: ignore[assignment]
-    """(N,) int64; None means 0 for each."""
-    embeddings: FloatArray | None = None
+    scores: FloatArray
+    """(N,) float32 in 0..1."""
+    classes: IntArray
+    """(N,) int64."""
+    embeddings: FloatArray | None
     """(N, D) float32 of unit length, or None. Rows without an embedding are ignored (see `has_embedding`)."""
-    has_embedding: BoolArray = None  # type: ignore[assignment]
-    """(N,) bool: which rows of `embeddings` count; None means all of them where `embeddings` is given, else none."""
-    quality: FloatArray | None = None
+    has_embedding: BoolArray
+    """(N,) bool: which rows of `embeddings` count."""
+    quality: FloatArray | None
     """(N,) float32 in 0..1: how fit each crop is to be remembered (sharp, whole, lit); None where unknown."""
-    frame_size: tuple[int, int] | None = None
+    frame_size: tuple[int, int] | None
     """(width_px, height_px) of the frame, where known."""
 
-    def __post_init__(self) -> None:
-        boxes = _as_rows("boxes", self.boxes, (None, 4), np.float32)
-        n = len(boxes)
-        _refuse_row("boxes", boxes, ~np.isfinite(boxes).all(axis=1), "finite")
-        negative = (boxes[:, 2] < boxes[:, 0]) | (boxes[:, 3] < boxes[:, 1])
-        _refuse_row("boxes", boxes, negative, "x1, y1, x2, y2 with x2 >= x1 and y2 >= y1")
+    def __init__(
+        self,
+        boxes: ArrayLike,
+        scores: ArrayLike | None = None,
+        classes: ArrayLike | None = None,
+        embeddings: ArrayLike | None = None,
+        has_embedding: ArrayLike | None = None,
+        quality: ArrayLike | None = None,
+        frame_size: tuple[int, int] | None = None,
+    ) -> None:
         put = object.__setattr__
-        put(self, "boxes", boxes)
-        put(self, "scores", self._check_unit_range("scores", n) if self.scores is not None else np.ones(n, np.float32))
-        classes = np.zeros(n, np.int64) if self.classes is None else self.classes
-        put(self, "classes", _as_rows("classes", classes, (n,), np.int64))
+        put(self, "boxes", _check_boxes(boxes))
+        n = len(self.boxes)
+        put(self, "scores", np.ones(n, np.float32) if scores is None else _check_unit_range("scores", scores, n))
+        put(self, "classes", _as_rows("classes", np.zeros(n, np.int64) if classes is None else classes, (n,), np.int64))
         _refuse_row("classes", self.classes, self.classes < 0, "0 or more")
-        if self.quality is not None:
-            put(self, "quality", self._check_unit_range("quality", n))
-        self._check_embeddings(n)
-        if self.frame_size is not None and (len(self.frame_size) != 2 or min(self.frame_size) <= 0):
-            raise InputError(f"frame_size must be (width_px, height_px), both positive, got {self.frame_size}")
-
-    def _check_unit_range(self, name: str, n: int) -> FloatArray:
-        array: FloatArray = _as_rows(name, getattr(self, name), (n,), np.float32)
-        _refuse_row(name, array, ~((array >= 0) & (array <= 1)), "within 0..1")  # ~(...) also catches NaN
-        return array
-
-    def _check_embeddings(self, n: int) -> None:
-        given = self.embeddings is not None
-        mask = np.full(n, given) if self.has_embedding is None else self.has_embedding
-        has = _as_rows("has_embedding", mask, (n,), np.bool_)
-        object.__setattr__(self, "has_embedding", has)
-        if not given:
-            if has.any():
-                raise InputError(f"has_embedding[{int(np.flatnonzero(has)[0])}] is True but embeddings is None")
-            return
-        vectors = _as_rows("embeddings", self.embeddings, (n, None), np.float32)
-        if n and vectors.shape[1] == 0:
-            raise InputError("embeddings must have at least one dimension, got shape " + str(vectors.shape))
-        norm = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))  # (N,)
-        # ~(...) also catches NaN and inf
-        _refuse_row("embeddings", vectors, has & ~(np.abs(norm - 1) <= _UNIT_NORM_TOLERANCE), "finite, of unit length")
-        object.__setattr__(self, "embeddings", vectors)
+        mask = np.full(n, embeddings is not None) if has_embedding is None else has_embedding
+        put(self, "has_embedding", _as_rows("has_embedding", mask, (n,), np.bool_))
+        put(self, "embeddings", _check_embeddings(embeddings, self.has_embedding))
+        put(self, "quality", None if quality is None else _check_unit_range("quality", quality, n))
+        if frame_size is not None and (len(frame_size) != 2 or min(frame_size) <= 0):
+            raise InputError(f"frame_size must be (width_px, height_px), both positive, got {frame_size}")
+        put(self, "frame_size", frame_size)
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -145,9 +159,7 @@ class Detections:
 
     def with_embeddings(self, embeddings: FloatArray) -> Detections:
         """The same detections with an embedding for each row, (N, D)."""
-        return Detections(
-            self.boxes, self.scores, self.classes, embeddings, None, self.quality, self.frame_size
-        )
+        return Detections(self.boxes, self.scores, self.classes, embeddings, None, self.quality, self.frame_size)
 
     @classmethod
     def from_ultralytics(cls, results: Any) -> Detections:

@@ -7,7 +7,16 @@ import numpy as np
 from tracker.association.calibration import StreamCalibration
 from tracker.association.evidence import cosine
 from tracker.errors import InputError
-from tracker.types import AppearanceInfo, BoolArray, Detections, DoubleArray, EmbedRows, FloatArray, IntArray
+from tracker.types import (
+    UNIT_NORM_TOLERANCE,
+    AppearanceInfo,
+    BoolArray,
+    Detections,
+    DoubleArray,
+    EmbedRows,
+    FloatArray,
+    IntArray,
+)
 
 
 class AppearanceModel:
@@ -79,7 +88,7 @@ class AppearanceModel:
             raise InputError(f"embed(rows) must return ({len(rows)}, D) for {len(rows)} rows, got {array.shape}")
         self._check_dimension(array.shape[1])
         norm = np.sqrt(np.einsum("nd,nd->n", array, array))
-        bad = ~(np.abs(norm - 1) <= 1e-2)  # also catches NaN
+        bad = ~(np.abs(norm - 1) <= UNIT_NORM_TOLERANCE)  # also catches NaN
         if bad.any():
             row = int(rows[np.flatnonzero(bad)[0]])
             raise InputError(f"embed(rows) must return vectors of unit length, row {row} has {norm[bad][0]:.3g}")

@@ -12,7 +12,7 @@ import numpy as np
 
 from tracker.association.pairs import overlapping
 from tracker.boxes import area
-from tracker.types import DoubleArray, IntArray
+from tracker.types import DoubleArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,12 +53,12 @@ def candidates(track_boxes: DoubleArray, track_std: DoubleArray, detection_boxes
 
 
 def _widen(boxes: DoubleArray, margin_px: float) -> DoubleArray:
-    return boxes + margin_px * np.array([-1.0, -1.0, 1.0, 1.0])
+    return np.asarray(boxes + margin_px * np.array([-1.0, -1.0, 1.0, 1.0]))
 
 
-def cosine(a: DoubleArray, b: DoubleArray) -> DoubleArray:
+def cosine(a: DoubleArray | FloatArray, b: DoubleArray | FloatArray) -> DoubleArray:
     """Row by row, (P, D) and (P, D) unit vectors -> (P,)."""
-    return np.einsum("pd,pd->p", a, b, dtype=np.float64)
+    return np.asarray(np.einsum("pd,pd->p", a, b, dtype=np.float64))
 
 
 def covered_share(boxes: DoubleArray) -> DoubleArray:

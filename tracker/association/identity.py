@@ -37,10 +37,7 @@ def choose_identities(
 ) -> IdentityChoice:
     """Compare newcomers with all who are missing, by appearance.
 
-    Args:
-        tracks: the live tracks.
-        newcomers: rows of the tracks that get their numbers now, (n,).
-        lost: rows of the tracks that are looked for, (L,).
+    `newcomers` (n,) are the rows of `tracks` that get their numbers now, `lost` (L,) those that are looked for.
 
     A newcomer is taken for a missing one where the evidence exceeds the threshold by the logarithm of the number of
     candidates (each is the likelier to fit by chance, the more there are) and beats the runner-up by a margin. Lost
@@ -59,7 +56,7 @@ def choose_identities(
     possible = np.isfinite(evidence)
     crowd = np.log(np.maximum(possible.sum(axis=1, keepdims=True), 1))  # (n, 1)
     threshold = np.r_[np.full(len(lost), config.recover_evidence), np.full(known, config.recall_evidence)]
-    clear = evidence - _runner_up(evidence) >= config.recall_margin
+    clear = evidence >= _runner_up(evidence) + config.recall_margin
     gain = np.where(possible & clear, evidence - threshold - crowd, -1.0)
     row, column = np.nonzero(gain > 0)
     chosen = assign(row, column, gain[row, column])

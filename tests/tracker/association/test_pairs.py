@@ -1,0 +1,54 @@
+"""The sweep against the table of all pairs."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracker.association.evidence import candidates, covered_share
+from tracker.association.pairs import overlapping
+from tracker.boxes import coverage, intersection, iou
+
+
+def scatter(seed: int, n: int, spread: float = 300) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    corner = rng.uniform(0, spread, (n, 2))
+    return np.concatenate((corner, corner + rng.uniform(0, 80, (n, 2))), axis=1)
+
+
+@given(st.integers(0, 10_000), st.integers(0, 40), st.integers(0, 40))
+def test_finds_exactly_the_overlapping_pairs(seed: int, n: int, m: int) -> None:
+    a, b = scatter(seed, n), scatter(seed + 1, m)
+    rows, columns, common = overlapping(a, b)
+    expected = intersection(a, b)
+    found = np.zeros((n, m))
+    found[rows, columns] = common
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+    assert (common > 0).all()
+    assert (np.diff(rows) >= 0).all()
+
+
+@given(st.integers(0, 10_000), st.integers(0, 30), st.integers(0, 30))
+def test_without_uncertainty_overlap_is_iou_times_agreement_of_heights(seed: int, n: int, m: int) -> None:
+    a, b = scatter(seed, n), scatter(seed + 1, m)
+    pairs = candidates(a, np.zeros(n), b)
+    ha, hb = a[:, None, 3] - a[:, None, 1], b[None, :, 3] - b[None, :, 1]
+    expected = iou(a, b) * np.minimum(ha, hb) / np.maximum(np.maximum(ha, hb), 1e-9)
+    found = np.zeros((n, m))
+    found[pairs.tracks, pairs.detections] = pairs.overlap
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+def test_an_uncertain_track_reaches_boxes_that_a_certain_one_does_not() -> None:
+    track, beside = np.array([[0.0, 0, 40, 100]]), np.array([[60.0, 0, 100, 100]])
+    assert len(candidates(track, np.array([0.05]), beside).tracks) == 0
+    assert candidates(track, np.array([0.3]), beside).overlap[0] > 0
+
+
+@given(st.integers(0, 10_000), st.integers(1, 30))
+def test_covered_share_is_the_largest_coverage_by_another(seed: int, n: int) -> None:
+    b = scatter(seed, n)
+    share = coverage(b, b)
+    np.fill_diagonal(share, 0)
+    np.testing.assert_allclose(covered_share(b), share.max(axis=1), atol=1e-9)

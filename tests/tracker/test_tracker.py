@@ -1,0 +1,312 @@
+"""The life of identities, as a user of `Tracker` sees it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tracker import Detections, Tracker, TrackerConfig, Tracks
+from tracker.errors import ConfigError, InputError
+
+DT_S = 0.04
+
+
+def box(x: float, y: float = 100.0, w: float = 40.0, h: float = 100.0) -> list[float]:
+    return [x, y, x + w, y + h]
+
+
+def unit(seed: int, dimension: int = 64) -> np.ndarray:
+    v = np.random.default_rng(seed).normal(size=dimension)
+    return v / np.linalg.norm(v)
+
+
+def feed(tracker: Tracker, frames: list[Detections], start_s: float = 0.0) -> list[Tracks]:
+    return [tracker.update(d, time_s=start_s + i * DT_S) for i, d in enumerate(frames)]
+
+
+def walk(start: float, step: float, count: int, **fields: Any) -> list[Detections]:
+    return [Detections([box(start + i * step)], **fields) for i in range(count)]
+
+
+def test_an_object_gets_number_one_once_it_was_seen_again_and_keeps_it() -> None:
+    results = feed(Tracker(), walk(0, 4, 20))
+    assert [len(r) for r in results[:3]] == [0, 0, 1]
+    assert {int(i) for r in results for i in r.ids} == {1}
+    assert [e.kind for r in results for e in r.events] == ["born"]
+
+
+def test_confirmation_takes_the_same_time_at_every_rate() -> None:
+    for rate in (5, 10, 30, 60):
+        tracker = Tracker(TrackerConfig(confirm_s=0.3))
+        first = next(i for i in range(100) if len(tracker.update(Detections([box(0)]), time_s=i / rate)))
+        assert 0.3 - 1e-6 <= first / rate < 0.3 + 1 / rate
+
+
+def test_with_confirmation_at_once_the_first_frame_is_reported() -> None:
+    assert len(Tracker(TrackerConfig(confirm_s=0)).update(Detections([box(0)]), time_s=0)) == 1
+
+
+def test_a_short_occlusion_does_not_change_the_number_without_any_appearance() -> None:
+    frames = walk(0, 4, 50)
+    hidden = [Detections.empty() if 20 <= i < 35 else d for i, d in enumerate(frames)]
+    results = feed(Tracker(), hidden)
+    assert {int(i) for r in results for i in r.ids} == {1}
+    assert len(results[40]) == 1
+
+
+def test_a_long_absence_ends_the_track_and_without_appearance_the_object_is_new() -> None:
+    tracker = Tracker()
+    results = feed(tracker, walk(0, 4, 20) + [Detections.empty()] * 50 + walk(400, 4, 20))
+    assert {int(i) for r in results for i in r.ids} == {1, 2}
+    assert "ended" in [e.kind for r in results for e in r.events]
+
+
+def test_an_identity_that_left_is_recalled_by_appearance() -> None:
+    one, two = unit(1), unit(2)
+    crowd = [Detections([box(0 + 2 * i), box(500 - 2 * i)], embeddings=[one, two]) for i in range(40)]
+    back = [Detections([box(250)], embeddings=[two]) for _ in range(10)]
+    results = feed(Tracker(), crowd + [Detections.empty()] * 100 + back)
+    assert results[-1].ids.tolist() == results[39].ids[1:].tolist()
+    assert results[39].ids.tolist() == [1, 2]
+    assert [e.kind for r in results[100:] for e in r.events] == ["recalled"]
+
+
+def test_a_stranger_is_not_taken_for_somebody_who_left() -> None:
+    crowd = [Detections([box(0 + 2 * i), box(500 - 2 * i)], embeddings=[unit(1), unit(2)]) for i in range(40)]
+    stranger = [Detections([box(250)], embeddings=[unit(3)]) for _ in range(10)]
+    results = feed(Tracker(), crowd + [Detections.empty()] * 100 + stranger)
+    assert results[-1].ids.tolist() == [3]
+
+
+def test_nobody_is_recalled_where_the_memory_is_switched_off() -> None:
+    frames = walk(0, 2, 30, embeddings=[unit(1)])
+    results = feed(Tracker(TrackerConfig(memory_size=0)), frames + [Detections.empty()] * 100 + frames)
+    assert results[-1].ids.tolist() == [2]
+
+
+def test_a_lost_object_is_recovered_where_boxes_do_not_overlap() -> None:
+    one, two = unit(1), unit(2)
+    before = [Detections([box(100), box(600)], embeddings=[one, two]) for _ in range(40)]
+    gone = [Detections([box(600)], embeddings=[two])] * 15
+    after = [Detections([box(230), box(600)], embeddings=[one, two]) for _ in range(10)]
+    results = feed(Tracker(), before + gone + after)
+    assert sorted(results[-1].ids.tolist()) == [1, 2]
+    assert "recovered" in [e.kind for r in results for e in r.events]
+
+
+def test_appearance_decides_where_motion_cannot() -> None:
+    """Two objects meet, stop inside each other and part the way they came: motion alone says that they passed."""
+    left, right = unit(1), unit(2)
+    xs = np.r_[np.linspace(0, 150, 40), np.linspace(150, 0, 40)]
+    frames = [Detections([box(x), box(300 - x)], embeddings=[left, right]) for x in xs]
+    results = feed(Tracker(), frames)
+    order = {int(r.detections[k]): int(r.ids[k]) for r in results[5:6] for k in range(len(r))}
+    end = results[-1]
+    assert {int(end.detections[k]): int(end.ids[k]) for k in range(len(end))} == order
+
+
+def test_random_vectors_do_no_harm() -> None:
+    rng = np.random.default_rng(0)
+
+    def noise(n: int) -> np.ndarray:
+        v = rng.normal(size=(n, 64))
+        return v / np.linalg.norm(v, axis=1, keepdims=True)
+
+    frames = [Detections([box(3 * i), box(400, 300)], embeddings=noise(2)) for i in range(100)]
+    results = feed(Tracker(), frames)
+    assert {int(i) for r in results for i in r.ids} == {1, 2}
+
+
+def test_weak_detections_continue_tracks_but_found_none() -> None:
+    weak_only = feed(Tracker(), walk(0, 4, 20, scores=[0.3]))
+    assert sum(len(r) for r in weak_only) == 0
+    continued = feed(Tracker(), walk(0, 4, 10) + [Detections([box(4 * i)], [0.3]) for i in range(10, 20)])
+    assert [len(r) for r in continued[10:]] == [1] * 10
+
+
+def test_every_score_falls_in_exactly_one_set() -> None:
+    """Scores equal to a threshold count as reaching it."""
+    config = TrackerConfig(high_score=0.5, low_score=0.25, birth_score=0.5)
+    assert len(feed(Tracker(config), walk(0, 2, 5, scores=[0.5]))[-1]) == 1
+    at_low = feed(Tracker(config), walk(0, 2, 5) + [Detections([box(10)], [0.25])])
+    assert len(at_low[-1]) == 1
+
+
+def test_a_flickering_class_does_not_split_a_track() -> None:
+    frames = [Detections([box(4 * i)], classes=[7 if i % 4 == 3 else 2]) for i in range(40)]
+    results = feed(Tracker(), frames)
+    assert {int(i) for r in results for i in r.ids} == {1}
+    assert {int(c) for r in results for c in r.classes} == {2}
+
+
+def test_coasted_objects_are_reported_on_request() -> None:
+    tracker = Tracker()
+    feed(tracker, walk(0, 4, 20))
+    result = tracker.update(Detections.empty(), time_s=20 * DT_S, include_coasted=True)
+    assert result.coasted.tolist() == [True]
+    assert result.boxes[0, 0] == pytest.approx(80, abs=3)
+    assert len(tracker.update(Detections.empty(), time_s=21 * DT_S)) == 0
+
+
+def test_predict_changes_nothing() -> None:
+    tracker, twin = Tracker(), Tracker()
+    for i, d in enumerate(walk(0, 4, 20)):
+        expected = twin.update(d, time_s=i * DT_S)
+        result = tracker.update(d, time_s=i * DT_S)
+        between = tracker.predict((i + 0.5) * DT_S)
+        np.testing.assert_array_equal(result.boxes, expected.boxes)
+        np.testing.assert_array_equal(between.ids, result.ids)
+        assert between.coasted.all()
+    assert between.boxes[0, 0] == pytest.approx(19.5 * 4, abs=2)
+
+
+def test_predict_before_the_first_update_is_empty() -> None:
+    assert len(Tracker().predict(1.0)) == 0
+
+
+def test_reset_forgets_all_and_trackers_share_nothing() -> None:
+    a, b = Tracker(), Tracker()
+    feed(a, walk(0, 4, 5))
+    assert feed(b, walk(0, 4, 5))[-1].ids.tolist() == [1]
+    a.reset()
+    assert feed(a, walk(300, 4, 5))[-1].ids.tolist() == [1]
+
+
+def test_without_times_the_nominal_rate_counts() -> None:
+    timed, untimed = Tracker(), Tracker(TrackerConfig(rate_hz=1 / DT_S))
+    for i, d in enumerate(walk(0, 4, 30)):
+        np.testing.assert_allclose(
+            untimed.update(d).boxes, timed.update(d, time_s=i * DT_S).boxes, rtol=1e-6, atol=1e-4
+        )
+
+
+def test_the_tracker_asks_for_vectors_of_confident_rows_that_lack_one() -> None:
+    asked: list[list[int]] = []
+
+    def embed(rows: np.ndarray) -> np.ndarray:
+        asked.append(rows.tolist())
+        return np.stack([unit(int(r)) for r in rows]).astype(np.float32)
+
+    d = Detections(
+        [box(0), box(200), box(400)],
+        [0.9, 0.2, 0.9],
+        embeddings=np.stack([unit(0)] * 3),
+        has_embedding=[False, False, True],
+    )
+    tracker = Tracker()
+    tracker.update(d, time_s=0, embed=embed)
+    tracker.update(Detections.empty(), time_s=DT_S, embed=embed)
+    assert asked == [[0]]
+
+
+def test_a_panning_camera_is_followed_where_its_motion_is_given() -> None:
+    shift = 60.0  # more than a box is wide
+    affine = np.array([[1, 0, shift], [0, 1, 0]])
+
+    def run(camera_motion: np.ndarray | None) -> set[int]:
+        tracker = Tracker()
+        ids: set[int] = set()
+        for i in range(30):
+            d = Detections([box(shift * i), box(shift * i + 150)])
+            ids |= set(tracker.update(d, time_s=i * DT_S, camera_motion=camera_motion).ids.tolist())
+        return ids
+
+    assert run(affine) == {1, 2}
+    assert run(None) != {1, 2}
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda t: t.update([[0, 0, 1, 1]]), r"update needs tracker.Detections, got list"),
+        (lambda t: t.update(Detections.empty(), time_s=0.5), r"time_s must not run backwards, got 0.5\d* after 1.0"),
+        (lambda t: t.update(Detections.empty(), time_s=float("nan")), "time_s must be finite"),
+        (lambda t: t.predict(0.0), "time_s must not run backwards"),
+        (lambda t: t.update(Detections.empty(), camera_motion=[1, 2]), r"camera_motion must be a finite \(2, 3\)"),
+        (
+            lambda t: t.update(Detections([box(0)], embeddings=[unit(1, 32)])),
+            "embeddings must have 64 dimensions like the embedder's, got 32",
+        ),
+        (
+            lambda t: t.update(Detections([box(0)]), embed=lambda rows: np.zeros((3, 64))),
+            r"embed\(rows\) must return \(1, D\) for 1 rows, got \(3, 64\)",
+        ),
+        (
+            lambda t: t.update(Detections([box(0)]), embed=lambda rows: np.zeros((1, 64))),
+            r"embed\(rows\) must return vectors of unit length, row 0 has 0",
+        ),
+    ],
+)
+def test_bad_calls_are_refused_and_leave_the_tracker_as_it_was(call: Any, message: str) -> None:
+    tracker = Tracker()
+    tracker.update(Detections([box(0)], embeddings=[unit(1)]), time_s=0.9)
+    tracker.update(Detections([box(0)], embeddings=[unit(1)]), time_s=1.0)
+    with pytest.raises(InputError, match=message):
+        call(tracker)
+    assert tracker.update(Detections([box(0)], embeddings=[unit(1)]), time_s=1.04).ids.tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("settings_", "message"),
+    [
+        ({"rate_hz": 0}, "tracker.rate_hz must be above 0, got 0"),
+        ({"max_lost_s": -1}, "tracker.max_lost_s must be a finite number of at least 0, got -1"),
+        ({"max_lost_s": "long"}, "tracker.max_lost_s must be a finite number of at least 0, got 'long'"),
+        ({"acceleration": float("nan")}, "tracker.acceleration must be a finite number"),
+        ({"measurement_std": 0}, "tracker.measurement_std must be above 0"),
+        ({"high_score": 0.05}, "tracker.low_score <= tracker.high_score <= tracker.birth_score <= 1 must hold"),
+        ({"motion_centre": 1.5}, "tracker.motion_centre must be within 0..1"),
+        ({"memory_size": 2.5}, "tracker.memory_size must be a whole number"),
+    ],
+)
+def test_impossible_settings_are_refused(settings_: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        TrackerConfig(**settings_)
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> list[tuple[float, Detections]]:
+    rng = np.random.default_rng(draw(st.integers(0, 100_000)))
+    frames, time_s = [], 0.0
+    with_vectors = draw(st.booleans())
+    for _ in range(draw(st.integers(1, 25))):
+        n = int(rng.integers(0, 6))
+        corner = rng.uniform(-50, 400, (n, 2))
+        size = rng.uniform(0, 150, (n, 2))
+        vectors = None
+        if with_vectors:
+            vectors = rng.normal(size=(n, 8))
+            vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        scores, classes = rng.random(n), rng.integers(0, 3, n)
+        frames.append((time_s, Detections(np.concatenate((corner, corner + size), 1), scores, classes, vectors)))
+        time_s += float(rng.choice([0.0, 0.01, 0.04, 0.5, 5.0]))
+    return frames
+
+
+@settings(max_examples=60, deadline=None)
+@given(streams())
+def test_whatever_comes_the_promises_hold(stream: list[tuple[float, Detections]]) -> None:
+    tracker, twin = Tracker(), Tracker()
+    ended: set[int] = set()
+    highest = 0
+    for time_s, detections in stream:
+        result = tracker.update(detections, time_s=time_s)
+        again = twin.update(detections, time_s=time_s)
+        np.testing.assert_array_equal(result.ids, again.ids)  # the same input gives the same output
+        np.testing.assert_array_equal(result.boxes, again.boxes)
+        assert len(set(result.ids.tolist())) == len(result)
+        assert len(set(result.detections.tolist())) == len(result)
+        assert np.isfinite(result.boxes).all()
+        assert (result.boxes[:, 2:] > result.boxes[:, :2]).all()
+        assert (detections.scores[result.detections] >= tracker.config.low_score).all()
+        back = {e.track_id for e in result.events if e.kind == "recalled"}
+        ended |= {e.track_id for e in result.events if e.kind == "ended"}
+        ended -= back
+        assert not ended & set(result.ids.tolist())  # numbers are never reused but by recall
+        born = [e.track_id for e in result.events if e.kind == "born"]
+        assert born == list(range(highest + 1, highest + 1 + len(born)))  # numbers are dense
+        highest += len(born)
