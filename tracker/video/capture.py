@@ -1,0 +1,83 @@
+"""Opening `cv2.VideoCapture` without its noise on stderr."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import cast
+
+import cv2
+
+from tracker.types import Image
+
+
+class _LogLevel:
+    """OpenCV's log level is one for the process: silent while anybody in it needs that, then as it was.
+
+    Counting matters: two threads that each save, silence and restore would leave it silent for good.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._saved = 0
+
+    def silence(self) -> None:
+        with self._lock:
+            if self._users == 0:
+                self._saved = cv2.utils.logging.setLogLevel(0)
+            self._users += 1
+
+    def restore(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                cv2.utils.logging.setLogLevel(self._saved)
+
+
+_LOG_LEVEL = _LogLevel()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep OpenCV and FFmpeg from writing to stderr about what we report ourselves.
+
+    FFmpeg's level is read once, from the environment, when OpenCV first uses it; a value the user set is kept.
+    """
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
+    _LOG_LEVEL.silence()
+    try:
+        yield
+    finally:
+        _LOG_LEVEL.restore()
+
+
+def open_capture(target: str | int, parameters: Sequence[int] = ()) -> cv2.VideoCapture:
+    """Open a file, URL or camera; check `isOpened()`.
+
+    Args:
+        target: what to open; a string with FFmpeg where the build has it, since it alone knows time stamps.
+        parameters: `CAP_PROP_*` and value in turn.
+    """
+    backend = cv2.CAP_ANY
+    if isinstance(target, str) and cv2.CAP_FFMPEG in cv2.videoio_registry.getBackends():
+        backend = cv2.CAP_FFMPEG
+    with quiet():
+        return cv2.VideoCapture(target, backend, list(parameters))
+
+
+def retrieve(capture: cv2.VideoCapture) -> Image | None:
+    """The picture that was grabbed last, in an array of its own; None where it cannot be decoded."""
+    try:
+        ok, image = capture.retrieve()
+    except cv2.error:
+        return None
+    return cast(Image, image) if ok else None
+
+
+def read_first(capture: cv2.VideoCapture) -> Image | None:
+    """The first picture: what proves a decoder, and tells the size after any rotation. None where there is none."""
+    with quiet():
+        return retrieve(capture) if capture.isOpened() and capture.grab() else None
