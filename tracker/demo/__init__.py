@@ -1,1 +1,1 @@
-"""Rendered clips with known truth: figures that walk, are hidden, leave and come back; and the run of `reidtrack demo`."""
+"""Rendered clips with known truth: figures that walk, hide, leave and come back; and the run of `reidtrack demo`."""

@@ -1,0 +1,55 @@
+"""What is known of a rendered clip: who is where in each frame, and how much of them is seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tracker.errors import OutputError
+
+if TYPE_CHECKING:
+    from tracker.types import BoolArray, DoubleArray, FloatArray, IntArray
+
+HIDDEN_BELOW = 0.1
+"""Figures of which a smaller share is visible count as hidden: their rows are flagged 0, to be ignored in scoring."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Truth:
+    """One row for each figure in each frame that it is in, sorted by frame, then identity; hidden figures included."""
+
+    frame: IntArray
+    """(n,) frame number, from 1."""
+    id: IntArray
+    """(n,) identity, from 1."""
+    box: FloatArray
+    """(n, 4) `x1, y1, x2, y2`: the whole silhouette, also where something hides it, clipped to the picture."""
+    visibility: DoubleArray
+    """(n,) share of the silhouette that is seen, 0..1; what lies outside the picture is not."""
+
+    @property
+    def hidden(self) -> BoolArray:
+        """(n,) whether too little is visible to ask a tracker for it."""
+        return self.visibility < HIDDEN_BELOW
+
+    def write(self, path: str | Path) -> None:
+        """Write MOTChallenge ground truth: `frame,id,left,top,width,height,flag,class,visibility`, one row a line.
+
+        `class` is 1 (pedestrian). `flag` is 0, which means "ignore this row", where the figure is hidden (less than
+        a tenth of it visible), and 1 elsewhere.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        lines = []
+        for frame, identity, box, visibility in zip(
+            self.frame.tolist(), self.id.tolist(), self.box.tolist(), self.visibility.tolist(), strict=True
+        ):
+            x1, y1, x2, y2 = box
+            flag = int(visibility >= HIDDEN_BELOW)
+            lines.append(f"{frame},{identity},{x1:g},{y1:g},{x2 - x1:g},{y2 - y1:g},{flag},1,{visibility:.4f}\n")
+        try:
+            Path(path).write_text("".join(lines), encoding="ascii")
+        except OSError as error:
+            raise OutputError(f"cannot write the truth to {path}: {error.strerror}") from error
