@@ -1,7 +1,7 @@
 """Write docs/configuration.md and configs/track.yaml from the settings' dataclasses, which document each key once.
 
-    python tools/write_reference.py            # write both
-    python tools/write_reference.py --check    # exit 1 where one is not current
+python tools/write_reference.py            # write both
+python tools/write_reference.py --check    # exit 1 where one is not current
 """
 
 from __future__ import annotations

@@ -7,13 +7,13 @@ import importlib
 import importlib.metadata
 import platform
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from reid.device import CUDA_PROVIDER, conflicting_runtimes_message, installed_runtimes
 from reid.errors import ReidError
+from tracker.errors import OutputError
 
 State: TypeAlias = Literal["ok", "note", "missing", "broken"]
 
@@ -78,20 +78,20 @@ def _opencv() -> list[Finding]:
         cure = f"pip uninstall -y {' '.join(builds)} && pip install opencv-python"
         found.append(Finding("OpenCV builds", "note", "several overwrite each other's files", cure))
     registry = cv2.videoio_registry
-    backends = [registry.getBackendName(backend) for backend in registry.getBackends()]
+    backends = dict.fromkeys(registry.getBackendName(backend) for backend in registry.getBackends())  # each once
     found.append(Finding("video backends", "ok" if backends else "broken", ", ".join(backends) or "none"))
     return [*found, _video_writer()]
 
 
 def _video_writer() -> Finding:
-    from tracker.video.writer import find_codec  # opens OpenCV, so only after its own check
+    from tracker.video.writer import probe_codec  # loads OpenCV, so only after its own check
 
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            codec = find_codec(Path(folder))
-        except Exception as error:  # noqa: BLE001 whatever OpenCV raises is the finding
-            return Finding("annotated video", "broken", f"cannot be written: {error}")
-    return Finding("annotated video", "ok", str(codec))
+    try:
+        codec = probe_codec()
+    except OutputError as error:
+        return Finding("annotated video", "note", str(error))
+    why = "" if codec.suffix == ".mp4" else "; this build of OpenCV has no H.264 encoder"
+    return Finding("annotated video", "ok", f"{codec.name} in {codec.suffix}{why}")
 
 
 def _runtime() -> list[Finding]:

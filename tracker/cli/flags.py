@@ -69,11 +69,16 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message} (see {self.prog} --help)")
 
     def parse_strictly(self, argv: Sequence[str]) -> argparse.Namespace:
+        """Parse all of `argv`, or raise UsageError."""
         unknown = next((word for word in argv if word.startswith("--") and not self._knows(word)), None)
         if unknown is not None:
             name = unknown.split("=")[0]
             self.error(f"unknown option {name}{nearest(name, self._option_string_actions)}")
-        return self.parse_args(argv)
+        given, rest = self.parse_known_args(argv)
+        if rest:
+            hint = "; quote a glob, so that the shell leaves it alone" if Path(rest[0]).exists() else ""
+            self.error(f"unexpected argument {rest[0]!r}{hint}")
+        return given
 
     def _knows(self, word: str) -> bool:
         return word == "--" or word.split("=")[0] in self._option_string_actions
@@ -128,5 +133,5 @@ def _help(key: Key) -> str:
     doc = key.doc.replace("%", "%%")
     if key.default is MISSING or key.metadata.get("positional"):
         return doc
-    default = render(key.default).replace("%", "%%")
-    return doc if key.default is None else f"{doc} (default: {default})"
+    default = render(key.default).strip("[]").replace(", ", ",").replace("%", "%%")  # as a flag takes it
+    return f"{doc} (default: {default})" if default and key.default is not None else doc

@@ -17,7 +17,6 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
-from reid.errors import ReidError
 from tracker.cli.context import Context
 from tracker.errors import ConfigError, TrackerError
 
@@ -67,14 +66,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_FAILED
     except ConfigError as error:
         return _fail(str(error), EXIT_USAGE, context)
-    except (TrackerError, ReidError) as error:
-        return _fail(str(error), EXIT_FAILED, context)
-    except ImportError as error:
-        if "cv2" not in str(error) and ".so" not in str(error):
+    except Exception as error:  # what was not expected is raised again
+        message = _expected(error)
+        if message is None:  # a bug: show where
             raise
-        return _fail(_DESKTOP_LIBRARIES.format(cause=error), EXIT_FAILED, context)
-    except OSError as error:
-        return _fail(_describe_os_error(error), EXIT_FAILED, context)
+        return _fail(message, EXIT_FAILED, context)
 
 
 def _dispatch(words: list[str], context: Context) -> int:
@@ -132,9 +128,22 @@ def _fail(message: str, code: int, context: Context) -> int:
     return code
 
 
-def _describe_os_error(error: OSError) -> str:
-    place = f"{error.filename}: " if error.filename else ""
-    return f"{place}{error.strerror or error}"
+def _expected(error: Exception) -> str | None:
+    """What to tell the user of an error that can happen without a bug; None for a bug."""
+    if isinstance(error, TrackerError) or _is_reid_error(error):
+        return str(error)
+    if isinstance(error, ImportError) and ("cv2" in str(error) or ".so" in str(error)):
+        return _DESKTOP_LIBRARIES.format(cause=error)
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
+    return None
+
+
+def _is_reid_error(error: Exception) -> bool:
+    # `import reid` loads OpenCV, which help must not wait for and which may be what is broken; an error of reid's
+    # can only have been raised where reid is loaded already
+    errors = sys.modules.get("reid.errors")
+    return errors is not None and isinstance(error, errors.ReidError)
 
 
 def _close_stdout() -> None:

@@ -28,8 +28,15 @@ class RunProgress:
         self._source = source
         self._display = _display(source, context)
         self._arrivals: deque[tuple[float, int]] = deque()
+        self._began_s = time.monotonic()
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the run began."""
+        return time.monotonic() - self._began_s
 
     def __enter__(self) -> RunProgress:
+        self._began_s = time.monotonic()
         self._display.start()
         return self
 

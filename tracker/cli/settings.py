@@ -8,7 +8,7 @@ from typing import Literal
 
 from tracker.cli.schema import argument, flag_only
 from tracker.config import TrackerConfig
-from tracker.detectors.motion import MotionDetectorConfig
+from tracker.detectors.motion_config import MotionDetectorConfig
 from tracker.detectors.onnx_config import OnnxDetectorConfig
 from tracker.errors import ConfigError
 
@@ -40,7 +40,7 @@ class TrackSettings:
     end: str | None = None
     """Where to stop, written like `start`."""
     rate_hz: float | None = None
-    """Frames a second of a source that does not say (a folder of pictures); none for what the source says, else 25."""
+    """Frames a second: of pictures, or of a video in place of its own clock; none for what the source says, else 25."""
     save: tuple[SaveKind, ...] = ("video", "mot", "jsonl")
     """What to write: any of video, mot, jsonl, csv, crops; an empty list for nothing."""
     include_coasted: bool = False

@@ -80,7 +80,7 @@ def render(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, tuple | list):
         return "[" + ", ".join(render(item) for item in value) + "]"
-    return str(value)
+    return str(value) or '""'
 
 
 def _parse_one(text: str, option: Any) -> Any:

@@ -1,0 +1,70 @@
+"""Tables for people: the summary of a run and the scores of an evaluation, on stdout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from tracker.cli.progress import RunProgress
+    from tracker.evaluation import EvaluationReport, Scores
+    from tracker.pipeline import Pipeline
+    from tracker.stages import StageTimes
+
+# heading -> field of Scores; percentages first, counts after
+_PERCENTAGES = {"HOTA": "hota", "DetA": "det_a", "AssA": "ass_a", "IDF1": "idf1", "MOTA": "mota"}
+_COUNTS = {"switches": "switches", "fragments": "fragments"}
+
+
+def print_summary(progress: RunProgress, pipeline: Pipeline, outputs: Sequence[Path]) -> None:
+    """What a run amounted to: frames, identities, time a stage, outputs."""
+    console = Console(highlight=False)
+    rate = f", {progress.frames / progress.elapsed_s:.1f} frames/s" if progress.elapsed_s > 0 else ""
+    dropped = f", {pipeline.dropped} dropped" if pipeline.dropped else ""
+    console.print(
+        f"{progress.frames} frames in {progress.elapsed_s:.1f} s{rate}{dropped}; {progress.identities} identities"
+    )
+    print_stages(console, pipeline.stages)
+    print_outputs(console, outputs)
+
+
+def print_stages(console: Console, stages: StageTimes) -> None:
+    """Time at work of each stage; they overlap, so that the sum may exceed the whole."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("stage")
+    for heading in ("seconds", "calls", "ms a call"):
+        table.add_column(heading, justify="right")
+    for name, stage in stages.items():
+        table.add_row(name, f"{stage.seconds:.2f}", str(stage.calls), f"{stage.mean_ms:.1f}")
+    console.print(table)
+
+
+def print_outputs(console: Console, outputs: Sequence[Path]) -> None:
+    """Where the results are, one a line, so that they can be copied."""
+    for path in outputs:
+        console.print(f"wrote {path}" + ("/" if path.is_dir() else ""), soft_wrap=True, markup=False)
+
+
+def print_scores(report: EvaluationReport) -> None:
+    """A row a sequence, and one for all of them where there are several."""
+    rows: dict[str, Scores] = dict(report.sequences)
+    if len(rows) > 1:
+        rows["combined"] = report.combined
+    Console(highlight=False).print(scores_table(rows))
+
+
+def scores_table(rows: Mapping[str, Scores]) -> Table:
+    """Scores side by side."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("")
+    for heading in (*_PERCENTAGES, *_COUNTS):
+        table.add_column(heading, justify="right")
+    for name, scores in rows.items():
+        shares = [f"{getattr(scores, field):.1f}" for field in _PERCENTAGES.values()]
+        counts = [str(getattr(scores, field)) for field in _COUNTS.values()]
+        table.add_row(name, *shares, *counts)
+    return table

@@ -1,0 +1,140 @@
+"""`reidtrack track`: a source in, objects with lasting identities out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tracker.cli.context import Context
+from tracker.cli.errors import UsageError
+from tracker.cli.flags import parse_arguments
+from tracker.cli.progress import RunProgress
+from tracker.cli.settings import TrackSettings
+from tracker.cli.tables import print_summary
+from tracker.errors import TrackerError
+
+if TYPE_CHECKING:
+    from tracker.pipeline import Pipeline
+    from tracker.types import DetectorLike, EmbedderLike, Sink, Source
+
+_EXIT_INTERRUPTED = 130
+_SUMMARY = """\
+Follow objects through a video file, pictures, a webcam or a stream, and keep their identity.
+Every configuration key is a flag too: see --help-all and docs/configuration.md."""
+_EXAMPLES = """\
+  reidtrack track street.mp4
+  reidtrack track street.mp4 --detector yolox_nano.onnx --classes person --save video,mot,crops
+  reidtrack track 'shots/*.jpg' --rate-hz 10 --detector detections/det.txt
+  reidtrack track 0 --show --save jsonl
+  reidtrack track rtsp://camera.example/stream --config configs/stream.yaml --detector yolox_nano.onnx
+  reidtrack track long.mp4 --start 1:30 --end 2:00 --tracker.memory-s 60"""
+
+
+def run(argv: Sequence[str], context: Context) -> int:
+    """Follow one source to its end."""
+    settings = parse_arguments(TrackSettings, argv, command="track", summary=_SUMMARY, examples=_EXAMPLES, config=True)
+    _check(settings)
+    # Whatever can be refused is refused before the first file is written: models first, then the source.
+    detector = _open_detector(settings)
+    embedder = _open_embedder(settings)
+    with _open_source(settings) as source:
+        out = settings.out or Path("runs") / _folder_name(source.info.name)
+        sinks = _open_sinks(settings, out, source)
+        progress = RunProgress(source.info, context)
+        return _follow(progress, _pipeline(settings, source, detector, embedder), sinks, out, context)
+
+
+def _follow(progress: RunProgress, pipeline: Pipeline, sinks: Sequence[Sink], out: Path, context: Context) -> int:
+    interrupted = False
+    try:
+        with progress:
+            pipeline.run(sinks, progress)
+    except KeyboardInterrupt:
+        interrupted = True
+        context.say(f"reidtrack: interrupted after {progress.frames} frames; what was written up to there is valid")
+    except TrackerError:
+        if out.is_dir() and progress.frames:
+            context.say(f"reidtrack: stopped after {progress.frames} frames; what was written up to there is in {out}")
+        raise
+    if not context.quiet:
+        print_summary(progress, pipeline, _written(out))
+    return _EXIT_INTERRUPTED if interrupted else 0
+
+
+def _written(out: Path) -> list[Path]:
+    """The files and folders that a run left."""
+    return sorted(out.iterdir()) if out.is_dir() else []
+
+
+def _check(settings: TrackSettings) -> None:
+    live_or_glob = re.match(r"[A-Za-z][A-Za-z0-9+.-]*://|(/dev/video)?\d+$|.*[*?\[]", settings.source.strip())
+    if not live_or_glob and not Path(settings.source).expanduser().exists():
+        raise UsageError(
+            f"SOURCE: {settings.source!r} was not found: it must be a video file, a folder or glob of pictures, "
+            "the number of a webcam, or the URL of a stream"
+        )
+    if Path(settings.detector).suffix in (".onnx", ".txt") and not Path(settings.detector).is_file():
+        raise UsageError(f"--detector: there is no file {settings.detector}")
+    if settings.embedder not in ("default", "none") and not Path(settings.embedder).is_file():
+        raise UsageError(f"--embedder must be default, none or an .onnx file, and there is no file {settings.embedder}")
+    if not settings.save and not settings.show:
+        raise UsageError("--save is empty and there is no --show: nothing would come of this run")
+
+
+def _open_detector(settings: TrackSettings) -> DetectorLike:
+    from tracker.detectors import open_detector
+
+    runs_no_model = settings.detector == "motion" or Path(settings.detector).suffix == ".txt"
+    device_is_for_embedder = runs_no_model and settings.embedder != "none"
+    return open_detector(
+        settings.detector,
+        device="auto" if device_is_for_embedder else settings.device,
+        conf=settings.conf,
+        classes=settings.classes or (),
+        onnx=settings.onnx,
+        motion=settings.motion,
+    )
+
+
+def _open_embedder(settings: TrackSettings) -> EmbedderLike | None:
+    if settings.embedder == "none":
+        return None
+    from reid import Embedder
+
+    return Embedder(settings.embedder, device=settings.device)
+
+
+def _open_source(settings: TrackSettings) -> Source:
+    from tracker.video import open_source
+
+    return open_source(settings.source, start=settings.start, end=settings.end, rate_hz=settings.rate_hz)
+
+
+def _open_sinks(settings: TrackSettings, out: Path, source: Source) -> list[Sink]:
+    from tracker.sinks import open_sinks
+
+    sinks = list(open_sinks(settings.save, out, overwrite=settings.overwrite))
+    if settings.show:
+        from tracker.video.window import Window
+
+        sinks.append(Window(source.info.name))
+    return sinks
+
+
+def _pipeline(
+    settings: TrackSettings, source: Source, detector: DetectorLike, embedder: EmbedderLike | None
+) -> Pipeline:
+    from tracker.pipeline import Pipeline, PipelineConfig
+    from tracker.tracker import Tracker
+
+    tracker = Tracker(settings.tracker, appearance=None if embedder is None else embedder.info)
+    config = PipelineConfig(every=settings.every, include_coasted=settings.include_coasted)
+    return Pipeline(source, detector, embedder, tracker, config=config)
+
+
+def _folder_name(source_name: str) -> str:
+    """A name fit for a folder: `street.mp4` is `street`."""
+    stem = Path(source_name).stem if Path(source_name).suffix else source_name
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.") or "source"
