@@ -23,18 +23,18 @@ WIDTH = 110
 REFERENCE_HEAD = """\
 # Configuration
 
-Every key below can stand in a YAML file (`reidtrack track SOURCE --config FILE`) and is a flag as well: `tracker.memory_s`
-is `--tracker.memory-s`, and a switch such as `show` is `--show` or `--no-show`. Flags override the file, the file overrides
-the defaults. The library has the same defaults. An unknown key, a key given twice or a value of another type is refused
-before anything is opened or written. Lists are written `[a, b]` in a file and `a,b` as a flag; `null` in a file is `none`
-as a flag.
+Every key below can stand in a YAML file (`reidtrack track SOURCE --config FILE`) and is a flag as well:
+`tracker.memory_s` is `--tracker.memory-s`, and a switch such as `show` is `--show` or `--no-show`. Flags
+override the file, the file overrides the defaults. The library has the same defaults. An unknown key, a key
+given twice or a value of another type is refused before anything is opened or written. Lists are written `[a,
+b]` in a file and `a,b` as a flag; `null` in a file is `none` as a flag.
 
-[configs/](../configs) holds one commented file a use; [configs/track.yaml](../configs/track.yaml) has every key with its
-default.
+[configs/](../configs) holds one commented file a use; [configs/track.yaml](../configs/track.yaml) has every
+key with its default.
 
-This page is written by `python tools/write_reference.py` from the dataclasses; change their documentation, not this file.
+This page is written by `python tools/write_reference.py` from the dataclasses; change their documentation,
+not this file.
 """
-
 YAML_HEAD = """\
 # reidtrack track SOURCE --config configs/track.yaml
 #

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,11 +27,11 @@ _EXAMPLES = """\
 class EvalSettings:
     """Settings of `reidtrack eval`."""
 
-    gt: Path = flag_only("GT")
+    gt: Path = field(metadata=flag_only("GT"))
     """Ground truth: a gt.txt, the folder of a sequence, or a folder of sequences."""
-    tracks: tuple[Path, ...] = flag_only("FILE", many=True)
+    tracks: tuple[Path, ...] = field(metadata=flag_only("FILE", many=True))
     """Files of tracks in MOT format; several are matched to the sequences by name."""
-    json: Path | None = flag_only("FILE", default=None)
+    json: Path | None = field(default=None, metadata=flag_only("FILE"))
     """Also write the scores as JSON; - for the standard output, in place of the table."""
 
 

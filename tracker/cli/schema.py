@@ -52,14 +52,14 @@ class Key:
         return not (self.metadata.get("positional") or self.metadata.get("flag_only"))
 
 
-def argument(metavar: str, **options: Any) -> Any:
-    """Declare a field that is given by its place on the command line, not by a flag."""
-    return dataclasses.field(metadata={"positional": True, "metavar": metavar}, **options)
+def argument(metavar: str) -> Mapping[str, Any]:
+    """Metadata of a field that is given by its place on the command line, not by a flag."""
+    return {"positional": True, "metavar": metavar}
 
 
-def flag_only(metavar: str | None = None, *, many: bool = False, **options: Any) -> Any:
-    """Declare a field that belongs to one call of the command and so not into a file; `many`: takes several words."""
-    return dataclasses.field(metadata={"flag_only": True, "metavar": metavar, "many": many}, **options)
+def flag_only(metavar: str | None = None, *, many: bool = False) -> Mapping[str, Any]:
+    """Metadata of a field that belongs to one call, so not into a file; `many`: the flag takes several words."""
+    return {"flag_only": True, "metavar": metavar, "many": many}
 
 
 def keys(settings: type[Any]) -> tuple[Key, ...]:

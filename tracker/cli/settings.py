@@ -19,7 +19,7 @@ SaveKind = Literal["video", "mot", "jsonl", "csv", "crops"]
 class TrackSettings:
     """Settings of `reidtrack track`."""
 
-    source: str = argument("SOURCE")
+    source: str = field(metadata=argument("SOURCE"))
     """A video file, a folder or quoted glob of pictures, the number of a webcam, or the URL of a stream."""
     detector: str = "motion"
     """What finds objects: `motion` (moving things before a static camera), an .onnx file, a MOT det.txt, or, with the
@@ -45,9 +45,9 @@ class TrackSettings:
     """What to write: any of video, mot, jsonl, csv, crops; an empty list for nothing."""
     include_coasted: bool = False
     """Also write objects that were not seen in a frame, at their predicted positions."""
-    out: Path | None = flag_only("DIR", default=None)
+    out: Path | None = field(default=None, metadata=flag_only("DIR"))
     """Folder for the results; a folder named after the source in `runs` where it is not given."""
-    overwrite: bool = flag_only(default=False)
+    overwrite: bool = field(default=False, metadata=flag_only())
     """Replace results that are already in the folder."""
     show: bool = False
     """Show a window while it runs; q or Esc stops."""

@@ -30,9 +30,9 @@ class Inner:
 class Outer:
     """Settings."""
 
-    source: str = argument("SOURCE")
+    source: str = field(metadata=argument("SOURCE"))
     """Where from."""
-    out: Path | None = flag_only("DIR", default=None)
+    out: Path | None = field(default=None, metadata=flag_only("DIR"))
     """Where to."""
     save: tuple[Literal["video", "mot"], ...] = ("video",)
     """What."""
