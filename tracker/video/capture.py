@@ -1,8 +1,9 @@
-"""Opening `cv2.VideoCapture` without its noise on stderr."""
+"""Using OpenCV's video classes without their noise on stderr."""
 
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -38,6 +39,7 @@ class _LogLevel:
 
 
 _LOG_LEVEL = _LogLevel()
+_STDERR_LOCK = threading.Lock()
 
 
 @contextmanager
@@ -52,6 +54,30 @@ def quiet() -> Iterator[None]:
         yield
     finally:
         _LOG_LEVEL.restore()
+
+
+@contextmanager
+def without_lines(prefix: bytes) -> Iterator[None]:
+    """Keep lines of this beginning off stderr while a C library runs that knows no log level.
+
+    What anybody else in the process writes there meanwhile is passed on afterwards. One thread at a time.
+    """
+    with _STDERR_LOCK, tempfile.TemporaryFile() as caught:
+        try:
+            stderr = os.dup(2)
+        except OSError:  # closed, as in some services: nothing to keep clean
+            yield
+            return
+        try:
+            os.dup2(caught.fileno(), 2)
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            caught.seek(0)
+            others = b"".join(line for line in caught if not line.startswith(prefix))
+            if others:
+                os.write(2, others)
 
 
 def open_capture(target: str | int, parameters: Sequence[int] = ()) -> cv2.VideoCapture:

@@ -1,0 +1,120 @@
+"""Pictures of each identity, one folder an identity, for looking at and for training."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from tracker.boxes import clip
+from tracker.errors import ConfigError, OutputError
+from tracker.sinks.text import already_there
+from tracker.types import FrameResult, Image, RunInfo
+
+_FOLDER = re.compile(r"\d{6,}")
+_PICTURE = re.compile(r"\d{8,}\.jpg")
+
+
+@dataclass(slots=True)
+class _Kept:
+    """The pictures of one identity."""
+
+    spacing_s: float
+    taken_s: float = -np.inf
+    paths: list[Path] = field(default_factory=list)
+
+
+class CropsSink:
+    """JPEG crops `<folder>/<identity, 6 digits>/<frame, 8 digits>.jpg`, a bounded number an identity, spread in time.
+
+    An identity's first crops are `spacing_s` apart. Whenever there would be too many, every second one is deleted and
+    the spacing doubled, so that the ones that stay always cover its whole life evenly. Predicted positions, and what
+    is less than `least_px` high or wide inside the picture, give no crop.
+
+    Args:
+        folder: made where missing.
+        overwrite: delete what an earlier run left there; otherwise that is an error. Other files are never touched.
+        most: crops an identity, 2 or more.
+        spacing_s: seconds between two crops at first.
+        least_px: shortest side worth keeping.
+        jpeg_quality: 1..100.
+
+    Raises:
+        ConfigError: an argument is out of range.
+        OutputError: an earlier run's crops are there, or a file cannot be written.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        overwrite: bool = False,
+        most: int = 16,
+        spacing_s: float = 0.2,
+        least_px: int = 16,
+        jpeg_quality: int = 92,
+    ) -> None:
+        for name, value, low, high in (("most", most, 2, np.inf), ("jpeg_quality", jpeg_quality, 1, 100)):
+            if not low <= value <= high:
+                raise ConfigError(
+                    f"{name} must be {low} or more" + f" and at most {high}" * (high < np.inf) + f", got {value}"
+                )
+        if not spacing_s > 0:
+            raise ConfigError(f"spacing_s must be more than 0, got {spacing_s}")
+        self.path = folder
+        self._overwrite = overwrite
+        self._most = most
+        self._spacing_s = spacing_s
+        self._least_px = least_px
+        self._quality = jpeg_quality
+        self._kept: dict[int, _Kept] = {}
+
+    def open(self, run: RunInfo) -> None:  # noqa: ARG002 - crops need nothing of it
+        """Make the folder, or empty it of an earlier run's crops."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            earlier = [p for p in self.path.iterdir() if p.is_dir() and _FOLDER.fullmatch(p.name)]
+            if earlier and not self._overwrite:
+                raise already_there(earlier[0])
+            for folder in earlier:
+                for picture in folder.iterdir():
+                    if _PICTURE.fullmatch(picture.name):
+                        picture.unlink()
+                if not any(folder.iterdir()):
+                    folder.rmdir()
+        except OSError as error:
+            raise OutputError(f"{self.path} cannot be written: {error.strerror}") from error
+
+    def write(self, result: FrameResult) -> None:
+        """Keep the crops of this frame that are due."""
+        image, tracks = result.frame.image, result.tracks
+        corners = np.rint(clip(tracks.boxes, image.shape[1], image.shape[0])).astype(np.int64)  # (M, 4)
+        seen = ~tracks.coasted & ((corners[:, 2:] - corners[:, :2]).min(axis=1, initial=1 << 30) >= self._least_px)
+        for row in np.flatnonzero(seen).tolist():
+            kept = self._kept.setdefault(int(tracks.ids[row]), _Kept(self._spacing_s))
+            if result.frame.time_s - kept.taken_s >= kept.spacing_s:
+                x1, y1, x2, y2 = corners[row].tolist()
+                self._keep(kept, int(tracks.ids[row]), result.frame.index, image[y1:y2, x1:x2])
+                kept.taken_s = result.frame.time_s
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def _keep(self, kept: _Kept, track_id: int, frame: int, crop: Image) -> None:
+        path = self.path / f"{track_id:06d}" / f"{frame:08d}.jpg"
+        _, data = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, self._quality])
+        try:
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(data.tobytes())
+            kept.paths.append(path)
+            if len(kept.paths) > self._most:
+                for surplus in kept.paths[1::2]:
+                    surplus.unlink(missing_ok=True)
+                kept.paths = kept.paths[::2]
+                kept.spacing_s *= 2
+        except OSError as error:
+            path.unlink(missing_ok=True)  # half a picture is none
+            raise OutputError(f"{path} cannot be written: {error.strerror}") from error

@@ -1,0 +1,122 @@
+"""JSON Lines: everything that is known of each frame, for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from tracker.errors import InputError
+from tracker.sinks.text import LineFile
+from tracker.types import FrameResult, RunInfo
+
+SCHEMA = "reidtrack.tracks"
+SCHEMA_VERSION = 1
+
+
+class JsonlSink:
+    """One JSON object a line: first a header, then one a frame, also where nothing is in it.
+
+    Header:
+
+        {"schema": "reidtrack.tracks", "version": 1, "program": "reidtrack 0.1.0",
+         "source": {"name": "clip.mp4", "width_px": 640, "height_px": 480, "rate_hz": 25.0, "live": false},
+         "classes": {"0": "person"}}
+
+    Frame:
+
+        {"frame": 12, "time_s": 0.44, "detected": true,
+         "tracks": [{"id": 3, "box": [10.25, 20.5, 60.0, 180.75], "score": 0.91, "class": 0, "class_name": "person",
+                     "coasted": false}],
+         "events": [{"kind": "born", "id": 3, "time_s": 0.44}]}
+
+    | key | meaning |
+    |---|---|
+    | frame | the source's frame number, from 1 |
+    | time_s | seconds since the source began |
+    | detected | false where the detector did not look at this frame and positions are predicted |
+    | box | x1, y1, x2, y2 in pixels |
+    | score | the detector's, 0..1; of a predicted position the last one |
+    | class_name | null where the detector has no name for the class |
+    | coasted | true where the position is predicted |
+    | events | what happened to identities: born, lost, recovered, recalled, ended |
+
+    The version rises when a key changes its meaning or goes; new keys may come without that.
+
+    Args:
+        path: the file.
+        overwrite: replace an existing one.
+
+    Raises:
+        OutputError: as `MotSink`.
+    """
+
+    def __init__(self, path: Path, *, overwrite: bool = False) -> None:
+        self.path = path
+        self._overwrite = overwrite
+        self._file: LineFile | None = None
+        self._class_names: Mapping[int, str] = {}
+
+    def open(self, run: RunInfo) -> None:
+        """Make the file and write the header."""
+        self._class_names = run.class_names
+        self._file = LineFile(self.path, overwrite=self._overwrite)
+        source = run.source
+        self._put(
+            {
+                "schema": SCHEMA,
+                "version": SCHEMA_VERSION,
+                "program": f"reidtrack {_program_version()}",
+                "source": {
+                    "name": source.name,
+                    "width_px": source.width_px,
+                    "height_px": source.height_px,
+                    "rate_hz": source.rate_hz,
+                    "live": source.live,
+                },
+                "classes": {str(number): name for number, name in run.class_names.items()},
+            }
+        )
+
+    def write(self, result: FrameResult) -> None:
+        """Append one frame."""
+        tracks = result.tracks
+        columns = (tracks.ids, tracks.boxes, tracks.scores, tracks.classes, tracks.coasted)
+        self._put(
+            {
+                "frame": result.frame.index,
+                "time_s": round(result.frame.time_s, 6),
+                "detected": result.detected,
+                "tracks": [
+                    {
+                        "id": track_id,
+                        "box": [round(corner, 2) for corner in box],
+                        "score": round(score, 4),
+                        "class": number,
+                        "class_name": self._class_names.get(number),
+                        "coasted": coasted,
+                    }
+                    for track_id, box, score, number, coasted in zip(*(c.tolist() for c in columns), strict=True)
+                ],
+                "events": [{"kind": e.kind, "id": e.track_id, "time_s": round(e.time_s, 6)} for e in tracks.events],
+            }
+        )
+
+    def close(self) -> None:
+        """Finish the file."""
+        if self._file is not None:
+            self._file.close()
+
+    def _put(self, line: dict[str, Any]) -> None:
+        if self._file is None:
+            raise InputError(f"{self.path} is not open")
+        self._file.write(json.dumps(line, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n")
+
+
+def _program_version() -> str:
+    try:
+        return metadata.version("reidtrack")
+    except metadata.PackageNotFoundError:  # run from a source tree that is not installed
+        return "unknown"

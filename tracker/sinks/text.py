@@ -1,0 +1,85 @@
+"""Lines into a file that is whole at every moment, also when the program is killed or the disk is full."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import time
+from pathlib import Path
+
+from tracker.errors import InputError, OutputError
+
+_FLUSH_S = 1.0
+
+
+class LineFile:
+    """Appends whole lines; they reach the file at the latest with the first `write` a second later, and on `close`.
+
+    Only whole lines are handed to the system, and where it takes but a part of them (a full disk) the file is cut
+    back to the last whole one, so that a reader never meets half a line.
+
+    Args:
+        path: its folder is made where missing.
+        overwrite: replace an existing file; otherwise that is an error.
+
+    Raises:
+        OutputError: it exists, or cannot be made or written; the message names file and cause.
+    """
+
+    def __init__(self, path: Path, *, overwrite: bool) -> None:
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file: io.FileIO | None = io.FileIO(path, "w" if overwrite else "x")
+        except FileExistsError as error:
+            raise already_there(path) from error
+        except OSError as error:
+            raise OutputError(f"{path} cannot be written: {error.strerror}") from error
+        self._waiting: list[str] = []
+        self._whole_bytes = 0
+        self._flushed_s = 0.0
+
+    def write(self, lines: str) -> None:
+        """Append lines, each ended by a newline."""
+        if self._file is None:
+            raise InputError(f"{self.path} is closed")
+        self._waiting.append(lines)
+        if time.monotonic() - self._flushed_s >= _FLUSH_S:
+            self._flush()
+
+    def close(self) -> None:
+        """Write what waits and let the file go; harmless more than once."""
+        if self._file is None:
+            return
+        try:
+            self._flush()
+        finally:
+            if self._file is not None:
+                self._file.close()
+                self._file = None
+
+    def _flush(self) -> None:
+        assert self._file is not None
+        data = "".join(self._waiting).encode()
+        self._waiting.clear()
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[self._file.write(view) :]
+        except OSError as error:
+            lost = data[: len(data) - len(view)]
+            whole = self._whole_bytes + lost.rfind(b"\n") + 1
+            with contextlib.suppress(OSError):  # a device has no length; the cause is reported in any case
+                self._file.truncate(whole)
+            self._file.close()
+            self._file = None
+            raise OutputError(
+                f"{self.path} cannot be written: {error.strerror}; its lines until then are kept"
+            ) from error
+        self._whole_bytes += len(data)
+        self._flushed_s = time.monotonic()
+
+
+def already_there(path: Path) -> OutputError:
+    """The error of a result that would be replaced without having been asked to."""
+    return OutputError(f"{path} exists: choose another folder, or allow overwriting")
