@@ -1,0 +1,113 @@
+"""Everything that can be wrong with a call: its exit code, its message, and that nothing was written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tracker.cli.main import main
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with a few pictures, detections for them, and files that are not what they seem."""
+    monkeypatch.chdir(tmp_path)
+    shots = tmp_path / "shots"
+    shots.mkdir()
+    for number in range(1, 4):
+        cv2.imwrite(str(shots / f"{number}.png"), np.full((48, 64, 3), 40 * number, np.uint8))
+    (tmp_path / "det.txt").write_text("1,-1,5,5,10,20,0.9\n")
+    (tmp_path / "det-bad.txt").write_text("1,-1,5,5,10,20,0.9\n2,-1,x,5,10,20,0.9\n")
+    (tmp_path / "fake.onnx").write_bytes(b"not a model")
+    (tmp_path / "fake.mp4").write_bytes(b"not a video" * 100)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "bad.yaml").write_text("tracker:\n  memry_s: 3\n")
+    return tmp_path
+
+
+TRACK = ["track", "shots", "--embedder", "none", "--save", "mot"]
+
+USAGE = [
+    (["trck", "x"], "unknown command 'trck'; did you mean track?"),
+    (["zzz"], "unknown command 'zzz' (commands: demo, track, eval, doctor)"),
+    (["track"], "the following arguments are required: SOURCE"),
+    (["track", "nothing.mp4"], "SOURCE: 'nothing.mp4' was not found"),
+    ([*TRACK, "more.mp4"], "unexpected argument 'more.mp4'"),
+    ([*TRACK, "det.txt"], "unexpected argument 'det.txt'; quote a glob"),
+    ([*TRACK, "--sav", "mot"], "unknown option --sav; did you mean --save?"),
+    ([*TRACK, "--tracker.memory", "3"], "unknown option --tracker.memory; did you mean --tracker.memory-"),
+    ([*TRACK, "--conf"], "argument --conf: expected one argument"),
+    ([*TRACK, "--conf", "high"], "argument --conf: must be a number or none, got 'high'"),
+    ([*TRACK, "--conf", "1.5"], "conf must be within 0..1, got 1.5"),
+    ([*TRACK, "--every", "0"], "every must be 1 or more, got 0"),
+    ([*TRACK, "--every", "2.5"], "argument --every: must be a whole number, got '2.5'"),
+    ([*TRACK, "--rate-hz", "-1"], "rate_hz must be above 0, got -1.0"),
+    ([*TRACK, "--save", "mp4"], "argument --save: must be a list (one of video, mot, jsonl, csv, crops each), got 'mp4'"),
+    ([*TRACK, "--save", "mot,mot"], "save must name each output once, got mot,mot"),
+    ([*TRACK, "--save", ""], "--save is empty and there is no --show"),
+    ([*TRACK, "--start", "12,5"], "start must be a frame number"),
+    ([*TRACK, "--start", "10", "--end", "5"], "end must come after start"),
+    ([*TRACK, "--embedder", "nothing.onnx"], "there is no file nothing.onnx"),
+    ([*TRACK, "--detector", "nothing.onnx"], "--detector: there is no file nothing.onnx"),
+    ([*TRACK, "--detector", "nothing.txt"], "--detector: there is no file nothing.txt"),
+    ([*TRACK, "--detector", "magic"], "detector must be"),
+    ([*TRACK, "--classes", "person"], "classes cannot be honoured by detector 'motion'"),
+    ([*TRACK, "--conf", "0.5"], "conf cannot be honoured by detector 'motion'"),
+    ([*TRACK, "--device", "cpu"], "device cannot be honoured by detector 'motion'"),
+    ([*TRACK, "--onnx.nms-iou", "0.5"], "onnx.nms_iou cannot be honoured by detector 'motion'"),
+    ([*TRACK, "--detector", "det.txt", "--classes", "3"], "classes cannot be honoured by detector 'det.txt'"),
+    ([*TRACK, "--tracker.memory-s", "-1"], "tracker.memory_s must be a finite number of at least 0, got -1.0"),
+    ([*TRACK, "--tracker.low-score", "0.9"], "tracker.low_score <= tracker.high_score"),
+    ([*TRACK, "--onnx.format", "yolo99"], "argument --onnx.format: must be one of auto,"),
+    ([*TRACK, "--onnx.mean", "1,2"], "argument --onnx.mean: must be a list of 3 values or none, got '1,2'"),
+    ([*TRACK, "--config", "nothing.yaml"], "config file nothing.yaml cannot be read: No such file"),
+    ([*TRACK, "--config", "bad.yaml"], "bad.yaml:2: unknown key tracker.memry_s; did you mean memory_s?"),
+    (["eval", "--gt", "nothing", "--tracks", "det.txt"], "--gt: there is no file or folder nothing"),
+    (["eval", "--gt", "det.txt", "--tracks", "nothing"], "--tracks: there is no file or folder nothing"),
+    (["eval", "--gt", "det.txt"], "the following arguments are required: --tracks"),
+    (["demo", "--seed", "x"], "argument --seed: must be a whole number, got 'x'"),
+    (["demo", "--embedder", "nothing.onnx"], "there is no file nothing.onnx"),
+    (["doctor", "--fast"], "unknown option --fast"),
+]
+
+FAILED = [
+    (["track", "fake.mp4", "--embedder", "none"], "fake.mp4"),
+    (["track", "empty", "--embedder", "none"], "empty"),
+    (["track", "none-*.png", "--embedder", "none"], "none-*.png"),
+    ([*TRACK, "--detector", "fake.onnx"], "fake.onnx"),
+    ([*TRACK[:2], "--embedder", "fake.onnx"], "fake.onnx"),
+    ([*TRACK, "--detector", "det-bad.txt"], "det-bad.txt"),
+    ([*TRACK, "--device", "gpu9", "--embedder", "default"], "device must be auto, cpu, cuda"),
+    ([*TRACK, "--out", "det.txt/x"], "det.txt"),
+]
+
+
+@pytest.mark.parametrize(("words", "message"), USAGE)
+def test_a_wrong_call_is_refused_before_anything_is_written(
+    words: list[str], message: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(folder.rglob("*"))
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.startswith("reidtrack: ")
+    assert said.count("\n") == 1, "one clear line"
+    assert sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize(("words", "message"), FAILED)
+def test_what_cannot_work_fails_with_its_reason(
+    words: list[str], message: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 1
+    said = capsys.readouterr().err
+    assert message in said
+    assert "Traceback" not in said
+    assert said.startswith("reidtrack: ")
+
+
+def test_the_table_is_long_enough() -> None:
+    assert len(USAGE) + len(FAILED) >= 40
