@@ -46,7 +46,9 @@ class Picture:
     def __init__(self, backdrop: Backdrop) -> None:
         self.image: Image = backdrop.image.copy()
         self._before = backdrop.before
-        self._owner = np.zeros(backdrop.before.shape, np.uint8)  # label of whoever is seen at a pixel, 0 for nobody
+        self._owner: NDArray[np.uint8] = np.zeros_like(
+            backdrop.before
+        )  # label of whoever is seen at a pixel, 0 for nobody
 
     def cast_shadow(self, x: float, y: float, height_px: int, behind: bool) -> None:
         """Darken the ground around the foot point; `behind` leaves what stands before the back lanes as it is."""

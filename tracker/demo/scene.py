@@ -75,7 +75,7 @@ class DemoClip:
 
     Ten or more people of differing size walk through a still street with a kiosk and a van. In a whole clip of 40 s,
     for every seed: 12 or more full occlusions of 1 s or longer, 10 returns after 5 s or more outside the picture,
-    two pairs who look alike (identities 1 and 2, 3 and 4; 2 comes while 1 is away), and people who cross in plain sight.
+    two pairs who look alike (identities 1 and 2, 3 and 4; 2 comes while 1 is away), and people who cross.
     Frames are painted as they are asked for.
     """
 
