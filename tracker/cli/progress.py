@@ -37,6 +37,7 @@ class RunProgress:
 
     def __enter__(self) -> RunProgress:
         self._began_s = time.monotonic()
+        self._arrivals.append((self._began_s, 0))
         self._display.start()
         return self
 
@@ -54,7 +55,7 @@ class RunProgress:
             self._display.show(now_s, self.frames, self._describe(now_s, len(result.tracks)))
 
     def _describe(self, now_s: float, objects: int) -> str:
-        text = f"{objects} objects, {self.identities} identities"
+        text = f"{_count(objects, 'object')}, {_count(self.identities, 'identity')}"
         rate_hz = self._rate(now_s)
         if rate_hz is None:
             return text
@@ -154,6 +155,11 @@ def _display(source: SourceInfo, context: Context) -> _Display:
     if sys.stderr.isatty():
         return _Bar(source.frames)
     return _Lines(source.frames, context)
+
+
+def _count(number: int, noun: str) -> str:
+    plural = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
+    return f"{number} {noun if number == 1 else plural}"
 
 
 def _duration(seconds: float) -> str:

@@ -42,6 +42,8 @@ def run(argv: Sequence[str], context: Context) -> int:
     with _open_source(settings) as source:
         out = settings.out or Path("runs") / _folder_name(source.info.name)
         sinks = _open_sinks(settings, out, source)
+        if not settings.overwrite:
+            _refuse_existing(_paths(sinks), out)
         progress = RunProgress(source.info, context)
         return _follow(progress, _pipeline(settings, source, detector, embedder), sinks, out, context)
 
@@ -59,13 +61,24 @@ def _follow(progress: RunProgress, pipeline: Pipeline, sinks: Sequence[Sink], ou
             context.say(f"reidtrack: stopped after {progress.frames} frames; what was written up to there is in {out}")
         raise
     if not context.quiet:
-        print_summary(progress, pipeline, _written(out))
+        print_summary(progress, pipeline, [path for path in _paths(sinks) if path.exists()])
     return _EXIT_INTERRUPTED if interrupted else 0
 
 
-def _written(out: Path) -> list[Path]:
-    """The files and folders that a run left."""
-    return sorted(out.iterdir()) if out.is_dir() else []
+def _paths(sinks: Sequence[Sink]) -> list[Path]:
+    """Where these sinks write; a window writes nowhere."""
+    return [sink.path for sink in sinks if hasattr(sink, "path")]
+
+
+def _refuse_existing(paths: Sequence[Path], out: Path) -> None:
+    """Refuse a folder with earlier results before anything is opened.
+
+    The video's suffix is known only once it is opened, so that any file of its name counts.
+    """
+    found = [path for name in paths for path in (name, *name.parent.glob(f"{name.name}.*")) if path.exists()]
+    if found:
+        names = ", ".join(sorted({path.name for path in found}))
+        raise UsageError(f"{out} holds results already ({names}): give another --out, or --overwrite to replace them")
 
 
 def _check(settings: TrackSettings) -> None:
