@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+import weakref
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, runtime_checkable
@@ -132,7 +133,8 @@ class Pipeline:
         self._counts = {"frames": 0, "detected": 0, "identities": 0}
         live = source.info.live
         self._decoded: Channel[Frame] = Channel(1 if live else self.config.queue_frames, newest_wins=live)
-        self._results: Iterator[FrameResult] | None = None
+        # weak, so that leaving a `for` loop drops the generator and thereby ends its threads at once
+        self._results: weakref.ref[Generator[FrameResult, None, None]] | None = None
 
     @property
     def dropped(self) -> int:
@@ -142,13 +144,15 @@ class Pipeline:
     def __iter__(self) -> Iterator[FrameResult]:
         if self._results is not None:
             raise InputError("a Pipeline can be iterated once: its source is used up; make a new one")
-        self._results = self._iterate()
-        return self._results
+        results = self._iterate()
+        self._results = weakref.ref(results)
+        return results
 
     def close(self) -> None:
         """End an iteration early and close the source; harmless at any time and more than once."""
-        if self._results is not None:
-            self._results.close()  # type: ignore[attr-defined]
+        results = self._results and self._results()
+        if results is not None:
+            results.close()
         self._source.close()
 
     def __enter__(self) -> Pipeline:
@@ -190,7 +194,7 @@ class Pipeline:
         n = self._counts
         return RunSummary(n["frames"], n["detected"], self.dropped, n["identities"], wall_s, self.stages)
 
-    def _iterate(self) -> Iterator[FrameResult]:
+    def _iterate(self) -> Generator[FrameResult, None, None]:
         reader = threading.Thread(target=self._read, name="reidtrack-reader")
         reader.start()
         try:

@@ -25,7 +25,7 @@ class MotSink:
         overwrite: replace an existing one.
 
     Raises:
-        OutputError: from `open`, where the file exists or cannot be made; from `write` and `close`, where a write fails.
+        OutputError: from `open`, where the file exists or cannot be made; from `write` and `close`, where that fails.
     """
 
     def __init__(self, path: Path, *, overwrite: bool = False) -> None:

@@ -45,6 +45,8 @@ class Window:
 
     def open(self, run: RunInfo) -> None:
         """Open the window."""
+        # the wheels name a folder of fonts that is not in them, and warn about it again and again
+        os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")
         check_display()
         self._class_names = run.class_names if len(run.class_names) > 1 else {}
         try:
@@ -92,7 +94,7 @@ def check_display() -> None:
     if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise DisplayError(f"there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set): {instead}")
     try:
-        probe = subprocess.run(
+        probe = subprocess.run(  # noqa: S603 - our own interpreter and a constant
             [sys.executable, "-c", _PROBE], capture_output=True, text=True, timeout=_PROBE_TIMEOUT_S, check=False
         )
     except subprocess.TimeoutExpired:
