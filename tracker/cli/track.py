@@ -36,7 +36,11 @@ def run(argv: Sequence[str], context: Context) -> int:
     """Follow one source to its end."""
     settings = parse_arguments(TrackSettings, argv, command="track", summary=_SUMMARY, examples=_EXAMPLES, config=True)
     _check(settings)
-    # Whatever can be refused is refused before the first file is written: models first, then the source.
+    # Whatever can be refused is refused before the first file is written: display, models, then the source.
+    if settings.show:
+        from tracker.video.window import check_display
+
+        check_display()
     detector = _open_detector(settings)
     embedder = _open_embedder(settings)
     with _open_source(settings) as source:
