@@ -120,7 +120,7 @@ def _back_visit(stage: Stage, height_m: float, through: bool, rng: np.random.Gen
     near = stage.occluders[0 if start == left else 1]
     place = stage.occluders[int(rng.integers(2))] if through else near
     xs = [start, place.centre + float(rng.uniform(-6, 6)), end if through else start]
-    speed = height * float(rng.uniform(0.78, 0.95))
+    speed = height * float(rng.uniform(0.62, 0.78))
     return _visit(xs, [y] * 3, speed, (1, float(rng.uniform(*_HIDDEN_S))))
 
 
@@ -130,7 +130,7 @@ def _front_visit(stage: Stage, height_m: float, slanted: bool, rng: np.random.Ge
     other = float(FRONT_LANES[0] + FRONT_LANES[1] - y) if slanted else y
     margin = _MARGIN * body_height(max(y, other), height_m)
     xs = [-margin, stage.width + margin]
-    speed = body_height((y + other) / 2, height_m) * float(rng.uniform(0.62, 0.8))
+    speed = body_height((y + other) / 2, height_m) * float(rng.uniform(0.58, 0.74))
     return _visit(xs if rng.random() < 0.5 else xs[::-1], [y, other], speed)
 
 

@@ -61,7 +61,7 @@ class Stage:
 
 def build_stage(width: float, rng: np.random.Generator) -> Stage:
     """Put a kiosk and a van at about a quarter and three quarters of the width, in either order."""
-    sizes = {"kiosk": (188.0, 122.0), "van": (262.0, 138.0)}  # width, top
+    sizes = {"kiosk": (168.0, 122.0), "van": (240.0, 138.0)}  # width, top
     kinds = list(rng.permutation(["kiosk", "van"]))
     places = width * (np.array([0.27, 0.73]) + rng.uniform(-0.025, 0.025, 2))
     built = [
