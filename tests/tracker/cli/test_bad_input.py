@@ -45,7 +45,10 @@ USAGE = [
     ([*TRACK, "--every", "0"], "every must be 1 or more, got 0"),
     ([*TRACK, "--every", "2.5"], "argument --every: must be a whole number, got '2.5'"),
     ([*TRACK, "--rate-hz", "-1"], "rate_hz must be above 0, got -1.0"),
-    ([*TRACK, "--save", "mp4"], "argument --save: must be a list (one of video, mot, jsonl, csv, crops each), got 'mp4'"),
+    (
+        [*TRACK, "--save", "mp4"],
+        "argument --save: must be a list (one of video, mot, jsonl, csv, crops each), got 'mp4'",
+    ),
     ([*TRACK, "--save", "mot,mot"], "save must name each output once, got mot,mot"),
     ([*TRACK, "--save", ""], "--save is empty and there is no --show"),
     ([*TRACK, "--start", "12,5"], "start must be a frame number"),

@@ -1,0 +1,69 @@
+"""The names that others may build on. A change here is a change of the interface: it goes into CHANGELOG.md."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+
+import pytest
+
+from reid import Embedder
+from tracker import Tracker
+from tracker.detectors import open_detector
+from tracker.pipeline import Pipeline
+from tracker.sinks import open_sinks
+from tracker.video import open_source
+
+PUBLIC = {
+    "tracker": "Detections Frame FrameResult TrackEvent Tracker TrackerConfig TrackerError Tracks",
+    "tracker.detectors": "FileDetector MotionDetector MotionDetectorConfig OnnxDetector OnnxDetectorConfig "
+    "UltralyticsDetector open_detector",
+    "tracker.evaluation": "Benchmark EvaluationReport MotTracks MotTruth Scores evaluate evaluate_files "
+    "read_mot_tracks read_mot_truth score_tracks",
+    "tracker.sinks": "SINK_KINDS CropsSink CsvSink JsonlSink MotSink VideoSink open_sinks",
+    "tracker.video": "StreamTimeouts open_source",
+    "reid": "Calibration Card DeviceError Embedder EmbedderInfo InputError MissingExtraError ModelError ReidError "
+    "fit_calibration",
+}
+
+ERRORS = {
+    "tracker.errors": "TrackerError InputError ConfigError SourceError ModelError OutputError DisplayError "
+    "MissingExtraError",
+    "reid.errors": "ReidError InputError ModelError DeviceError MissingExtraError",
+}
+
+SIGNATURES = {
+    Tracker.__init__: "config *appearance",
+    Tracker.update: "detections *time_s *embed *camera_motion *include_coasted",
+    Tracker.predict: "time_s *include_coasted",
+    Tracker.reset: "",
+    Embedder.__init__: "model *device *card *max_batch *threads",
+    Embedder.__call__: "image boxes",
+    Pipeline.__init__: "source detector embedder tracker *config",
+    open_detector: "name *device *conf *classes *threads *onnx *motion",
+    open_source: "spec *start *end *rate_hz *timeouts",
+    open_sinks: "kinds out *overwrite *rate_hz",
+}
+
+
+@pytest.mark.parametrize("package", sorted(PUBLIC))
+def test_packages_export_these_names(package: str) -> None:
+    module = importlib.import_module(package)
+    assert sorted(module.__all__) == sorted(PUBLIC[package].split())
+    assert all(hasattr(module, name) for name in module.__all__)
+
+
+@pytest.mark.parametrize("module", sorted(ERRORS))
+def test_errors_form_one_small_tree(module: str) -> None:
+    loaded = importlib.import_module(module)
+    found = {name for name, value in vars(loaded).items() if inspect.isclass(value) and value.__module__ == module}
+    base, *others = ERRORS[module].split()
+    assert found == {base, *others}
+    assert all(issubclass(getattr(loaded, name), getattr(loaded, base)) for name in others)
+
+
+@pytest.mark.parametrize("function", SIGNATURES, ids=lambda function: function.__qualname__)
+def test_arguments_keep_their_names(function: object) -> None:
+    parameters = list(inspect.signature(function).parameters.values())
+    shown = ["*" * (p.kind is p.KEYWORD_ONLY) + p.name for p in parameters if p.name != "self"]
+    assert " ".join(shown) == SIGNATURES[function]
