@@ -132,7 +132,7 @@ def test_every_score_falls_in_exactly_one_set() -> None:
     """Scores equal to a threshold count as reaching it."""
     config = TrackerConfig(high_score=0.5, low_score=0.25, birth_score=0.5)
     assert len(feed(Tracker(config), walk(0, 2, 5, scores=[0.5]))[-1]) == 1
-    at_low = feed(Tracker(config), walk(0, 2, 5) + [Detections([box(10)], [0.25])])
+    at_low = feed(Tracker(config), [*walk(0, 2, 5), Detections([box(10)], [0.25])])
     assert len(at_low[-1]) == 1
 
 
