@@ -150,7 +150,7 @@ class Pipeline:
 
     def close(self) -> None:
         """End an iteration early and close the source; harmless at any time and more than once."""
-        results = self._results and self._results()
+        results = None if self._results is None else self._results()
         if results is not None:
             results.close()
         self._source.close()
