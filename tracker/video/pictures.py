@@ -136,9 +136,11 @@ def glob_paths(pattern: str) -> list[Path]:
 def natural_order(paths: Iterable[Path]) -> list[Path]:
     """Sorted as a person would: runs of digits by value (`2.jpg` before `10.jpg`), the rest by letter."""
 
-    def key(path: Path) -> list[tuple[int, int, str]]:
-        parts = re.split(r"(\d+)", path.as_posix().lower())
-        return [(0, int(part), part) if part.isdigit() else (1, 0, part) for part in parts]
+    def key(path: Path) -> tuple[list[tuple[int, int, str]], str]:
+        text = path.as_posix()
+        parts = re.split(r"([0-9]+)", text.lower())
+        # the text itself decides between 1.jpg and 01.jpg, so that no order depends on the disk
+        return [(0, int(part), "") if part[:1].isdigit() and part.isascii() else (1, 0, part) for part in parts], text
 
     return sorted(paths, key=key)
 
