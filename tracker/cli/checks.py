@@ -1,10 +1,15 @@
-"""Checks of arguments that are made before anything is opened or written."""
+"""What several commands check or open before anything is written."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tracker.cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from reid import Embedder
 
 
 def require_path(flag: str, path: Path) -> None:
@@ -15,3 +20,25 @@ def require_path(flag: str, path: Path) -> None:
     """
     if not path.exists():
         raise UsageError(f"{flag}: there is no file or folder {path}")
+
+
+def open_embedder(name: str, device: str) -> Embedder | None:
+    """The embedder of `--embedder`: `default`, an .onnx file, or None for `none`.
+
+    Raises:
+        UsageError: there is no such file.
+        ReidError: the model or the device cannot be used.
+    """
+    if name == "none":
+        return None
+    if name != "default" and not Path(name).is_file():
+        raise UsageError(f"--embedder must be default, none or an .onnx file, and there is no file {name}")
+    from reid import Embedder  # loads OpenCV
+
+    return Embedder(name, device=device)
+
+
+def existing_results(paths: Sequence[Path]) -> str:
+    """The names of results that are there already, with any suffix (a video's is known only once it is opened)."""
+    found = {path.name for name in paths for path in (name, *name.parent.glob(f"{name.name}.*")) if path.exists()}
+    return ", ".join(sorted(found))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -11,6 +12,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from tracker.cli.progress import RunProgress
+    from tracker.demo.run import DemoReport
     from tracker.evaluation import EvaluationReport, Scores
     from tracker.pipeline import Pipeline
     from tracker.stages import StageTimes
@@ -32,14 +34,31 @@ def print_summary(progress: RunProgress, pipeline: Pipeline, outputs: Sequence[P
     print_outputs(console, outputs)
 
 
-def print_stages(console: Console, stages: StageTimes) -> None:
+def print_demo(report: DemoReport) -> None:
+    """What a demo amounted to: scores, time a stage, outputs."""
+    console = Console(highlight=False)
+    summary = report.summary
+    console.print(
+        f"{summary.frames} frames in {summary.wall_s:.1f} s, {summary.frames / summary.wall_s:.1f} frames/s; "
+        f"{summary.identities} identities"
+    )
+    print_stages(console, summary.stages, {"decode": "render"})
+    if report.scores is None:
+        console.print('scores against the truth need TrackEval: pip install "reidtrack[eval]"', markup=False)
+    else:
+        console.print(scores_table({"against the truth": report.scores}))
+        console.print(f"{report.scores.true_ids} people, {report.scores.tracked_ids} identities")
+    print_outputs(console, report.paths)
+
+
+def print_stages(console: Console, stages: StageTimes, names: Mapping[str, str] = MappingProxyType({})) -> None:
     """Time at work of each stage; they overlap, so that the sum may exceed the whole."""
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("stage")
     for heading in ("seconds", "calls", "ms a call"):
         table.add_column(heading, justify="right")
     for name, stage in stages.items():
-        table.add_row(name, f"{stage.seconds:.2f}", str(stage.calls), f"{stage.mean_ms:.1f}")
+        table.add_row(names.get(name, name), f"{stage.seconds:.2f}", str(stage.calls), f"{stage.mean_ms:.1f}")
     console.print(table)
 
 

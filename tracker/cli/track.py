@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tracker.cli.checks import existing_results, open_embedder
 from tracker.cli.context import Context
 from tracker.cli.errors import UsageError
 from tracker.cli.flags import parse_arguments
@@ -42,12 +43,12 @@ def run(argv: Sequence[str], context: Context) -> int:
 
         check_display()
     detector = _open_detector(settings)
-    embedder = _open_embedder(settings)
+    embedder = open_embedder(settings.embedder, settings.device)
     with _open_source(settings) as source:
         out = settings.out or Path("runs") / _folder_name(source.info.name)
         sinks = _open_sinks(settings, out, source)
-        if not settings.overwrite:
-            _refuse_existing(_paths(sinks), out)
+        if not settings.overwrite and (found := existing_results(_paths(sinks))):
+            raise UsageError(f"{out} holds results already ({found}): give another --out, or --overwrite")
         progress = RunProgress(source.info, context)
         return _follow(progress, _pipeline(settings, source, detector, embedder), sinks, out, context)
 
@@ -74,17 +75,6 @@ def _paths(sinks: Sequence[Sink]) -> list[Path]:
     return [sink.path for sink in sinks if hasattr(sink, "path")]
 
 
-def _refuse_existing(paths: Sequence[Path], out: Path) -> None:
-    """Refuse a folder with earlier results before anything is opened.
-
-    The video's suffix is known only once it is opened, so that any file of its name counts.
-    """
-    found = [path for name in paths for path in (name, *name.parent.glob(f"{name.name}.*")) if path.exists()]
-    if found:
-        names = ", ".join(sorted({path.name for path in found}))
-        raise UsageError(f"{out} holds results already ({names}): give another --out, or --overwrite to replace them")
-
-
 def _check(settings: TrackSettings) -> None:
     live_or_glob = re.match(r"[A-Za-z][A-Za-z0-9+.-]*://|(/dev/video)?\d+$|.*[*?\[]", settings.source.strip())
     if not live_or_glob and not Path(settings.source).expanduser().exists():
@@ -94,8 +84,6 @@ def _check(settings: TrackSettings) -> None:
         )
     if Path(settings.detector).suffix in (".onnx", ".txt") and not Path(settings.detector).is_file():
         raise UsageError(f"--detector: there is no file {settings.detector}")
-    if settings.embedder not in ("default", "none") and not Path(settings.embedder).is_file():
-        raise UsageError(f"--embedder must be default, none or an .onnx file, and there is no file {settings.embedder}")
     if not settings.save and not settings.show:
         raise UsageError("--save is empty and there is no --show: nothing would come of this run")
 
@@ -113,14 +101,6 @@ def _open_detector(settings: TrackSettings) -> DetectorLike:
         onnx=settings.onnx,
         motion=settings.motion,
     )
-
-
-def _open_embedder(settings: TrackSettings) -> EmbedderLike | None:
-    if settings.embedder == "none":
-        return None
-    from reid import Embedder
-
-    return Embedder(settings.embedder, device=settings.device)
 
 
 def _open_source(settings: TrackSettings) -> Source:
