@@ -133,7 +133,7 @@ class Stream(LiveSource):
 def open_stream(
     url: StreamUrl, *, span: Span | None = None, rate_hz: float | None = None, timeouts: StreamTimeouts | None = None
 ) -> BaseSource:
-    """A live stream, or a finished video on a server, which is read like a file: no frame of it is dropped.
+    """A live stream, or a finished video on a web server, which is read like a file: no frame of it is dropped.
 
     Args:
         url: where it is.
@@ -160,7 +160,7 @@ def open_stream(
         late = waited_s >= 0.9 * min(timeouts.connect_s, timeouts.stall_s)
         why = f"did not answer within {waited_s:.0f} s" if late else "refused the connection or sent no video"
         raise SourceError(f"{url} {why}: check address, user, password and that the stream is on")
-    if capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:
+    if url.is_http and capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:  # RTSP servers set the pace also of a recording
         return CapturedVideo(capture, first, url.name, exact=False, span=span, rate_hz=rate_hz)
     try:
         _refuse_start(str(url), span)

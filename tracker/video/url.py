@@ -43,6 +43,11 @@ class StreamUrl:
         self._path = f"{parts.scheme}://{self.host}{path}"
         self.name = re.sub(r"[^A-Za-z0-9.-]+", "_", f"{self.host}{path}").strip("_") or parts.scheme
 
+    @property
+    def is_http(self) -> bool:
+        """Whether a web server is asked, which may hold finished files too."""
+        return self._url.lower().startswith(("http://", "https://"))
+
     def secret(self) -> str:
         """The whole URL, for the library that connects; never for a message."""
         return self._url

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import base64
+import http.server
+import shutil
+import subprocess
+import threading
+from pathlib import Path
+
+import cv2
+import pytest
+
+from tracker.errors import SourceError
+from tracker.video import StreamTimeouts, open_source
+
+SYSTEM_PYTHON = "/usr/bin/python3"  # GStreamer's bindings come with the distribution's Python, not from PyPI
+QUICK = StreamTimeouts(connect_s=10.0, stall_s=5.0)
+IMPATIENT = StreamTimeouts(connect_s=1.0, stall_s=1.0)
+
+
+def gstreamer_is_here() -> bool:
+    if not Path(SYSTEM_PYTHON).exists():
+        return False
+    code = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"
+    return subprocess.run([SYSTEM_PYTHON, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+class MjpegHandler(http.server.BaseHTTPRequestHandler):
+    """A camera's MJPEG: `/video` ends after its frames, `/stall` goes silent, `/private` wants a password."""
+
+    def do_GET(self):
+        if self.path == "/file.mp4":
+            self.send_file()
+            return
+        wanted = "Basic " + base64.b64encode(b"user:secret").decode()
+        if self.path == "/private" and self.headers.get("Authorization") != wanted:
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="camera"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        if self.path == "/silent":
+            self.server.ended.wait(30)
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+        self.end_headers()
+        for picture in self.server.pictures:
+            head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
+            self.wfile.write(head.encode() + picture + b"\r\n")
+        if self.path == "/stall":
+            self.server.ended.wait(30)
+
+    def send_file(self):
+        data = self.server.file
+        begin = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").split("-")[0])
+        self.send_response(206)
+        self.send_header("Content-Range", f"bytes {begin}-{len(data) - 1}/{len(data)}")
+        self.send_header("Content-Length", str(len(data) - begin))
+        self.end_headers()
+        self.wfile.write(data[begin:])
+
+    def log_message(self, *args):
+        pass
+
+
+class QuietServer(http.server.ThreadingHTTPServer):
+    def handle_error(self, request, address):
+        """A client that has seen enough hangs up."""
+
+
+@pytest.fixture
+def camera(make_picture, clip):
+    server = QuietServer(("127.0.0.1", 0), MjpegHandler)
+    server.ended = threading.Event()
+    server.pictures = [cv2.imencode(".jpg", make_picture(i))[1].tobytes() for i in range(1, 31)]
+    server.file = clip.read_bytes()
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.ended.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_mjpeg_over_http_is_live_and_ends_with_the_server(camera, read_number):
+    with open_source(f"http://{camera}/video", timeouts=QUICK) as source:
+        info = source.info
+        frames = list(source)
+    assert (info.width_px, info.height_px, info.frames, info.live) == (160, 64, None, True)
+    numbers = [read_number(f.image) for f in frames]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert len(numbers) >= 29  # the last one may lack the boundary that would end it
+    assert [f.index for f in frames] == numbers
+    times = [f.time_s for f in frames]
+    assert times[0] == 0
+    assert times == sorted(times)
+
+
+def test_a_stream_is_cut_at_a_frame_but_not_begun_late(camera):
+    with open_source(f"http://{camera}/video", end="5", timeouts=QUICK) as source:
+        assert [f.index for f in source] == [1, 2, 3, 4, 5]
+    with pytest.raises(SourceError, match=r"/video is live and begins when it is opened: leave start out"):
+        open_source(f"http://{camera}/video", start="5", timeouts=QUICK)
+    with pytest.raises(SourceError, match=r"/video is live and has a clock of its own: leave rate_hz out"):
+        open_source(f"http://{camera}/video", rate_hz=5, timeouts=QUICK)
+
+
+def test_a_stream_that_goes_silent_is_an_error(camera, read_until_error):
+    with open_source(f"http://{camera}/stall", timeouts=IMPATIENT) as source:
+        frames, error = read_until_error(source)
+    assert len(frames) >= 29
+    assert str(error).startswith(f"http://{camera}/stall stalled: no frame for")
+
+
+def test_a_server_that_never_answers_is_given_up(camera):
+    with pytest.raises(SourceError, match=r"/silent did not answer within \d s: check address"):
+        open_source(f"http://{camera}/silent", timeouts=IMPATIENT)
+
+
+def test_user_and_password_are_used_and_not_shown(camera):
+    with open_source(f"http://user:secret@{camera}/private", timeouts=QUICK) as source:
+        assert next(iter(source)).index == 1
+        assert "secret" not in source.info.name
+    with pytest.raises(SourceError) as caught:
+        open_source(f"http://user:wrong@{camera}/private", timeouts=QUICK)
+    assert str(caught.value).startswith(f"http://{camera}/private refused the connection")
+
+
+def test_a_finished_file_on_a_web_server_is_no_live_source(camera, read_number):
+    with open_source(f"http://{camera}/file.mp4", start="11", timeouts=QUICK) as source:
+        assert not source.info.live
+        assert source.info.frames == 50
+        frames = list(source)
+    assert [(f.index, read_number(f.image)) for f in frames] == [(i, i) for i in range(11, 61)]
+    assert frames[0].time_s == pytest.approx(0.4)
+
+
+@pytest.fixture(params=[False, True], ids=["open", "password"])
+def rtsp(request, tmp_path, clip):
+    if not gstreamer_is_here():
+        pytest.skip("needs GStreamer's RTSP server: apt install gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-bad")
+    if shutil.which("ffmpeg") is None:
+        pytest.skip("makes its H.264 file with the ffmpeg program")
+    path = tmp_path / "h264.mp4"
+    subprocess.run(["ffmpeg", "-v", "error", "-i", clip, "-c:v", "libx264", "-g", "10", path], check=True)
+    account = ["user", "secret"] if request.param else []
+    command = [SYSTEM_PYTHON, str(Path(__file__).with_name("rtsp_server.py")), str(path), *account]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        host = f"127.0.0.1:{server.stdout.readline().strip()}"
+        yield host, ":".join(account) + "@" if account else ""
+        server.stdin.close()
+
+
+def test_rtsp(rtsp, read_number):
+    host, account = rtsp
+    with open_source(f"rtsp://{account}{host}/live", timeouts=QUICK) as source:
+        assert source.info.live
+        assert source.info.rate_hz == 25
+        assert "secret" not in source.info.name
+        frames = list(source)
+    assert [(f.index, read_number(f.image)) for f in frames] == [(i, i) for i in range(1, 61)]
+    if account:
+        with pytest.raises(SourceError, match=rf"^rtsp://{host}/live refused the connection or sent no video"):
+            open_source(f"rtsp://user:wrong@{host}/live", timeouts=QUICK)
