@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from tracker.sinks.text import already_there
 from tracker.types import FrameResult, Image, RunInfo
 
 _FOLDER = re.compile(r"\d{6,}")
+_SLACK_S = 1e-3  # time stamps are rounded to milliseconds in some files
 _PICTURE = re.compile(r"\d{8,}\.jpg")
 
 
@@ -95,7 +97,7 @@ class CropsSink:
         seen = ~tracks.coasted & ((corners[:, 2:] - corners[:, :2]).min(axis=1, initial=1 << 30) >= self._least_px)
         for row in np.flatnonzero(seen).tolist():
             kept = self._kept.setdefault(int(tracks.ids[row]), _Kept(self._spacing_s))
-            if result.frame.time_s - kept.taken_s >= kept.spacing_s:
+            if result.frame.time_s - kept.taken_s >= kept.spacing_s - _SLACK_S:
                 x1, y1, x2, y2 = corners[row].tolist()
                 self._keep(kept, int(tracks.ids[row]), result.frame.index, image[y1:y2, x1:x2])
                 kept.taken_s = result.frame.time_s
@@ -116,5 +118,6 @@ class CropsSink:
                 kept.paths = kept.paths[::2]
                 kept.spacing_s *= 2
         except OSError as error:
-            path.unlink(missing_ok=True)  # half a picture is none
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)  # half a picture is none
             raise OutputError(f"{path} cannot be written: {error.strerror}") from error

@@ -28,11 +28,11 @@ class LineFile:
 
     def __init__(self, path: Path, *, overwrite: bool) -> None:
         self.path = path
+        if path.exists() and not overwrite:
+            raise already_there(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file: io.FileIO | None = io.FileIO(path, "w" if overwrite else "x")
-        except FileExistsError as error:
-            raise already_there(path) from error
         except OSError as error:
             raise OutputError(f"{path} cannot be written: {error.strerror}") from error
         self._waiting: list[str] = []
