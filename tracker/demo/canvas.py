@@ -27,6 +27,7 @@ _HALF_CIRCLE = np.exp(1j * np.linspace(-np.pi / 2, np.pi / 2, 9))
 _ENDS = np.concatenate((_HALF_CIRCLE, -_HALF_CIRCLE))  # (18,) outline of a capsule, as complex x + iy
 _WHICH_END = np.repeat([1.0, -1.0], 9)  # (18,) 1 at its far end, -1 at its near end
 _LIT_SIDE = -0.28 - 0.08j  # of a limb, in radii: light comes from the upper left
+_PAD_PX = 2  # on each side, for the blur of edges
 _SHIFT = 4  # fractional bits of OpenCV's fixed-point coordinates
 
 
@@ -48,10 +49,10 @@ class Canvas:
 
     def __init__(self, height_px: float) -> None:
         self.scale = height_px * _SUPERSAMPLING
-        width = 2 * int(np.ceil(_HALF_WIDTH * height_px)) * _SUPERSAMPLING
-        height = int(np.ceil((1 + _HEADROOM + _FOOTROOM) * height_px)) * _SUPERSAMPLING
+        width = 2 * int(np.ceil(_HALF_WIDTH * height_px) + _PAD_PX) * _SUPERSAMPLING
+        height = int(np.ceil((1 + _HEADROOM + _FOOTROOM) * height_px) + 2 * _PAD_PX) * _SUPERSAMPLING
         self.pixels = np.zeros((height, width, 4), np.uint8)
-        self.origin = np.array([width / 2, _HEADROOM * self.scale])
+        self.origin = np.array([width / 2, _HEADROOM * self.scale + _PAD_PX * _SUPERSAMPLING])
         self._fixed_scale = self.scale * (1 << _SHIFT)
         self._fixed_origin = (self.origin - 0.5) * (1 << _SHIFT) + 0.5
 

@@ -30,7 +30,7 @@ _AWAY_S = (5.6, 7.5)  # between two visits: promised are 5 s
 _BACK_WALKERS = 6  # figures 0..5; the two look-alike pairs, 0 and 1, 2 and 3, are among them
 _SLANTED_FROM = 8  # front walkers from this row on come nearer or go away as they walk
 _TWICE = 10  # figures 0..9 leave and come back
-_CANDIDATES = 20  # plans that are compared for each figure
+_CANDIDATES = 30  # plans that are compared for each figure
 _SAMPLE_S = 0.2  # time step of that comparison
 _MARGIN = 0.42  # outside the picture, in body heights: nothing is seen of somebody there
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import cv2
 import numpy as np
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tracker.demo.drawing import Sprite
     from tracker.types import Image
 
+Box: TypeAlias = tuple[int, int, int, int]
 _SHADOW = 0.34  # share of the light that a figure takes from the ground right below it
 
 
@@ -80,10 +81,11 @@ class Picture:
         owned = self._owner[rows, columns]
         cv2.copyTo(np.full_like(owned, label), np.asarray(alpha >= 128).view(np.uint8), owned)
 
-    def seen(self, sprite: Sprite, left: int, top: int, label: int) -> tuple[tuple[float, ...], float] | None:
-        """Box of a figure's silhouette (hidden parts included) clipped to the picture, and the visible share of it.
+    def seen(self, sprite: Sprite, left: int, top: int, label: int) -> tuple[Box, Box, float] | None:
+        """Box of what is seen of a figure, box of its whole silhouette inside the picture, and the visible share.
 
-        To be asked when all figures are in; None where nothing of the silhouette lies inside the picture.
+        To be asked when all figures are in. Where nothing is seen, the first box is the second; None where nothing of
+        the silhouette lies inside the picture.
         """
         x1, y1, x2, y2 = silhouette_box(sprite)
         height, width = self._owner.shape
@@ -91,5 +93,9 @@ class Picture:
         if box[0] >= box[2] or box[1] >= box[3]:
             return None
         total = cv2.countNonZero((sprite.alpha >= 128).view(np.uint8))
-        own = self._owner[box[1] : box[3], box[0] : box[2]] == label
-        return tuple(float(v) for v in box), cv2.countNonZero(own.view(np.uint8)) / total
+        own = np.asarray(self._owner[box[1] : box[3], box[0] : box[2]] == label).view(np.uint8)
+        count = cv2.countNonZero(own)
+        if count == 0:
+            return box, box, 0.0
+        x, y, w, h = cv2.boundingRect(own)
+        return (box[0] + x, box[1] + y, box[0] + x + w, box[1] + y + h), box, count / total

@@ -12,7 +12,7 @@ from tracker.demo.backdrop import paint_backdrop
 from tracker.demo.body import Pose
 from tracker.demo.cast import TWINS, pick_cast
 from tracker.demo.choreography import PLANNED_S, choreograph
-from tracker.demo.compositing import Picture
+from tracker.demo.compositing import Box, Picture
 from tracker.demo.drawing import Sprite, draw_figure
 from tracker.demo.stage import HEIGHT, body_height, build_stage
 from tracker.demo.truth import Truth
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _PHASES = 32  # painted poses of one gait cycle: at 25 frames a second a cycle takes about 23 frames
 _NOISE_PAD_PX = 64
-_Row = tuple[int, int, tuple[float, ...], float]
+_Row = tuple[int, int, Box, Box, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,8 @@ class DemoClip:
             np.array([r[0] for r in rows], np.int64),
             np.array([r[1] for r in rows], np.int64),
             np.array([r[2] for r in rows], np.float32).reshape(-1, 4),
-            np.array([r[3] for r in rows], np.float64),
+            np.array([r[3] for r in rows], np.float32).reshape(-1, 4),
+            np.array([r[4] for r in rows], np.float64),
         )
 
     def __iter__(self) -> Iterator[Frame]:

@@ -11,7 +11,7 @@ from tracker.errors import OutputError
 if TYPE_CHECKING:
     from tracker.types import BoolArray, DoubleArray, FloatArray, IntArray
 
-HIDDEN_BELOW = 0.1
+HIDDEN_BELOW = 0.25
 """Figures of which a smaller share is visible count as hidden: their rows are flagged 0, to be ignored in scoring."""
 
 
@@ -24,7 +24,9 @@ class Truth:
     id: IntArray
     """(n,) identity, from 1."""
     box: FloatArray
-    """(n, 4) `x1, y1, x2, y2`: the whole silhouette, also where something hides it, clipped to the picture."""
+    """(n, 4) `x1, y1, x2, y2` of what is seen of the figure; of the whole silhouette where nothing is seen."""
+    whole_box: FloatArray
+    """(n, 4) `x1, y1, x2, y2` of the whole silhouette, hidden parts included, clipped to the picture."""
     visibility: DoubleArray
     """(n,) share of the silhouette that is seen, 0..1; what lies outside the picture is not."""
 
@@ -36,8 +38,8 @@ class Truth:
     def write(self, path: str | Path) -> None:
         """Write MOTChallenge ground truth: `frame,id,left,top,width,height,flag,class,visibility`, one row a line.
 
-        `class` is 1 (pedestrian). `flag` is 0, which means "ignore this row", where the figure is hidden (less than
-        a tenth of it visible), and 1 elsewhere.
+        The boxes are those of what is seen (`box`). `class` is 1 (pedestrian). `flag` is 0, which means
+        "ignore this row", where the figure is hidden (less than a quarter of it visible), and 1 elsewhere.
 
         Raises:
             OutputError: the file cannot be written.
