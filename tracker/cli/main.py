@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from tracker.cli.context import Context
 from tracker.errors import ConfigError, TrackerError
@@ -151,10 +151,18 @@ def _close_stdout() -> None:
     sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 lives until the process ends
 
 
+class _StderrHandler(logging.StreamHandler[TextIO]):
+    """Writes to what stderr is at that moment: a progress bar puts itself in its place to stay below the messages."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
+
+
 @contextmanager
 def _logging(context: Context) -> Iterator[None]:
     """Show the log of our packages on stderr for the time of the run."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _StderrHandler()
     handler.setFormatter(logging.Formatter("reidtrack: %(levelname)s: %(message)s"))
     level = logging.DEBUG if context.verbose else logging.ERROR if context.quiet else logging.WARNING
     loggers = [logging.getLogger(name) for name in ("tracker", "reid")]
