@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from tracker.demo.scene import DemoClip, DemoConfig
 from tracker.errors import InputError
 from tracker.video import open_source
 
@@ -17,8 +18,7 @@ FRAMES = 12
 @pytest.fixture(params=["video", "folder", "glob", "demo"])
 def source(request, tmp_path):
     if request.param == "demo":
-        demo = pytest.importorskip("tracker.demo")
-        opened = demo.DemoClip(demo.DemoConfig())
+        opened = DemoClip(DemoConfig(duration_s=0.6))
     elif request.param == "video":
         path = tmp_path / "clip.avi"
         writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10.0, (64, 48))
@@ -88,7 +88,9 @@ def test_closing_from_another_thread_ends_the_iteration(source):
     assert list(frames) == []
 
 
-def test_it_is_iterated_once(source):
+def test_a_file_is_iterated_once(tmp_path):
+    cv2.imwrite(str(tmp_path / "1.png"), np.zeros((8, 8, 3), np.uint8))
+    source = open_source(tmp_path)
     some(source)
-    with pytest.raises(InputError, match="once"):
+    with pytest.raises(InputError, match="can be iterated once; open it again"):
         iter(source)

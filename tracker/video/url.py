@@ -41,7 +41,8 @@ class StreamUrl:
         # some cameras take user=...&password=... as a path
         path = parts.path if "=" not in parts.path and "@" not in parts.path else "/..."
         self._path = f"{parts.scheme}://{self.host}{path}"
-        self.name = re.sub(r"[^A-Za-z0-9.-]+", "_", f"{self.host}{path}").strip("_") or parts.scheme
+        # no dots: what comes after one would be taken for a file's suffix
+        self.name = re.sub(r"[^A-Za-z0-9]+", "-", f"{self.host}{path}").strip("-") or parts.scheme
 
     @property
     def is_http(self) -> bool:

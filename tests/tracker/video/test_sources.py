@@ -138,11 +138,11 @@ def test_how_many_frames_a_span_holds():
 @pytest.mark.parametrize(
     ("url", "shown", "name"),
     [
-        ("rtsp://user:secret@10.0.0.5:554/live/1", "rtsp://10.0.0.5:554/live/1", "10.0.0.5_554_live_1"),
-        ("http://host/video.mjpg?token=secret", "http://host/video.mjpg", "host_video.mjpg"),
-        ("rtsp://host/user=admin&password=secret&ch=1", "rtsp://host/...", "host_..."),
-        ("rtsp://user:sec@ret@host/a", "rtsp://host/a", "host_a"),
-        ("rtsp://[::1]:8554/a#secret", "rtsp://[::1]:8554/a", "1_8554_a"),
+        ("rtsp://user:secret@10.0.0.5:554/live/1", "rtsp://10.0.0.5:554/live/1", "10-0-0-5-554-live-1"),
+        ("http://host/video.mjpg?token=secret", "http://host/video.mjpg", "host-video-mjpg"),
+        ("rtsp://host/user=admin&password=secret&ch=1", "rtsp://host/...", "host"),
+        ("rtsp://user:sec@ret@host/a", "rtsp://host/a", "host-a"),
+        ("rtsp://[::1]:8554/a#secret", "rtsp://[::1]:8554/a", "1-8554-a"),
     ],
 )
 def test_a_stream_url_hides_its_secrets(url, shown, name):
