@@ -15,6 +15,7 @@ from tracker.detectors.subtraction.background import Background, seeded
 from tracker.detectors.subtraction.blobs import Blobs, clean, find_blobs
 from tracker.detectors.subtraction.camera_watch import CameraWatch
 from tracker.detectors.subtraction.ghosts import find_ghosts
+from tracker.detectors.subtraction.objects import TrackedObject
 from tracker.detectors.subtraction.separation import Separation
 from tracker.types import Detections, FloatArray, Frame, Image
 
@@ -24,6 +25,7 @@ _NOMINAL_STEP_S = 0.04  # between frames whose times tell nothing
 _LONGEST_STEP_S = 1.0
 _NEW, _OLD = 0.42, 0.68  # score of a box that has just appeared, and of one that has lasted
 _LASTING_S = 0.12
+_WHOLE_SHARE, _LEAST_WHOLENESS = 0.4, 0.35  # of the usual area: less of it makes the score fall in proportion
 _STILL_S = 4.0  # who has never moved for so long is scored lower: perhaps a ghost or a change of the scene
 
 
@@ -137,5 +139,14 @@ class MotionDetector:
             if one.seen_s > _STILL_S and one.travelled_px < 0.25 * float(one.size.max()):
                 base = _NEW
             extra = 0.16 * min(fill / 0.6, 1.0) + 0.12 * min(contrast / 4, 1.0)
-            scores[n] = min((base + extra) * float(sure[n]), 0.99)
+            scores[n] = min((base + extra) * float(sure[n]) * self._wholeness(one, box), 0.99)
         return scores
+
+    def _wholeness(self, one: TrackedObject, box: FloatArray) -> float:
+        """Low for a sliver: somebody who has only begun to come in, or has nearly left."""
+        size = box[2:] - box[:2]
+        usual = one.size if one.known else self._separation.sizes.expected(float(box[3]))
+        if usual is None:
+            return 1.0
+        share = float(size[0] * size[1]) / max(float(usual[0] * usual[1]), 1.0)
+        return min(max(share / _WHOLE_SHARE, _LEAST_WHOLENESS), 1.0)

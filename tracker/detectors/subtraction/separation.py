@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tracker.boxes import coverage, iou
 from tracker.detectors.subtraction.blobs import Blobs, shares_in_blobs
 from tracker.detectors.subtraction.objects import TrackedObject
+from tracker.detectors.subtraction.sizes import SizePrior, sample_due
 from tracker.types import FloatArray, Image
 
 _FORGET_S = 0.4  # an object that no blob shows
@@ -17,6 +18,9 @@ _FORGET_HIDDEN_S = 2.0  # an object that others in its blob hide
 _FOUND = 0.35  # share of its looks that must be found inside a merged blob
 _GROWN_WIDTH, _GROWN_HEIGHT = 1.45, 1.3  # times the remembered size: something joined it
 _NEW_SHARE = 0.5  # of the width of a known object, for what is left over in a blob to be another
+_ONE_MORE = 0.65  # a blob is two objects from 1.65 times the usual width on, three from 2.65 on
+_MOST_PARTS = 5
+_LOWEST_PART = 0.7  # of the usual height: lower blobs are parts of something, not several of it
 _HIDDEN_COVER = 0.75  # of its box behind others: not shown
 
 
@@ -25,12 +29,11 @@ class Separation:
 
     def __init__(self) -> None:
         self.objects: list[TrackedObject] = []
-        self.confidence: list[float] = []
-        """Of each object, in the last frame: how sure its box is, 0..1; 0 where it is not seen."""
+        self.sizes = SizePrior()
 
     def clear(self) -> None:
         """Forget all."""
-        self.objects, self.confidence = [], []
+        self.objects, self.sizes = [], SizePrior()
 
     def update(self, blobs: Blobs, picture: Image, dt_s: float) -> tuple[FloatArray, FloatArray]:
         """Boxes (N, 4) and confidences (N,) of the objects that are seen; `dt_s` since the last frame."""
@@ -59,6 +62,10 @@ class Separation:
         """The objects of one blob, with their confidences. Members that are not among them are forgotten."""
         box = blobs.boxes[b]
         known = [k for k in members if self.objects[k].known]
+        if not known:
+            parts = self._typical_parts(box)
+            if len(parts) > 1:
+                return self._side_by_side(parts, members, predicted, dt_s)
         if not members:
             return [(TrackedObject.at(box), 1.0)]
         if not known or (len(known) == 1 and not _grown(self.objects[known[0]], box)):
@@ -69,10 +76,47 @@ class Separation:
             return [(one, 1.0)]
         return self._separate(blobs, b, members, known, predicted, picture, dt_s)
 
+    def _typical_parts(self, box: FloatArray) -> list[FloatArray]:
+        """(4,) each: a blob of unknown objects cut side by side, as many as typical ones fill its width."""
+        usual = self.sizes.expected(float(box[3]))
+        if usual is None or box[3] - box[1] < _LOWEST_PART * usual[1]:
+            return [box]
+        width = float(box[2] - box[0])
+        count = min(int(width / usual[0] + 1 - _ONE_MORE), _MOST_PARTS)
+        if count < 2:
+            return [box]
+        lefts = box[0] + np.arange(count) * (width - usual[0]) / (count - 1)  # (count,) the outer ones meet the sides
+        return [np.array([x, box[1], x + usual[0], box[3]], np.float32) for x in lefts.tolist()]
+
+    def _side_by_side(
+        self, parts: list[FloatArray], members: list[int], predicted: FloatArray, dt_s: float
+    ) -> list[tuple[TrackedObject, float]]:
+        """Parts of a blob, each taken over by the member that lay there, if any."""
+        free = list(members)
+        shown = []
+        for part in parts:
+            overlap = [float(iou(predicted[k][None], part[None])[0, 0]) for k in free]
+            if overlap and max(overlap) > 0.2:
+                one = self.objects[free.pop(int(np.argmax(overlap)))]
+                one.measured(part, dt_s, alone=True, edge=True)
+            else:
+                one = TrackedObject.at(part)
+            shown.append((one, 0.75))
+        self._forget(free)
+        return shown
+
     def _alone(self, one: TrackedObject, blobs: Blobs, b: int, picture: Image, dt_s: float) -> None:
         """The blob is this object."""
-        edge = _touches_border(blobs.boxes[b], blobs)
-        one.measured(blobs.boxes[b], dt_s, alone=True, edge=edge)
+        box = blobs.boxes[b]
+        edge = _touches_border(box, blobs)
+        usual = (float(one.size[0]), 0.0) if one.known else self.sizes.expected(float(box[3]))
+        whole = one.restored(box, usual[0] if usual and not edge else None, dt_s)
+        if whole is not None:
+            one.box, one.seen_s, one.missed_s = whole, one.seen_s + dt_s, 0.0
+            return
+        one.measured(box, dt_s, alone=True, edge=edge)
+        if not edge and one.known and sample_due(one.seen_s, dt_s):
+            self.sizes.add(box)
         if not edge or one.patch is None:
             one.remember_looks(picture, blobs.labels == b + 1, dt_s)
 
