@@ -67,7 +67,7 @@ def test_the_tests_take_the_cpu_build_of_torch(start: ModuleType, tmp_path: Path
     assert start.main(["test", "-k", "boxes"]) == 0
     python = tmp_path / ".venv-test" / "bin" / "python"
     assert f"{python} -m pip install --quiet {start.TORCH}" in start.ran
-    assert f"{python} -m pip install --quiet --editable .[dev]" in start.ran
+    assert f"{python} -m pip install --quiet --editable .[dev,train]" in start.ran
     assert start.ran[-1] == f"{python} -m pytest -k boxes"
 
 
