@@ -1,0 +1,75 @@
+"""Networks from pictures to features, small enough for a CPU."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class PartialInstanceNorm(nn.Module):
+    """Instance norm on the first half of the channels, batch norm on the rest.
+
+    Instance norm forgets light and cast, which change from camera to camera; batch norm keeps them, for they are also
+    colours of clothes. Source: Pan, Luo, Shi, Tang 2018, "Two at Once" (IBN-Net), block IBN-a.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self._half = channels // 2
+        self.instance = nn.InstanceNorm2d(self._half, affine=True)
+        self.batch = nn.BatchNorm2d(channels - self._half)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, h, w) -> the same shape."""
+        return torch.cat((self.instance(x[:, : self._half]), self.batch(x[:, self._half :])), dim=1)
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions beside a shortcut. Source: He et al. 2016, "Deep Residual Learning", figure 2."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int, partial_instance_norm: bool) -> None:
+        super().__init__()
+        norm: nn.Module = PartialInstanceNorm(outputs) if partial_instance_norm else nn.BatchNorm2d(outputs)
+        self.body = nn.Sequential(
+            nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False),
+            norm,
+            nn.ReLU(),
+            nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+        )
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or inputs != outputs:
+            self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, inputs, h, w) -> (B, outputs, h / stride, w / stride)."""
+        return functional.relu(self.body(x) + self.shortcut(x))
+
+
+class SmallBackbone(nn.Module):
+    """Residual blocks at 1/4, 1/8 and 1/16 of the picture, then means over horizontal parts, then one linear layer.
+
+    Parts (Sun et al. 2018, "Beyond Part Models", PCB) keep what is worn above apart from what is worn below.
+    """
+
+    def __init__(self, dimension: int, *, widths: tuple[int, int, int, int] = (16, 32, 48, 64), parts: int = 4) -> None:
+        super().__init__()
+        stem, low, middle, high = widths
+        self.stem = nn.Sequential(nn.Conv2d(3, stem, 3, 2, 1, bias=False), PartialInstanceNorm(stem), nn.ReLU())
+        self.blocks = nn.Sequential(
+            ResidualBlock(stem, low, 2, partial_instance_norm=True),
+            ResidualBlock(low, middle, 2, partial_instance_norm=True),
+            ResidualBlock(middle, high, 2, partial_instance_norm=False),
+        )
+        self._parts = parts
+        self.head = nn.Linear(high * parts, dimension, bias=False)
+        self.neck = nn.BatchNorm1d(dimension)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """(B, 3, h, w) float, roughly -1..1 -> (B, dimension); `h` must be a multiple of 16 * parts."""
+        x = self.blocks(self.stem(pictures))  # (B, high, h / 16, w / 16)
+        batch, channels, height, width = x.shape
+        x = x.reshape(batch, channels, self._parts, height // self._parts, width).mean(dim=(3, 4))
+        out: Tensor = self.neck(self.head(x.flatten(1)))
+        return out

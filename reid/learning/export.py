@@ -1,0 +1,104 @@
+"""One ONNX file that says what it is, written only after it has proved equal to the network that it came from."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from reid.card import METADATA_KEY, Card
+from reid.errors import MissingExtraError, ModelError
+from reid.runtime import open_session
+
+_OPSET = 18
+_CHECKED_BATCHES = (1, 2, 3, 17, 64)
+_LEAST_COSINE = 0.9999
+_logger = logging.getLogger(__name__)
+
+
+def export_onnx(model: nn.Module, card: Card, path: str | Path, *, seed: int = 0) -> Path:
+    """Write `model` with its card in the metadata; returns the path.
+
+    `model` takes (B, h, w, 3) uint8 BGR of the card's size and gives (B, D) of unit length. The file is moved to its
+    place only after the ONNX checker has passed and onnxruntime agrees with torch at batches of 1, 2, 3, 17 and 64.
+
+    Raises:
+        ModelError: the card does not describe such a model, or the exported graph differs from the network.
+        MissingExtraError: onnx or onnxscript is not installed.
+    """
+    if (card.dtype, card.layout, card.colour) != ("uint8", "NHWC", "BGR"):
+        raise ModelError(
+            f"card must say uint8, NHWC and BGR for an exported model, got {card.dtype}, {card.layout}, {card.colour}"
+        )
+    try:
+        import onnx
+        import onnxscript  # noqa: F401 torch.onnx needs it and says so less clearly
+    except ImportError as error:
+        raise MissingExtraError("onnx and onnxscript", "train", "exporting a model") from error
+    target = Path(path)
+    model = model.eval()
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".export-") as folder:
+        draft = Path(folder) / "model.onnx"
+        _write_graph(model, card, draft)
+        graph = onnx.load(draft)
+        _strip_traces(graph)
+        onnx.helper.set_model_props(graph, {METADATA_KEY: card.to_json()})
+        onnx.checker.check_model(graph, full_check=True)
+        onnx.save(graph, draft)
+        worst = _least_cosine(model, card, draft, seed)
+        if not worst >= _LEAST_COSINE:  # also catches NaN
+            raise ModelError(f"exported graph must agree with the network to cosine {_LEAST_COSINE}, got {worst:.6f}")
+        draft.replace(target)
+    _logger.info("wrote %s, %d bytes, cosine to torch at least %.7f", target, target.stat().st_size, worst)
+    return target
+
+
+def _write_graph(model: nn.Module, card: Card, path: Path) -> None:
+    example = torch.zeros((2, card.height_px, card.width_px, 3), dtype=torch.uint8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's notes on its own deprecated internals; the check below decides
+        torch.onnx.export(
+            model,
+            (example,),
+            str(path),
+            input_names=["crops"],
+            output_names=["vectors"],
+            dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=65536)},),
+            opset_version=_OPSET,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+
+
+def _strip_traces(model: Any) -> None:
+    """Drop the notes that the exporter leaves on every node: source lines and paths of this machine."""
+    graph = model.graph
+    for item in (model, graph, *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
+        item.ClearField("doc_string")
+        item.ClearField("metadata_props")
+
+
+def _least_cosine(model: nn.Module, card: Card, path: Path, seed: int) -> float:
+    """The smallest cosine between torch's and onnxruntime's vectors of the same random crops."""
+    session = open_session(path, device="cpu")
+    if (METADATA_KEY not in session.metadata) or Card.from_json(session.metadata[METADATA_KEY]) != card:
+        raise ModelError("the card must come back from the exported file as it went in")
+    rng = np.random.default_rng(seed)
+    worst = 1.0
+    for batch in _CHECKED_BATCHES:
+        crops = rng.integers(0, 256, (batch, card.height_px, card.width_px, 3), np.uint8)
+        with torch.no_grad():
+            expected = model(torch.from_numpy(crops)).numpy().astype(np.float64)  # (batch, D)
+        got = session.run({session.inputs[0].name: crops})[0].astype(np.float64)
+        if got.shape != (batch, card.dimension) or expected.shape != got.shape:
+            raise ModelError(f"exported graph must give ({batch}, {card.dimension}), got {got.shape}")
+        norms = np.linalg.norm(expected, axis=1) * np.linalg.norm(got, axis=1)
+        worst = min(worst, float(((expected * got).sum(axis=1) / norms).min()))
+    return worst

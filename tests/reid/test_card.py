@@ -1,0 +1,149 @@
+"""Cards: round trip, refusal, and what is read off a graph."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reid import Calibration, Card, ModelError
+from reid.card import METADATA_KEY
+from reid.card_lookup import IMAGENET_MEAN, card_of
+from reid.runtime import open_session
+
+CARD = Card(
+    name="mine",
+    height_px=8,
+    width_px=4,
+    dimension=3,
+    layout="NCHW",
+    colour="RGB",
+    scale=1 / 255,
+    mean=(0.1, 0.2, 0.3),
+    std=(0.4, 0.5, 0.6),
+    calibration=Calibration(9.5, -4.25, 5.0, 0.7, None),
+    licence="Apache-2.0",
+    training="on übungsdata",
+)
+
+
+def test_json_round_trip() -> None:
+    assert Card.from_json(CARD.to_json()) == CARD
+    bare = Card("bare", 8, 4, 3)
+    assert Card.from_json(bare.to_json()) == bare
+    assert json.loads(CARD.to_json())["calibration"]["threshold_fpr_1e3"] is None
+
+
+BAD_CARDS: list[tuple[dict[str, Any], str]] = [
+    ({"color": "RGB"}, r"unknown key 'color': did you mean 'colour'\?"),
+    ({"zzz": 1}, "unknown key 'zzz': known are name, height_px"),
+    ({"calibration": {"slope": 1, "ofset": 0}}, "calibration has an unknown key 'ofset': did you mean 'offset'"),
+    ({"calibration": {"slope": 1}}, "offset"),
+    ({"calibration": {"slope": -1, "offset": 0}}, "slope must be a finite number above 0"),
+    ({"calibration": 3}, "calibration must be a Calibration or null"),
+    ({"height_px": 0}, r"height_px must be a whole number within 1\.\.4096, got 0"),
+    ({"width_px": 64.5}, "width_px must be a whole number"),
+    ({"dimension": True}, "dimension must be a whole number"),
+    ({"layout": "HWC"}, "layout must be one of NCHW, NHWC, got 'HWC'"),
+    ({"colour": "rgb"}, "colour must be one of RGB, BGR"),
+    ({"dtype": "int8"}, "dtype must be one of"),
+    ({"dtype": "uint8"}, "a uint8 model takes pixels as they are"),
+    ({"scale": 0}, "scale must be a finite number above 0"),
+    ({"mean": [1, 2]}, "mean must be three finite numbers"),
+    ({"mean": 0.5}, "mean must be three finite numbers"),
+    ({"std": [1, 0, 1]}, "std must be three numbers above 0"),
+    ({"name": ""}, "name must be a text that is not empty"),
+    ({"licence": 3}, "licence must be a text or null"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), BAD_CARDS)
+def test_bad_cards_are_refused(change: dict[str, Any], message: str) -> None:
+    text = json.dumps(json.loads(CARD.to_json()) | change)
+    with pytest.raises(ModelError, match=message):
+        Card.from_json(text)
+
+
+@pytest.mark.parametrize(("text", "message"), [("[1]", "must be a mapping"), ("{a: [", "must be JSON or YAML")])
+def test_text_that_is_no_card_is_refused(text: str, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        Card.from_json(text)
+
+
+def test_missing_keys_are_named() -> None:
+    with pytest.raises(ModelError, match="must state height_px, width_px, dimension"):
+        Card.from_json('{"name": "x"}')
+
+
+def test_the_metadata_is_believed_without_a_warning(make_model: Any, caplog: pytest.LogCaptureFixture) -> None:
+    session = open_session(make_model(metadata={METADATA_KEY: CARD.to_json()}), device="cpu")
+    caplog.clear()
+    assert card_of(session, None) == CARD
+    assert not caplog.records
+
+
+def test_a_given_card_wins_over_the_metadata(make_model: Any) -> None:
+    session = open_session(make_model(metadata={METADATA_KEY: CARD.to_json()}), device="cpu")
+    assert card_of(session, replace(CARD, colour="BGR")).colour == "BGR"
+    assert card_of(session, {"colour": "BGR", "scale": 1.0, "mean": (0, 0, 0), "std": (1, 1, 1)}).name == "model"
+
+
+@pytest.mark.parametrize("suffix", ["json", "yaml"])
+def test_a_card_file_may_leave_out_what_the_graph_tells(make_model: Any, tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"card.{suffix}"
+    lines = {"json": '{"colour": "BGR", "scale": 2, "mean": [0, 0, 0], "std": [1, 1, 1]}', "yaml": "colour: BGR\n"}
+    path.write_text(lines[suffix])
+    card = card_of(open_session(make_model(), device="cpu"), path)
+    assert (card.height_px, card.width_px, card.dimension, card.colour) == (8, 4, 3, "BGR")
+
+
+def test_nchw_is_taken_for_rgb_with_imagenet_normalisation_and_says_so(
+    make_model: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    session = open_session(make_model(), device="cpu")
+    with caplog.at_level(logging.WARNING):
+        card = card_of(session, None)
+    assert (card.layout, card.colour, card.mean) == ("NCHW", "RGB", IMAGENET_MEAN)
+    assert card.scale == pytest.approx(1 / 255)
+    assert "states no colour, scale, mean, std: assuming RGB" in caplog.text
+
+
+def test_nhwc_float_is_taken_for_plain_bgr(make_model: Any, caplog: pytest.LogCaptureFixture) -> None:
+    session = open_session(make_model((1, 8, 4, 3), output_shape=(1, 3), channels_last=True), device="cpu")
+    with caplog.at_level(logging.WARNING):
+        card = card_of(session, None)
+    assert (card.layout, card.colour, card.scale, card.mean) == ("NHWC", "BGR", 1.0, (0.0, 0.0, 0.0))
+    assert "assuming BGR" in caplog.text
+
+
+def test_uint8_nhwc_is_taken_as_it_is_without_a_warning(make_model: Any, caplog: pytest.LogCaptureFixture) -> None:
+    session = open_session(make_model((None, 8, 4, 3), dtype="uint8", channels_last=True), device="cpu")
+    caplog.clear()
+    card = card_of(session, None)
+    assert (card.layout, card.dtype, card.colour) == ("NHWC", "uint8", "BGR")
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "card", "message"),
+    [
+        ((None, 3, None, None), "float32", None, "must state height_px, width_px"),
+        ((None, 4, 8, 4), "float32", None, r"takes \(N, 3, 8, 4\), it takes \(None, 4, 8, 4\)"),
+        ((None, 3, 8, 4), "int64", None, "float32, float16 or uint8 to be an embedder"),
+        ((None, 3, 8, 4), "float32", {"height_px": 9}, r"takes \(N, 3, 9, 4\)"),
+        ((None, 3, 8, 4), "float32", {"dtype": "float16"}, "card says that .* takes float16, it takes float32"),
+        ((None, 3, 8, 4), "float32", {"hight_px": 9}, "did you mean 'height_px'"),
+        ((None, 3, 8, 4), "float32", "no/such/card.yaml", "cannot be read"),
+        ((None, 3, 8, 4), "float32", 7, "must be a Card, a mapping, a path or None, got int"),
+    ],
+)
+def test_cards_that_do_not_fit_the_graph_are_refused(
+    make_model: Any, shape: Any, dtype: str, card: Any, message: str
+) -> None:
+    session = open_session(make_model(shape, dtype=dtype), device="cpu")
+    with pytest.raises(ModelError, match=message):
+        card_of(session, card)
