@@ -5,6 +5,7 @@ import http.server
 import queue
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 
 from tracker.errors import InputError, OutputError
-from tracker.video import open_source
+from tracker.video import open_source, webm
 from tracker.video.writer import CODECS, Codec, VideoWriter, probe_codec
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -68,6 +69,42 @@ with without_lines(b"OpenCV: "):
 """
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "something that matters\n")
+
+
+def test_a_webm_file_of_a_killed_program_plays_as_far_as_it_goes(tmp_path, codec):
+    if codec.suffix != ".webm":
+        pytest.skip("mp4 needs its end")
+    code = """
+import os, signal, sys
+from pathlib import Path
+import numpy as np
+from tracker.video.writer import VideoWriter
+writer = VideoWriter(Path(sys.argv[1]) / "out", (320, 240), 25)
+noise = np.random.default_rng(0)
+for _ in range(60):
+    writer.write(noise.integers(0, 256, (240, 320, 3), np.uint8))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    with open_source(tmp_path / "out.webm") as source:
+        times = [f.time_s for f in source]
+    assert len(times) >= 40
+    assert np.diff(times) == pytest.approx(0.04, abs=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "possible"), [(25, True), (0.5, True), (240, True), (0.01, False), (20_000, False)]
+)
+def test_rates_that_fit_into_a_webm_header(rate_hz, possible):
+    assert webm.can_retime(rate_hz) == possible
+
+
+def test_a_header_that_is_not_understood_is_left_alone(tmp_path):
+    path = tmp_path / "other.webm"
+    path.write_bytes(b"something else" * 100)
+    assert not webm.retime(path, 25)
+    assert path.read_bytes() == b"something else" * 100
 
 
 def test_a_video_without_a_frame_leaves_no_file(tmp_path, codec):
