@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import runpy
 import shlex
@@ -15,6 +16,9 @@ from tracker.cli.evaluate import EvalSettings
 from tracker.cli.flags import parse_arguments
 from tracker.cli.main import COMMANDS
 from tracker.cli.settings import TrackSettings
+from tracker.sinks import SINK_KINDS, JsonlSink
+from tracker.sinks.csv import COLUMNS
+from tracker.types import Detections, Frame, FrameResult, RunInfo, SourceInfo, TrackEvent, Tracks
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -116,3 +120,28 @@ def test_links_lead_to_files_that_exist(page: Path) -> None:
 def test_the_picture_is_there_and_light() -> None:
     [picture] = re.findall(r"!\[[^]]*\]\(([^)]+)\)", README)
     assert 10_000 < (ROOT / picture).stat().st_size < 300_000
+
+
+def test_the_outputs_page_names_every_kind_and_column() -> None:
+    page = (ROOT / "docs" / "outputs.md").read_text(encoding="utf-8")
+    assert all(f"| `{kind}` |" in page for kind in SINK_KINDS)
+    table = page.split("## `tracks.csv`")[1].split("## ")[0]
+    named = [
+        name.strip() for row in re.findall(r"^\| ([^|]+) \|", table, flags=re.MULTILINE) for name in row.split(",")
+    ]
+    assert named[1:] == list(COLUMNS)
+
+
+def test_the_outputs_page_shows_the_real_schema(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "outputs.md").read_text(encoding="utf-8")
+    shown_header, shown_frame = map(json.loads, page.split("```json\n")[1].split("```")[0].splitlines())
+    sink = JsonlSink(tmp_path / "tracks.jsonl")
+    sink.open(RunInfo(SourceInfo("clip.mp4", 640, 480, 25.0, 10, live=False), {0: "person"}))
+    one = np.ones(1, np.int64)
+    box = np.array([[10.25, 20.5, 60.0, 180.75]], np.float32)
+    tracks = Tracks(one * 3, box, np.array([0.91], np.float32), one * 0, one, 0.44, (TrackEvent("born", 3, 0.44),))
+    sink.write(FrameResult(Frame(np.zeros((480, 640, 3), np.uint8), 12, 0.44), Detections(box), tracks))
+    sink.close()
+    header, frame = map(json.loads, (tmp_path / "tracks.jsonl").read_text().splitlines())
+    assert shown_header | {"program": header["program"]} == header
+    assert shown_frame == frame
