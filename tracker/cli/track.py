@@ -134,4 +134,4 @@ def _pipeline(
 def _folder_name(source_name: str) -> str:
     """A name fit for a folder: `street.mp4` is `street`, but a host's address keeps its dots."""
     stem = re.sub(r"\.[A-Za-z][A-Za-z0-9]{1,4}$", "", source_name)
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.") or "source"
+    return re.sub(r"[^\w.-]+", "-", stem).strip("-.") or "source"

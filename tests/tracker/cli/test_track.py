@@ -17,7 +17,7 @@ from tracker.cli.track import _folder_name
         ("rtsp://192.168.0.17/live", "rtsp-192.168.0.17-live"),
         ("192.168.0.17", "192.168.0.17"),
         ("../..", "source"),
-        ("été à la plage.webm", "t-la-plage"),
+        ("été à la plage.webm", "été-à-la-plage"),
     ],
 )
 def test_results_are_named_after_the_source(name: str, folder: str) -> None:
