@@ -121,8 +121,8 @@ class VideoWriter:
         self._check_place()
         even = (size[0] + self._padding[0], size[1] + self._padding[1])
         self._rate_hz = rate_hz
-        self._retime_due = self.codec.suffix == ".webm" and webm.can_retime(rate_hz)
-        announced_hz = webm.ENCODING_RATE_HZ if self._retime_due else rate_hz
+        self._retimed = self._retime_due = self.codec.suffix == ".webm" and webm.can_retime(rate_hz)
+        announced_hz = webm.ENCODING_RATE_HZ if self._retimed else rate_hz
         self._writer: cv2.VideoWriter | None = _open(self.path, self.codec, even, announced_hz)
         if not self._writer.isOpened():
             self._writer = None
@@ -142,7 +142,8 @@ class VideoWriter:
         else:
             self._writer.write(image)
         self.frames += 1
-        self._retime()  # as early as the header is on the disk, for the case that the program is killed
+        if self._retime_due:  # as early as the header is on the disk, for the case that the program is killed
+            self._retime_due = not self._retime()
         if self.frames % _CHECK_EVERY_FRAMES == 0:
             self._check_space()
 
@@ -153,7 +154,6 @@ class VideoWriter:
             return
         with quiet():
             writer.release()
-        self._retime()
         if self.frames == 0:
             self.path.unlink(missing_ok=True)  # a video without a picture plays nowhere
             return
@@ -164,13 +164,13 @@ class VideoWriter:
                 f"{self.path} is incomplete: {self.frames} frames were written, {round(found or 0)} arrived "
                 f"({_free_text(self.path.parent)}); is the disk full, or a limit on file sizes reached?"
             )
-        if self._retime_due:
+        # the header is written anew at the end, with the encoder's clock again
+        if self._retimed and not self._retime():
             raise OutputError(f"{self.path} plays too slowly: this build of OpenCV writes an unknown header")
 
-    def _retime(self) -> None:
+    def _retime(self) -> bool:
         try:
-            if self._retime_due and self.path.stat().st_size and webm.retime(self.path, self._rate_hz):
-                self._retime_due = False
+            return self.path.stat().st_size > 0 and webm.retime(self.path, self._rate_hz)
         except OSError as error:
             raise OutputError(f"{self.path} cannot be written: {error.strerror}") from error
 

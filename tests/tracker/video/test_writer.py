@@ -54,6 +54,20 @@ def test_what_was_written_reads_back(tmp_path, codec, make_picture, read_number,
     assert frames[-1].time_s == pytest.approx(29 / rate_hz, abs=2e-3)
 
 
+def test_a_long_video_keeps_its_rate(tmp_path, codec):
+    # long enough for its header to reach the disk before the end, where it is written anew
+    writer = VideoWriter(tmp_path / "out", (320, 240), 10, codec=codec)
+    noise = np.random.default_rng(0)
+    for _ in range(40):
+        writer.write(noise.integers(0, 256, (240, 320, 3), np.uint8))
+    assert writer.path.stat().st_size > 100_000
+    writer.close()
+    with open_source(writer.path) as source:
+        assert source.info.rate_hz == pytest.approx(10)
+        assert source.info.frames == 40
+        assert [f.time_s for f in source] == pytest.approx([i / 10 for i in range(40)], abs=2e-3)
+
+
 def test_nothing_is_printed_and_other_peoples_words_are_kept(tmp_path):
     code = """
 import os, sys
