@@ -7,11 +7,18 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import cast
+from typing import Any, cast
 
 import cv2
 
 from tracker.types import Image
+
+
+def _set_log_level(level: int) -> int:
+    """Set OpenCV's log level, 0 being silence; the one before."""
+    # OpenCV 4 has the function at the top, OpenCV 5 in a module of its own, and neither has both
+    owner: Any = cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging
+    return int(owner.setLogLevel(level))
 
 
 class _LogLevel:
@@ -28,14 +35,14 @@ class _LogLevel:
     def silence(self) -> None:
         with self._lock:
             if self._users == 0:
-                self._saved = cv2.utils.logging.setLogLevel(0)
+                self._saved = _set_log_level(0)
             self._users += 1
 
     def restore(self) -> None:
         with self._lock:
             self._users -= 1
             if self._users == 0:
-                cv2.utils.logging.setLogLevel(self._saved)
+                _set_log_level(self._saved)
 
 
 _LOG_LEVEL = _LogLevel()
