@@ -78,8 +78,9 @@ def open_detector(
     if suffix == ".pt" or (not suffix and text.lower().startswith(_ULTRALYTICS_PREFIXES)):
         given.refuse("threads", "onnx", "motion")
         file = text if suffix else f"{text}.pt"
-        kept = {} if conf is None else {"conf": conf}
-        return UltralyticsDetector(file, classes=classes, device=device, **kept)
+        if conf is None:
+            return UltralyticsDetector(file, classes=classes, device=device)
+        return UltralyticsDetector(file, classes=classes, device=device, conf=conf)
     raise ConfigError(f"detector must be {_KINDS}; got {text!r}")
 
 

@@ -74,9 +74,7 @@ def _read(path: Path) -> DoubleArray:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"detections file {path} cannot be read as text: {error}") from error
     rows = [
-        _parse(line, f"{path}, line {number}")
-        for number, line in enumerate(text.splitlines(), start=1)
-        if line.strip()
+        _parse(line, f"{path}, line {number}") for number, line in enumerate(text.splitlines(), start=1) if line.strip()
     ]
     if not rows:
         _logger.warning("detections file %s holds no detection", path)

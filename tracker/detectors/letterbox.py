@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 import cv2
 import numpy as np
 
-from tracker.types import FloatArray, Image
+from tracker.types import DoubleArray, FloatArray, Image
 
 Fit: TypeAlias = Literal["letterbox", "letterbox_top_left", "stretch"]
 """`letterbox` keeps the aspect ratio and centres the picture, `letterbox_top_left` pads right and below only,
@@ -50,14 +50,14 @@ class Placement:
     def to_input(self, boxes: FloatArray) -> FloatArray:
         """(N, 4) xyxy in frame pixels -> (N, 4) in input pixels."""
         scale, offset = self._affine()
-        return (boxes * scale + offset).astype(np.float32)
+        return np.asarray(boxes * scale + offset, np.float32)
 
     def to_frame(self, boxes: FloatArray) -> FloatArray:
         """(N, 4) xyxy in input pixels -> (N, 4) in frame pixels; the inverse of `to_input`."""
         scale, offset = self._affine()
-        return ((boxes - offset) / scale).astype(np.float32)
+        return np.asarray((boxes - offset) / scale, np.float32)
 
-    def _affine(self) -> tuple[np.ndarray, np.ndarray]:
+    def _affine(self) -> tuple[DoubleArray, DoubleArray]:
         scale = np.array([self.scale_x, self.scale_y] * 2, np.float64)
         offset = np.array([self.left_px, self.top_px] * 2, np.float64)
         return scale, offset

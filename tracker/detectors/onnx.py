@@ -34,7 +34,7 @@ class OnnxDetector:
     """Finds objects with an ONNX model: YOLOX, YOLO, NanoDet, SSD and DETR families (see `decoding`).
 
     Boxes come in frame pixels and are not clipped: a regressed box that reaches over the border is the best guess of
-    an object that is half outside. Rows that are not finite, have no area or lie wholly outside the picture are dropped.
+    an object that is half outside. Rows that are not finite, have no area or lie outside the picture are dropped.
 
     Args:
         model: path of the `.onnx` file.
@@ -98,9 +98,7 @@ class OnnxDetector:
         size = check_image(frame.image)
         placement = Placement.of(size, self.input_size, self._preprocessing.fit)
         fitted = fit_image(frame.image, placement, self.input_size, self._preprocessing.pad_value)
-        tensor = to_tensor(
-            fitted, self._preprocessing, channels_last=self._channels_last, dtype=self._input.dtype
-        )
+        tensor = to_tensor(fitted, self._preprocessing, channels_last=self._channels_last, dtype=self._input.dtype)
         found = self.family.decode(self._run(tensor, size), self.config.conf)
         return self._finish(found, placement, size)
 
@@ -155,6 +153,7 @@ class OnnxDetector:
             class_names=names_from_config(self.config.class_names) or names,
             takes_frame_size=self._size_input is not None,
             input_dtype=self._input.dtype,
+            stated=self.config.format != "auto",
         )
 
 

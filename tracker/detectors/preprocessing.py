@@ -46,7 +46,9 @@ def to_tensor(image: Image, how: Preprocessing, *, channels_last: bool, dtype: s
     shift = np.asarray(how.mean, np.float64) / np.asarray(how.std, np.float64)  # (3,)
     uniform = bool((factor == factor[0]).all())
     # blobFromImage reorders colours, moves channels and scales in one pass
-    blob = cv2.dnn.blobFromImage(image, scalefactor=float(factor[0]) if uniform else 1.0, swapRB=rgb)  # (1, 3, H, W)
+    blob: NDArray[Any] = cv2.dnn.blobFromImage(  # (1, 3, H, W) float32
+        image, scalefactor=float(factor[0]) if uniform else 1.0, swapRB=rgb
+    )
     if not uniform:
         blob *= factor.astype(np.float32)[None, :, None, None]
     if shift.any():

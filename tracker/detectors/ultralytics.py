@@ -80,7 +80,8 @@ class UltralyticsDetector:
             results = self._model.predict(frame.image, classes=wanted, device=self._device, **self._options)
         except ValueError as error:
             if "device" in str(error).lower():
-                raise ConfigError(f"device {self._device} cannot be used by Ultralytics: {_first_line(error)}") from error
+                what = f"device {self._device} cannot be used by Ultralytics"
+                raise ConfigError(f"{what}: {_first_line(error)}") from error
             raise ModelError(f"{self._name} failed on a frame: {_first_line(error)}") from error
         except RuntimeError as error:
             raise ModelError(f"{self._name} failed on a frame: {_first_line(error)}") from error

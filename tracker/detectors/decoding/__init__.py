@@ -12,13 +12,11 @@ from tracker.errors import ModelError
 
 __all__ = ["FORMATS", "Candidates", "Family", "Format", "Signature", "recognise"]
 
-Format: TypeAlias = Literal[
-    "auto", "yolox", "yolo", "yolov5", "end_to_end", "nanodet", "ssd", "detr", "rtdetr"
-]
+Format: TypeAlias = Literal["auto", "yolox", "yolo", "yolov5", "end_to_end", "nanodet", "ssd", "detr", "rtdetr"]
 """Families of detector networks; `auto` recognises."""
 
 # In this order: a family stands before those that would also take its models
-FORMATS: Mapping[str, Callable[..., Family | None]] = MappingProxyType(
+FORMATS: Mapping[str, Callable[[Signature], Family | None]] = MappingProxyType(
     {
         "rtdetr": detr.recognise_with_frame_size,
         "nanodet": nanodet.recognise,
@@ -39,12 +37,12 @@ def recognise(signature: Signature, wanted: Format, model: str) -> Family:
         ModelError: no family fits; the message lists what the model showed.
     """
     if wanted != "auto":
-        family = FORMATS[wanted](signature, stated=True)
+        family = FORMATS[wanted](signature)
         if family is None:
             raise ModelError(f"{model} cannot be read as format {wanted!r}: it has {signature.describe()}")
         return family
     for attempt in FORMATS.values():
-        family = attempt(signature, stated=False)
+        family = attempt(signature)
         if family is not None:
             return family
     raise ModelError(

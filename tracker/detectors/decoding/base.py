@@ -11,6 +11,7 @@ import numpy as np
 from tracker.detectors.preprocessing import Preprocessing
 from tracker.types import FloatArray, IntArray
 
+NameList: TypeAlias = Literal["coco80", "coco91", "unknown"]
 Space: TypeAlias = Literal["input", "unit", "frame"]
 """Boxes in pixels of the model's input, in 0..1 of that input, or already in pixels of the frame."""
 
@@ -43,7 +44,7 @@ class Family:
     """Whether the boxes still need non-maximum suppression."""
     class_count: int | None = None
     """How many classes the output has, None where it does not tell."""
-    names: Literal["coco80", "coco91", "unknown"] = "unknown"
+    names: NameList = "unknown"
     """Names to assume where the model holds none and `class_count` fits."""
 
 
@@ -65,6 +66,8 @@ class Signature:
     takes_frame_size: bool
     """Whether a second input wants the size of the original frame."""
     input_dtype: str
+    stated: bool = False
+    """Whether the user named the family: what is only likely need not be checked then."""
 
     def describe(self) -> str:
         """Outputs with their shapes, for messages."""

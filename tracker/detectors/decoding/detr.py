@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tracker.boxes import cxcywh_to_xyxy
-from tracker.detectors.decoding.base import Candidates, Family, Signature, best_class, sigmoid, softmax
+from tracker.detectors.decoding.base import Candidates, Family, NameList, Signature, best_class, sigmoid, softmax
 from tracker.detectors.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from tracker.types import FloatArray
 
@@ -23,14 +23,14 @@ _PLAIN = Preprocessing(fit="stretch")
 _MOST_QUERIES = 1000
 
 
-def recognise(signature: Signature, *, stated: bool) -> Family | None:
+def recognise(signature: Signature) -> Family | None:
     """Boxes with class logits a query, in two outputs or in one."""
     if signature.takes_frame_size:
         return None
     return _two_outputs(signature) or _one_output(signature)
 
 
-def recognise_with_frame_size(signature: Signature, *, stated: bool) -> Family | None:
+def recognise_with_frame_size(signature: Signature) -> Family | None:
     """RT-DETR: three outputs, and an input that takes the frame's size."""
     if not signature.takes_frame_size or len(signature.outputs) != 3:
         return None
@@ -70,7 +70,7 @@ def _two_outputs(signature: Signature) -> Family | None:
         return Candidates(cxcywh_to_xyxy(outputs[boxes_at][0][rows]), best, classes)
 
     count = logits.shape[2] - int(nothing_last)
-    names = "coco91" if count in {90, 91} else "coco80"
+    names: NameList = "coco91" if count in {90, 91} else "coco80"
     return Family("detr", _NORMALISED, decode, space="unit", suppress=False, class_count=count, names=names)
 
 

@@ -18,17 +18,19 @@ _MOST_ROWS = 1000  # such exports return a fixed few hundred rows; dense heads h
 _PREPROCESSING = Preprocessing()
 
 
-def recognise(signature: Signature, *, stated: bool) -> Family | None:
+def recognise(signature: Signature) -> Family | None:
     """A short list of six columns, or any list of seven in two dimensions."""
     table = signature.outputs[0]
     class_count = len(signature.class_names) or None
     if table.ndim == 2 and table.shape[1] == 7 and len(signature.outputs) == 1:
         return Family("end_to_end", _PREPROCESSING, _decode_seven, suppress=False, class_count=class_count)
     rows = signature.single()
-    if rows is None or rows.shape[1] < 6 or not (len(rows) <= _MOST_ROWS or stated):
+    if rows is None or rows.shape[1] < 6 or not (len(rows) <= _MOST_ROWS or signature.stated):
         return None
     if rows.shape[1] > 6 and signature.metadata.get("task") not in {"segment", "pose"}:
         return None  # masks or key points follow the six columns
+    if class_count == rows.shape[1] - 4 and bool((rows[:, 2:4] > 0).all() and (rows[:, :4] <= 2).all()):
+        return None  # a transformer of two classes, boxes in 0..1 and a score a class
     return Family("end_to_end", _PREPROCESSING, _decode_six, suppress=False, class_count=class_count)
 
 

@@ -26,11 +26,11 @@ _PYTORCH_SSD = Preprocessing(fit="stretch", scale=1.0, mean=(127.0,) * 3, std=(1
 _UNIT_LIMIT = 2.0  # boxes in 0..1 reach a little over the border, never this far; in pixels they are larger
 
 
-def recognise(signature: Signature, *, stated: bool) -> Family | None:
+def recognise(signature: Signature) -> Family | None:
     """One of the layouts above."""
     if signature.takes_frame_size:
         return None
-    return _detection_output(signature) or _separate(signature) or _undecided(signature, stated=stated)
+    return _detection_output(signature) or _separate(signature) or _undecided(signature)
 
 
 def _find(signature: Signature, *words: str) -> int | None:
@@ -91,7 +91,7 @@ def _separate_decoder(
     return decode
 
 
-def _undecided(signature: Signature, *, stated: bool) -> Family | None:
+def _undecided(signature: Signature) -> Family | None:
     """Two tensors with a row a prior; by name, or by four columns of boxes beside any number of scores."""
     if len(signature.outputs) != 2 or any(o.ndim != 3 or o.shape[0] != 1 for o in signature.outputs):
         return None
@@ -103,7 +103,7 @@ def _undecided(signature: Signature, *, stated: bool) -> Family | None:
     if boxes.shape[1] != scores.shape[1] or not bool(((scores >= 0) & (scores <= 1)).all()):
         return None  # logits: a DETR
     # without the model's word for it, a list as short as a transformer's queries is left to that family
-    if not stated and boxes.shape[1] <= 1000:
+    if not signature.stated and boxes.shape[1] <= 1000:
         return None
     background = scores.shape[2] > 1 and bool(np.allclose(scores.sum(axis=2), 1, atol=1e-2))
     first = 1 if background else 0

@@ -21,7 +21,7 @@ _ANCHORS = (1, 3)  # boxes a cell: anchor-free, YOLOv5 and 7
 _PREPROCESSING = Preprocessing()  # RGB in 0..1, centred, 114 around it
 
 
-def recognise(signature: Signature, *, stated: bool) -> Family | None:
+def recognise(signature: Signature) -> Family | None:
     """(1, 4 + C, N), one column a cell."""
     table = signature.single()
     if table is None:
@@ -29,13 +29,13 @@ def recognise(signature: Signature, *, stated: bool) -> Family | None:
     channels, cells = table.shape
     known = len(signature.class_names)
     fits = cells in {cell_count(signature, s) for s in _STRIDES} and channels >= 5
-    if not (fits or (stated and 5 <= channels < cells)) or (known and channels < 4 + known):
+    if not (fits or (signature.stated and 5 <= channels < cells)) or (known and channels < 4 + known):
         return None
     classes = known or channels - 4
     return Family("yolo", _PREPROCESSING, _decoder(classes), class_count=classes, names="coco80")
 
 
-def recognise_with_objectness(signature: Signature, *, stated: bool) -> Family | None:
+def recognise_with_objectness(signature: Signature) -> Family | None:
     """(1, N, 5 + C), one or three rows a cell."""
     table = signature.single()
     if table is None:
@@ -43,7 +43,7 @@ def recognise_with_objectness(signature: Signature, *, stated: bool) -> Family |
     cells, channels = table.shape
     known = len(signature.class_names)
     counts = {cell_count(signature, s) * n for s in _STRIDES for n in _ANCHORS}
-    if not (cells in counts or (stated and cells > channels)) or channels < 5 + max(known, 1):
+    if not (cells in counts or (signature.stated and cells > channels)) or channels < 5 + max(known, 1):
         return None
     classes = known or channels - 5
     return Family("yolov5", _PREPROCESSING, _objectness_decoder(classes), class_count=classes, names="coco80")

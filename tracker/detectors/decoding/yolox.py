@@ -20,14 +20,14 @@ _STRIDES = (8, 16, 32)
 _PREPROCESSING = Preprocessing(fit="letterbox_top_left", colours="bgr", scale=1.0)
 
 
-def recognise(signature: Signature, *, stated: bool) -> Family | None:
+def recognise(signature: Signature) -> Family | None:
     """One row a cell of the 8, 16, 32 grids, with an objectness that is not the constant 1 of YOLOv6."""
     rows = signature.single()
     if rows is None or len(signature.outputs) != 1 or rows.shape[1] < 6:
         return None
     if len(rows) != cell_count(signature, _STRIDES):
         return None
-    if not stated and bool((rows[:, 4] == 1).all()):
+    if not signature.stated and bool((rows[:, 4] == 1).all()):
         return None
     cells, strides = cell_grid(signature, _STRIDES)
     raw = _is_raw(rows, cells * strides)

@@ -146,7 +146,7 @@ class Background:
         low, high = ratio.min(axis=0), ratio.max(axis=0)
         shade = (low > _SHADOW_RATIO[0]) & (high < _SHADOW_RATIO[1]) & (high - low < _SHADOW_COLOUR)
         if not shade.any():
-            return shade
+            return np.asarray(shade, np.bool_)
         grey, ground = self._now[1], self._mean[1]  # green is most of the brightness
         factor = cv2.blur(ratio[1], (9, 9))
         residue = cv2.blur(np.abs(grey - ground * factor), (5, 5))
@@ -169,4 +169,4 @@ def seeded(mask: Mask, clarity: FloatArray) -> Mask:
     size = np.bincount(labels.reshape(-1), minlength=count)
     keep = strong > 0.15 * size
     keep[0] = False
-    return keep[labels].astype(np.uint8) * np.uint8(255)
+    return np.asarray(keep[labels], np.uint8) * np.uint8(255)

@@ -65,4 +65,4 @@ def _most_moves(before: Grey, after: Grey) -> bool:
     explained = np.linalg.norm(start @ affine[:, :2].T + affine[:, 2] - end, axis=1) < _MOVED_PX  # (n,)
     moved = np.linalg.norm(end - start, axis=1) > _MOVED_PX
     shares = [(explained & moved & good)[quarter_of == q + 1].mean() for q in range(len(points))]
-    return sum(share > _MAJORITY for share in shares) >= max(3, len(points) - 1)
+    return bool(sum(share > _MAJORITY for share in shares) >= max(3, len(points) - 1))

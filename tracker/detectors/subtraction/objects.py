@@ -66,7 +66,7 @@ class TrackedObject:
     def at(cls, box: FloatArray) -> TrackedObject:
         """A new one."""
         one = cls(box.copy(), box[2:] - box[:2])
-        one.origin = (box[:2] + box[2:]) / 2
+        one.origin = np.asarray((box[:2] + box[2:]) / 2, np.float32)
         return one
 
     @property
@@ -168,8 +168,8 @@ class TrackedObject:
         if window.shape[0] < height or window.shape[1] < width:
             return np.zeros(2, np.float32), 0.5
         mask = np.repeat(self.patch_mask[:, :, None], 3, axis=2)
-        error = cv2.matchTemplate(window, self.patch, cv2.TM_SQDIFF, mask=mask)  # (y shifts, x shifts)
-        error = error / max(3.0 * float(self.patch_mask.sum()), 1.0)  # mean square a channel
+        total = np.asarray(cv2.matchTemplate(window, self.patch, cv2.TM_SQDIFF, mask=mask), np.float64)
+        error = total / max(3.0 * float(self.patch_mask.sum()), 1.0)  # (y shifts, x shifts) mean square a channel
         # far from the prediction must be much better than near it
         y, x = np.mgrid[: error.shape[0], : error.shape[1]]
         off = (((low[0] + x - corner[0]) / reach[0]) ** 2 + ((low[1] + y - corner[1]) / reach[1]) ** 2) / 2

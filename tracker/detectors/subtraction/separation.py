@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-
 from numpy.typing import NDArray
 
 from tracker.boxes import coverage, iou
@@ -231,7 +230,7 @@ def _hidden_share(placed: FloatArray) -> FloatArray:
         return np.zeros(len(placed), np.float32)
     cover = coverage(placed, placed)  # (m, m)
     in_front = placed[None, :, 3] > placed[:, None, 3]
-    return np.where(in_front, cover, 0).max(axis=1)
+    return np.asarray(np.where(in_front, cover, 0).max(axis=1), np.float32)
 
 
 def _left_over(blobs: Blobs, b: int, placed: FloatArray) -> FloatArray | None:
