@@ -16,7 +16,7 @@ from tracker.types import DoubleArray
 HIP_Y, THIGH, SHIN, FOOT = 0.50, 0.245, 0.225, 0.115
 SHOULDER_Y, UPPER_ARM, FOREARM = 0.195, 0.172, 0.155
 _HIP_X, _SHOULDER_X = 0.052, 0.118
-_LEG_SWING_RAD, _ARM_SWING_RAD = np.deg2rad(25.0), np.deg2rad(24.0)
+_LEG_SWING_RAD, _ARM_SWING_RAD = np.deg2rad(22.5), np.deg2rad(21.0)
 STRIDE = 4 * (THIGH + SHIN) * float(np.sin(_LEG_SWING_RAD))
 """Ground covered by one gait cycle (two steps), in body heights: the phase that keeps feet from sliding follows."""
 
