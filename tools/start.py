@@ -109,9 +109,9 @@ def add_pip(python: Path) -> None:
         raise SystemExit(f"{PIP_WHEEL} is not the file that was expected; try apt-get install python3-venv")
     wheel = python.parent.parent / PIP_WHEEL.rsplit("/", 1)[1]
     wheel.write_bytes(content)
-    subprocess.run(
-        [str(python), str(wheel / "pip"), "install", "--quiet", str(wheel)], check=True
-    )  # a wheel runs itself
+    # a wheel can be run from where it lies
+    command = [str(python), str(wheel / "pip"), "install", "--quiet", str(wheel)]
+    subprocess.run(command, check=True, env=pip_environment())
     wheel.unlink()
 
 
