@@ -6,6 +6,7 @@ import json
 import re
 import runpy
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -73,10 +74,13 @@ def test_the_library_snippet_is_the_contract_and_runs() -> None:
     assert names["vectors"].shape[0] == 2
 
 
-def test_the_two_commands_come_first_and_make_does_the_same() -> None:
-    first = shell_lines()[:2]
-    assert first == ["python3 tools/start.py demo", "python3 tools/start.py test"]
-    for command in first:
+def test_the_two_commands_come_first() -> None:
+    assert shell_lines()[:2] == ["python3 tools/start.py demo", "python3 tools/start.py test"]
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+def test_make_does_the_same() -> None:
+    for command in shell_lines()[:2]:
         job = command.split()[-1]
         shown = subprocess.run(["make", "-n", job], cwd=ROOT, capture_output=True, text=True, check=True).stdout
         assert shown.strip() == command
