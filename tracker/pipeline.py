@@ -1,15 +1,16 @@
-"""Source -> detector -> embedder -> tracker -> sinks, with decoding and writing in threads of their own.
+"""Source -> detector -> embedder -> tracker -> sinks, with the stages overlapping.
 
-    reader thread            caller's thread                        writer thread
-    source -> [channel] -> detect -> track (-> embed) -> [channel] -> sink, sink, ...
+    reader thread       detector thread        caller's thread                   writer thread
+    source -> [frames] -> detect -> [detected] -> track (-> embed) -> [results] -> sink, sink, ...
 
-Both channels are bounded. Of a file every frame is processed: a full channel makes its sender wait. Of a live source
-the newest frame wins: a waiting frame is replaced by the next one and counted in `dropped`, so that what is processed
-is never older than one frame interval plus the work on the frame before it.
+All channels are bounded. Of a file every frame is processed: a full channel makes its sender wait. Of a live source
+the newest frame wins: a frame that waits for the detector is replaced by the next one and counted in `dropped`, so that
+what comes out is never older than the work on three frames: one being detected on, one waiting, one being tracked.
 """
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 import weakref
@@ -104,7 +105,7 @@ class Pipeline:
 
     Args:
         source: where frames come from; closed when the iteration ends, however it ends.
-        detector: called with every `every`th frame, in order.
+        detector: called with every `every`th frame, in order, in a thread of its own, while earlier frames are tracked.
         embedder: called with the rows that the tracker asks for; None tracks without appearance.
         tracker: keeps its state, so a tracker that has already seen frames goes on from there.
         config: see `PipelineConfig`.
@@ -133,6 +134,7 @@ class Pipeline:
         self._counts = {"frames": 0, "detected": 0, "identities": 0}
         live = source.info.live
         self._decoded: Channel[Frame] = Channel(1 if live else self.config.queue_frames, newest_wins=live)
+        self._detected: Channel[tuple[Frame, Detections | None]] = Channel(1)
         # weak, so that leaving a `for` loop drops the generator and thereby ends its threads at once
         self._results: weakref.ref[Generator[FrameResult, None, None]] | None = None
 
@@ -196,17 +198,21 @@ class Pipeline:
 
     def _iterate(self) -> Generator[FrameResult, None, None]:
         reader = threading.Thread(target=self._read, name="reidtrack-reader")
+        detector = threading.Thread(target=self._detect, name="reidtrack-detector")
         reader.start()
+        detector.start()
         try:
             while True:
                 try:
-                    frame = self._decoded.get()
+                    frame, detections = self._detected.get()
                 except ChannelEnd:
                     return
-                yield self._process(frame)
+                yield self._track(frame, detections)
         finally:
+            self._detected.cancel()
             self._decoded.cancel()
             self._source.close()
+            detector.join()
             reader.join()
 
     def _read(self) -> None:
@@ -231,15 +237,31 @@ class Pipeline:
         else:
             self._decoded.finish()
 
-    def _process(self, frame: Frame) -> FrameResult:
-        detect = self._counts["frames"] % self.config.every == 0
+    def _detect(self) -> None:
+        """The detector's thread."""
+        try:
+            for number in itertools.count():
+                try:
+                    frame = self._decoded.get()
+                except ChannelEnd:
+                    break
+                detections = None
+                if number % self.config.every == 0:
+                    with self.stages.detect.measure():
+                        detections = self._detector(frame)
+                if not self._detected.put((frame, detections)):
+                    break
+        except BaseException as error:  # noqa: BLE001 - handed to the caller's thread, which raises it
+            self._detected.finish(error)
+        else:
+            self._detected.finish()
+
+    def _track(self, frame: Frame, detections: Detections | None) -> FrameResult:
         self._counts["frames"] += 1
-        if not detect:
+        if detections is None:
             with self.stages.track.measure():
                 tracks = self._tracker.predict(frame.time_s)
             return FrameResult(frame, Detections.empty(), tracks, detected=False)
-        with self.stages.detect.measure():
-            detections = self._detector(frame)
         self._counts["detected"] += 1
         tracks = self._update(frame, detections)
         self._counts["identities"] += sum(event.kind == "born" for event in tracks.events)

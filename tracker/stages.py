@@ -44,7 +44,7 @@ class StageTimes:
     decode: StageTime
     """Reading a frame, in the reader's thread; of a live source CPU time, as the rest is waiting."""
     detect: StageTime
-    """The detector, on the frames that it saw."""
+    """The detector, on the frames that it saw, in a thread of its own."""
     embed: StageTime
     """The embedder, as often as the tracker asked."""
     track: StageTime

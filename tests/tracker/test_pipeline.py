@@ -186,6 +186,20 @@ def test_decoding_goes_on_while_the_detector_works():
     assert overlapped[0]
 
 
+def test_detection_goes_on_while_the_embedder_works():
+    second_detected = threading.Event()
+    detector = Detector(lambda index: second_detected.set() if index == 2 else None)
+    waited = []
+
+    class Patient(Embedder):
+        def __call__(self, image, boxes):
+            waited.append(second_detected.wait(WAIT_S))
+            return super().__call__(image, boxes)
+
+    list(pipeline(ListSource(frames(3)), detector, Patient()))
+    assert waited == [True] * 3
+
+
 def test_detection_goes_on_while_the_sinks_write():
     second_detected = threading.Event()
     detector = Detector(lambda index: second_detected.set() if index == 2 else None)

@@ -184,7 +184,7 @@ def test_a_full_disk_is_noticed_before_it_breaks_the_file(tmp_path, codec, monke
     picture = np.zeros((64, 64, 3), np.uint8)
     for _ in range(24):
         writer.write(picture)
-    with pytest.raises(OutputError, match=r"out\.\w+ cannot be continued: the disk is full \(1\.0 MB free\)"):
+    with pytest.raises(OutputError, match=r"out\.\w+ cannot be continued: the disk is almost full \(1\.0 MB free\)"):
         writer.write(picture)
     writer.close()  # what was written stays valid
     with open_source(writer.path) as source:
