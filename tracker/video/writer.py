@@ -186,7 +186,9 @@ class VideoWriter:
 
     def _check_space(self) -> None:
         if shutil.disk_usage(self.path.parent).free < _LEAST_FREE_BYTES:
-            raise OutputError(f"{self.path} cannot be continued: the disk is almost full ({_free_text(self.path.parent)})")
+            raise OutputError(
+                f"{self.path} cannot be continued: the disk is almost full ({_free_text(self.path.parent)})"
+            )
 
 
 def _free_text(folder: Path) -> str:
