@@ -4,8 +4,9 @@
 
 Inference time is the sum over all ONNX session runs of detector and embedder, measured in the same run; everything
 else (decoding, preparing, decoding of model outputs, tracking, writing) has to hide behind it or counts. Loading the
-models is in neither. Detector and embedder run at the same time, on different frames; the stricter ratio to the time in
-which at least one of them was running is printed beside it. Prints a line a repeat and the median ratio; exits with 1 where that is above `--limit`.
+models is in neither. Detector and embedder run at the same time, on different frames; the stricter ratio, to the time
+in which at least one of them was running, is printed beside it. Prints a line a repeat and the median ratio; exits
+with 1 where that is above `--limit`.
 """
 
 from __future__ import annotations
@@ -116,8 +117,8 @@ def main() -> int:
         stages = ", ".join(f"{name} {stage.seconds:.2f}" for name, stage in summary.stages.items())
         print(
             f"{repeat + 1}: {summary.frames} frames in {summary.wall_s:.2f} s ({summary.frames / summary.wall_s:.1f} a "
-            f"second), inference {inference.summed_s:.2f} s, ratio {ratios[-1]:.3f}; with runs at the same time counted once "
-            f"{inference.busy_s:.2f} s, ratio {summary.wall_s / inference.busy_s:.3f}; seconds at work: {stages}"
+            f"second), inference {inference.summed_s:.2f} s, ratio {ratios[-1]:.3f}; with runs at the same time "
+            f"counted once {inference.busy_s:.2f} s, ratio {summary.wall_s / inference.busy_s:.3f}; seconds at work: {stages}"
         )
     median = statistics.median(ratios)
     print(f"median ratio {median:.3f} (from {min(ratios):.3f} to {max(ratios):.3f}), limit {options.limit}")
