@@ -20,6 +20,7 @@ PUBLIC = {
     "UltralyticsDetector open_detector",
     "tracker.evaluation": "Benchmark EvaluationReport MotTracks MotTruth Scores evaluate evaluate_files "
     "read_mot_tracks read_mot_truth score_tracks",
+    "tracker.demo": "DemoClip DemoConfig Truth",
     "tracker.sinks": "SINK_KINDS CropsSink CsvSink JsonlSink MotSink VideoSink open_sinks",
     "tracker.video": "StreamTimeouts open_source",
     "reid": "Calibration Card DeviceError Embedder EmbedderInfo InputError MissingExtraError ModelError ReidError "

@@ -11,7 +11,7 @@ from tracker.cli.context import Context
 from tracker.cli.errors import UsageError
 from tracker.cli.flags import parse_arguments
 from tracker.cli.schema import flag_only
-from tracker.demo.scene import DemoConfig
+from tracker.demo import DemoConfig
 
 _OUTPUTS = ("annotated", "tracks", "contact_sheet", "truth")
 _SUMMARY = """\
