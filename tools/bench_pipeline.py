@@ -118,7 +118,8 @@ def main() -> int:
         print(
             f"{repeat + 1}: {summary.frames} frames in {summary.wall_s:.2f} s ({summary.frames / summary.wall_s:.1f} a "
             f"second), inference {inference.summed_s:.2f} s, ratio {ratios[-1]:.3f}; with runs at the same time "
-            f"counted once {inference.busy_s:.2f} s, ratio {summary.wall_s / inference.busy_s:.3f}; seconds at work: {stages}"
+            f"counted once {inference.busy_s:.2f} s, ratio {summary.wall_s / inference.busy_s:.3f}; "
+            f"seconds at work: {stages}"
         )
     median = statistics.median(ratios)
     print(f"median ratio {median:.3f} (from {min(ratios):.3f} to {max(ratios):.3f}), limit {options.limit}")
