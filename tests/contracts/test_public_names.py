@@ -15,7 +15,8 @@ from tracker.sinks import open_sinks
 from tracker.video import open_source
 
 PUBLIC = {
-    "tracker": "Detections Frame FrameResult Pipeline PipelineConfig TrackEvent Tracker TrackerConfig TrackerError Tracks",
+    "tracker": "Detections Frame FrameResult Pipeline PipelineConfig TrackEvent Tracker TrackerConfig TrackerError "
+    "Tracks",
     "tracker.detectors": "FileDetector MotionDetector MotionDetectorConfig OnnxDetector OnnxDetectorConfig "
     "UltralyticsDetector open_detector",
     "tracker.evaluation": "Benchmark EvaluationReport MotTracks MotTruth Scores evaluate evaluate_files "
