@@ -148,8 +148,11 @@ class Background:
         if not shade.any():
             return np.asarray(shade, np.bool_)
         grey, ground = self._now[1], self._mean[1]  # green is most of the brightness
-        factor = cv2.blur(ratio[1], (9, 9))
-        residue = cv2.blur(np.abs(grey - ground * factor), (5, 5))
+        # means over the neighbours that look like shadow too, so that its edge does not count as texture
+        weight = shade.astype(np.float32)
+        factor = cv2.blur(ratio[1] * weight, (9, 9)) / np.maximum(cv2.blur(weight, (9, 9)), 1e-3)
+        off = np.abs(grey - ground * factor) * weight
+        residue = cv2.blur(off, (5, 5)) / np.maximum(cv2.blur(weight, (5, 5)), 1e-3)
         shade &= residue < _SHADOW_TEXTURE
         opened = cv2.morphologyEx(shade.astype(np.uint8), cv2.MORPH_OPEN, _CROSS)
         return np.asarray(opened, np.bool_)
