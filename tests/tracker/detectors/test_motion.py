@@ -264,8 +264,8 @@ def test_people_of_the_rendered_clip_are_found() -> None:
         hits += int((seen[g[matched]] >= 0.5).sum())
         wanted += int((seen >= 0.5).sum())
         boxes += len(good) - int((seen[g[matched]] < 0.5).sum())
-    assert hits / wanted > 0.88
-    assert hits / boxes > 0.9
+    assert hits / wanted > 0.86
+    assert hits / boxes > 0.86
 
 
 @pytest.mark.shared_data

@@ -68,7 +68,7 @@ class Background:
         if self._has_exploded(foreground):
             return np.zeros(foreground.shape, np.uint8), clarity
         if self._config.shadows:
-            foreground &= ~self._shadow()
+            foreground &= ~self._shadow(foreground)
         return foreground.astype(np.uint8) * np.uint8(255), clarity
 
     def learn(self, occupied: Mask, dt_s: float) -> None:
@@ -140,11 +140,11 @@ class Background:
             self._begin()
         return True
 
-    def _shadow(self) -> BoolArray:
-        """(h, w) bool: darker than the background by one factor for all channels, with the same texture."""
+    def _shadow(self, foreground: BoolArray) -> BoolArray:
+        """(h, w) bool, of the foreground: darker than the background by one factor for all channels, with the same texture."""
         ratio = (self._now + 4) / (self._mean + 4)  # (3, h, w); the offset keeps the dark quiet
         low, high = ratio.min(axis=0), ratio.max(axis=0)
-        shade = (low > _SHADOW_RATIO[0]) & (high < _SHADOW_RATIO[1]) & (high - low < _SHADOW_COLOUR)
+        shade = foreground & (low > _SHADOW_RATIO[0]) & (high < _SHADOW_RATIO[1]) & (high - low < _SHADOW_COLOUR)
         if not shade.any():
             return np.asarray(shade, np.bool_)
         grey, ground = self._now[1], self._mean[1]  # green is most of the brightness

@@ -12,7 +12,8 @@ Grey = NDArray[np.uint8]
 
 _INTERVAL_S = 0.2  # between two looks: a slow pan moves enough pixels in that time
 _POINTS = 120
-_MOVED_PX = 0.7  # at a width of 320 pixels; below is tracking noise and a trembling mount
+_MOVED_PX = 1.5  # at a width of 320 pixels; below is tracking noise and a trembling mount
+_FITS_PX = 0.8  # how near a point must be to where the common movement takes it
 _MAJORITY = 0.6  # share of the points that must move, in at least three of four quarters of the picture
 _LOOKS, _MOVING_LOOKS = 10, 7  # two seconds, most of them moving
 _WIDTH_PX = 320
@@ -59,10 +60,10 @@ def _most_moves(before: Grey, after: Grey) -> bool:
     end, good = end.reshape(-1, 2), ok.reshape(-1) == 1
     if good.sum() < 24:
         return False
-    affine, _ = cv2.estimateAffinePartial2D(start[good], end[good], ransacReprojThreshold=_MOVED_PX)
+    affine, _ = cv2.estimateAffinePartial2D(start[good], end[good], ransacReprojThreshold=_FITS_PX)
     if affine is None:
         return False
-    explained = np.linalg.norm(start @ affine[:, :2].T + affine[:, 2] - end, axis=1) < _MOVED_PX  # (n,)
+    explained = np.linalg.norm(start @ affine[:, :2].T + affine[:, 2] - end, axis=1) < _FITS_PX  # (n,)
     moved = np.linalg.norm(end - start, axis=1) > _MOVED_PX
     shares = [(explained & moved & good)[quarter_of == q + 1].mean() for q in range(len(points))]
     return bool(sum(share > _MAJORITY for share in shares) >= max(3, len(points) - 1))
