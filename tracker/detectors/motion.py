@@ -47,7 +47,7 @@ class MotionDetector:
         self._watch = CameraWatch()
         self._warned = False
         self._background: Background | None = None
-        self._separation = Separation()
+        self._separation = Separation(split=self.config.split)
         self._frame_size = (0, 0)
         self._last_s = 0.0
 

@@ -88,6 +88,13 @@ def test_two_who_cross_are_told_apart_again_and_mostly_meanwhile() -> None:
     assert np.mean(both) > 0.9
 
 
+def test_without_splitting_two_who_touch_are_one_box() -> None:
+    apart, together = MotionDetector(), MotionDetector(MotionDetectorConfig(split=False))
+    counts = [((apart(f).scores >= 0.5).sum(), (together(f).scores >= 0.5).sum()) for f in noisy(cross())]
+    touching = counts[51:54]  # the boxes overlap by up to a half
+    assert all(a == 2 and t == 1 for a, t in touching)
+
+
 def cross_boxes(index: int) -> tuple[FloatArray, FloatArray]:
     image = scene()
     return person(image, 10 + 2.4 * index, (40, 60, 200)), person(image, 280 - 2.4 * index, (60, 190, 60), top=90)

@@ -141,7 +141,7 @@ class Background:
         return True
 
     def _shadow(self, foreground: BoolArray) -> BoolArray:
-        """(h, w) bool, of the foreground: darker than the background by one factor for all channels, with the same texture."""
+        """(h, w) bool, of the foreground: darker than the background by one factor, with the same texture."""
         ratio = (self._now + 4) / (self._mean + 4)  # (3, h, w); the offset keeps the dark quiet
         low, high = ratio.min(axis=0), ratio.max(axis=0)
         shade = foreground & (low > _SHADOW_RATIO[0]) & (high < _SHADOW_RATIO[1]) & (high - low < _SHADOW_COLOUR)

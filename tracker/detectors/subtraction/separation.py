@@ -24,9 +24,10 @@ _HIDDEN_COVER = 0.75  # of its box behind others: not shown
 
 
 class Separation:
-    """The memory of objects and what it makes of each frame's blobs."""
+    """The memory of objects and what it makes of each frame's blobs; without `split`, each blob is one object."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, split: bool = True) -> None:
+        self._split = split
         self.objects: list[TrackedObject] = []
         self.sizes = SizePrior()
 
@@ -61,13 +62,13 @@ class Separation:
         """The objects of one blob, with their confidences. Members that are not among them are forgotten."""
         box = blobs.boxes[b]
         known = [k for k in members if self.objects[k].known]
-        if not known:
+        if self._split and not known:
             parts = self._typical_parts(box)
             if len(parts) > 1:
                 return self._side_by_side(parts, members, predicted, dt_s)
         if not members:
             return [(TrackedObject.at(box), 1.0)]
-        if not known or (len(known) == 1 and not _grown(self.objects[known[0]], box)):
+        if not self._split or not known or (len(known) == 1 and not _grown(self.objects[known[0]], box)):
             # pieces that were new to the picture have turned out to be one object
             one = self.objects[known[0] if known else max(members, key=lambda k: self.objects[k].size.prod())]
             self._alone(one, blobs, b, picture, dt_s)
