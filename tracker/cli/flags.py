@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING
 from pathlib import Path
@@ -70,7 +71,8 @@ class _Parser(argparse.ArgumentParser):
 
     def parse_strictly(self, argv: Sequence[str]) -> argparse.Namespace:
         """Parse all of `argv`, or raise UsageError."""
-        unknown = next((word for word in argv if word.startswith("--") and not self._knows(word)), None)
+        words = itertools.takewhile(lambda word: word != "--", argv)  # what follows is given by its place
+        unknown = next((word for word in words if word.startswith("--") and not self._knows(word)), None)
         if unknown is not None:
             name = unknown.split("=")[0]
             self.error(f"unknown option {name}{nearest(name, self._option_string_actions)}")
@@ -81,7 +83,7 @@ class _Parser(argparse.ArgumentParser):
         return given
 
     def _knows(self, word: str) -> bool:
-        return word == "--" or word.split("=")[0] in self._option_string_actions
+        return word.split("=")[0] in self._option_string_actions
 
 
 def _grouped(settings: type[Any]) -> dict[str, list[Key]]:
@@ -101,7 +103,14 @@ def _add_flag(group: Any, key: Key, *, hidden: bool) -> None:
         group.add_argument(key.flag, dest=key.name, action=argparse.BooleanOptionalAction, help=help_text)
     elif key.metadata.get("many"):
         group.add_argument(
-            key.flag, dest=key.name, type=Path, nargs="+", metavar=_metavar(key), help=help_text, required=required
+            key.flag,
+            dest=key.name,
+            action="extend",  # a second `--tracks` adds to the first
+            type=Path,
+            nargs="+",
+            metavar=_metavar(key),
+            help=help_text,
+            required=required,
         )
     else:
         group.add_argument(

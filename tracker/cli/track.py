@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,6 @@ from tracker.cli.flags import parse_arguments
 from tracker.cli.progress import RunProgress
 from tracker.cli.settings import TrackSettings
 from tracker.cli.tables import print_summary
-from tracker.errors import TrackerError
 
 if TYPE_CHECKING:
     from tracker.pipeline import Pipeline
@@ -61,7 +61,7 @@ def _follow(progress: RunProgress, pipeline: Pipeline, sinks: Sequence[Sink], ou
     except KeyboardInterrupt:
         interrupted = True
         context.say(f"reidtrack: interrupted after {progress.frames} frames; what was written up to there is valid")
-    except TrackerError:
+    except Exception:  # whatever it was, of tracking, of a model or of the disk
         if out.is_dir() and progress.frames:
             context.say(f"reidtrack: stopped after {progress.frames} frames; what was written up to there is in {out}")
         raise
@@ -76,13 +76,15 @@ def _paths(sinks: Sequence[Sink]) -> list[Path]:
 
 
 def _check(settings: TrackSettings) -> None:
-    live_or_glob = re.match(r"[A-Za-z][A-Za-z0-9+.-]*://|(/dev/video)?\d+$|.*[*?\[]", settings.source.strip())
-    if not live_or_glob and not Path(settings.source).expanduser().exists():
+    source = settings.source.strip()
+    live_or_glob = re.match(r"[A-Za-z][A-Za-z0-9+.-]*://|(/dev/video)?\d{1,4}$|.*[*?\[]", source)
+    # unlike Path's own, this one leaves `~nobody` as it is
+    if not source or not (live_or_glob or Path(os.path.expanduser(settings.source)).exists()):  # noqa: PTH111
         raise UsageError(
             f"SOURCE: {settings.source!r} was not found: it must be a video file, a folder or glob of pictures, "
             "the number of a webcam, or the URL of a stream"
         )
-    if Path(settings.detector).suffix in (".onnx", ".txt") and not Path(settings.detector).is_file():
+    if Path(settings.detector).suffix.lower() in (".onnx", ".txt") and not Path(settings.detector).is_file():
         raise UsageError(f"--detector: there is no file {settings.detector}")
     if not settings.save and not settings.show:
         raise UsageError("--save is empty and there is no --show: nothing would come of this run")
@@ -91,7 +93,7 @@ def _check(settings: TrackSettings) -> None:
 def _open_detector(settings: TrackSettings) -> DetectorLike:
     from tracker.detectors import open_detector
 
-    runs_no_model = settings.detector == "motion" or Path(settings.detector).suffix == ".txt"
+    runs_no_model = settings.detector == "motion" or Path(settings.detector).suffix.lower() == ".txt"
     device_is_for_embedder = runs_no_model and settings.embedder != "none"
     return open_detector(
         settings.detector,

@@ -59,11 +59,6 @@ def alternatives(hint: Any) -> tuple[Any, ...]:
     return tuple(sorted(members, key=lambda member: member is str))
 
 
-def takes_list(hint: Any) -> bool:
-    """Whether a value of this type is a list."""
-    return any(typing.get_origin(option) is tuple for option in alternatives(hint))
-
-
 def describe(hint: Any) -> str:
     """What a value of this type is called in a message: `a number or none`."""
     words = [_describe_one(option) for option in alternatives(hint) if option is not type(None)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import math
+import os
 import re
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def open_source(
     Args:
         spec: a video file; a picture, a folder of pictures or a glob such as `shots/*.jpg`; the number of a camera
             (`0`); or a stream's URL (`rtsp://user:password@host/path`, `http://host/video.mjpg`).
-            A file that is called `0` is written `./0`.
+            A file that is called `0` is written `./0`; a number of more than four digits is a file or folder.
         start: where to begin, in the grammar of `tracker.video.moment`.
         end: where to end, likewise.
         rate_hz: frames a second: of pictures (default: of the sequence, or 25); of a video instead of its own clock.
@@ -44,7 +45,7 @@ def open_source(
         raise ConfigError(f"rate_hz must be more than 0, got {rate_hz}")
     text = str(spec)
     if isinstance(spec, str):
-        if camera := re.fullmatch(r"(?:/dev/video)?(\d+)", text.strip()):
+        if camera := re.fullmatch(r"(?:/dev/video)?(\d{1,4})", text.strip()):
             if rate_hz is not None:
                 raise SourceError(f"camera {camera[1]} is live and has a clock of its own: leave rate_hz out")
             return Camera(int(camera[1]), span=span)
@@ -52,7 +53,8 @@ def open_source(
             return open_stream(StreamUrl(text), span=span, rate_hz=rate_hz, timeouts=timeouts)
     if not text.strip():
         raise SourceError("the source must be a file, folder, glob, camera number or URL, got an empty text")
-    return _open_path(Path(text).expanduser(), span, rate_hz)
+    path = Path(os.path.expanduser(text))  # noqa: PTH111 - unlike Path's own, it leaves `~nobody` as it is
+    return _open_path(path, span, rate_hz)
 
 
 def _open_path(path: Path, span: Span, rate_hz: float | None) -> Source:

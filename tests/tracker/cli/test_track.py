@@ -1,11 +1,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from reid.errors import ModelError
 from tracker.cli.checks import existing_results
-from tracker.cli.track import _folder_name
+from tracker.cli.context import Context
+from tracker.cli.progress import RunProgress
+from tracker.cli.settings import TrackSettings
+from tracker.cli.track import _folder_name, _follow, _open_detector
+from tracker.detectors import FileDetector
+from tracker.errors import ConfigError
+from tracker.types import SourceInfo
 
 
 @pytest.mark.parametrize(
@@ -31,3 +39,25 @@ def test_earlier_results_are_found_with_any_suffix(tmp_path: Path) -> None:
     names = [tmp_path / name for name in ("annotated", "tracks.txt", "tracks.jsonl", "crops")]
     assert existing_results(names) == "annotated.webm, tracks.txt"
     assert existing_results([tmp_path / "crops"]) == ""
+
+
+def test_the_device_is_the_embedders_where_detections_come_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "DET.TXT"
+    path.write_text("1,-1,5,5,10,20,0.9\n")
+    assert isinstance(_open_detector(TrackSettings("x.mp4", detector=str(path), device="cpu")), FileDetector)
+    with pytest.raises(ConfigError, match="device cannot be honoured"):
+        _open_detector(TrackSettings("x.mp4", detector=str(path), device="cpu", embedder="none"))
+
+
+def test_an_embedder_that_fails_on_the_way_leaves_word_of_what_is_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    progress = RunProgress(SourceInfo("x", 8, 6, 25.0, None, live=False), Context())
+
+    def run(sinks: object, on_result: object) -> None:
+        progress.frames = 3
+        raise ModelError("the model failed")
+
+    with pytest.raises(ModelError):
+        _follow(progress, SimpleNamespace(run=run), [], tmp_path, Context())
+    assert f"stopped after 3 frames; what was written up to there is in {tmp_path}" in capsys.readouterr().err

@@ -47,6 +47,8 @@ def place(tmp_path, monkeypatch):
         ("seq", SourceError, r"seqinfo\.ini must be a MOTChallenge seqinfo\.ini: could not convert"),
         ("seq0", SourceError, r"seqinfo\.ini: frameRate must be more than 0, got 0"),
         ("pipe", SourceError, r"^pipe is neither a file nor a folder"),
+        ("~nobody-here/a.mp4", SourceError, r"^~nobody-here/a\.mp4 was not found"),
+        ("20240229", SourceError, r"^20240229 was not found: expected a video file"),
         ("83", SourceError, r"^camera 83 was not found; cameras are numbered from 0"),
         ("/dev/video83", SourceError, r"^camera 83 was not found"),
         ("", SourceError, r"^the source must be a file, folder, glob, camera number or URL, got an empty text"),
