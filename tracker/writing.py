@@ -40,14 +40,20 @@ def _close(sinks: Sequence[Sink], failure: BaseException | None) -> None:
     for sink in sinks:
         try:
             sink.close()
-        except Exception as error:  # noqa: BLE001 - the other sinks must be closed before this one is raised
-            if failure is not None or first is not None:
-                _logger.warning("while closing %s: %s", type(sink).__name__, error)
-                (failure or error).add_note(f"while closing {type(sink).__name__}: {error}")
-            else:
+        except BaseException as error:  # noqa: BLE001 - of Ctrl-C too: the others must be closed before it is raised
+            earlier = failure or first
+            if earlier is None:
                 first = error
+            else:
+                _note(earlier, f"while closing {type(sink).__name__}: {str(error) or type(error).__name__}")
     if first is not None:
         raise first
+
+
+def _note(earlier: BaseException, text: str) -> None:
+    """What went wrong after `earlier`, which is the one that is raised."""
+    _logger.warning("%s", text)
+    earlier.add_note(text)
 
 
 class SinkThread:
@@ -88,8 +94,10 @@ class SinkThread:
             self._channel.cancel()
             self._thread.join()
             raise
-        if self._error is not None and error is None:
-            raise self._error
+        if self._error is not None and self._error is not error:
+            if error is None:
+                raise self._error
+            _note(error, f"while writing: {self._error}")
 
     def _work(self) -> None:
         try:
