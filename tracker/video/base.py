@@ -56,18 +56,28 @@ class BaseSource(ABC):
     def _frames(self) -> Iterator[Frame]:
         given = 0
         last = 0
+        past_end = False
         while True:
             with self._lock:
                 frame = None if self._closing else self._read()
             if frame is None:
                 break
             last = frame.index
-            if self._span.after(frame.index, frame.time_s):
+            past_end = self._span.after(frame.index, frame.time_s)
+            if past_end:
                 break
             if not self._span.before(frame.index, frame.time_s):
                 given += 1
                 yield frame
-        if given == 0 and not self._closing and self._span.start is not None:
+        if given or self._closing:
+            return
+        if past_end:
+            start = self._span.start or "the beginning"
+            raise SourceError(
+                f"{self._info.name}: no frame lies between start at {start} and end at {self._span.end}: "
+                "end must come after start"
+            )
+        if self._span.start is not None:
             raise SourceError(
                 f"{self._info.name}: start at {self._span.start} leaves no frame; the source ends with frame {last}"
             )

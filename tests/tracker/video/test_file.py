@@ -57,6 +57,18 @@ def test_a_start_behind_the_end_is_said(clip):
         list(source)
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "message"),
+    [
+        ("50", "1s", "no frame lies between start at frame 50 and end at 1 s: end must come after start"),
+        (None, "0s", "no frame lies between start at the beginning and end at 0 s: end must come after start"),
+    ],
+)
+def test_a_span_that_holds_nothing_is_said(clip, start, end, message):
+    with open_source(clip, start=start, end=end) as source, pytest.raises(SourceError, match=message):
+        list(source)
+
+
 def test_a_stated_rate_takes_the_place_of_the_files_clock(clip):
     with open_source(clip, rate_hz=10) as source:
         assert source.info.rate_hz == 10
