@@ -110,14 +110,21 @@ def read_card_file(path: Path) -> dict[str, Any]:
 
 
 def parse_card_keys(text: str, what: str) -> dict[str, Any]:
-    """Keys and values of a card in JSON or YAML (which contains JSON); unknown keys are refused."""
+    """Keys and values of a card in JSON or YAML; unknown keys are refused."""
     try:
-        values = yaml.safe_load(text)
+        values = _load(text)
     except yaml.YAMLError as error:
         raise ModelError(f"{what} must be JSON or YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise ModelError(f"{what} must be a mapping of keys to values, got {type(values).__name__}")
     return check_card_keys(values, what)
+
+
+def _load(text: str) -> Any:
+    try:
+        return json.loads(text)  # not by YAML, to which JSON's 1e-05 is a text
+    except ValueError:
+        return yaml.safe_load(text)
 
 
 def check_card_keys(values: Mapping[str, Any], what: str) -> dict[str, Any]:

@@ -33,7 +33,7 @@ CARD = Card(
 
 def test_json_round_trip() -> None:
     assert Card.from_json(CARD.to_json()) == CARD
-    bare = Card("bare", 8, 4, 3)
+    bare = Card("bare", 8, 4, 3, scale=1e-5)  # which json writes as 1e-05
     assert Card.from_json(bare.to_json()) == bare
     assert json.loads(CARD.to_json())["calibration"]["threshold_fpr_1e3"] is None
 
