@@ -13,6 +13,7 @@ from tracker.video.writer import CODECS, Codec, VideoWriter
 
 _DEFAULT_RATE_HZ = 25.0
 _HIGHEST_RATE_HZ = 60.0  # of a live source that claims more
+_PLAYABLE_HZ = (1.0, 1000.0)  # beyond these the encoders write files that do not read back
 _LONGEST_GAP_S = 10.0  # a stream that stood still for longer does not fill the disk with one picture
 
 
@@ -25,7 +26,8 @@ class VideoSink:
     Args:
         stem: the file without its suffix, which the codec decides: `.mp4` (H.264) or `.webm` (VP8).
         overwrite: replace an existing one.
-        rate_hz: pictures a second; None takes the source's, or 25 where that is unknown.
+        rate_hz: pictures a second; None takes the source's, or 25 where that is unknown. What is slower than 1, such as
+            pictures taken once a minute, is played at 1, and what is faster than 1000 at 1000.
         trail_s: how long a trail is; 0 draws none.
         codec: None takes the best that OpenCV can write here.
 
@@ -70,7 +72,7 @@ class VideoSink:
         rate_hz = self._rate_hz or run.source.rate_hz or _DEFAULT_RATE_HZ
         if self._live and self._rate_hz is None:
             rate_hz = min(rate_hz, _HIGHEST_RATE_HZ)
-        self._rate_hz = rate_hz
+        self._rate_hz = rate_hz = min(max(rate_hz, _PLAYABLE_HZ[0]), _PLAYABLE_HZ[1])
         self._writer = VideoWriter(self._stem, (run.source.width_px, run.source.height_px), rate_hz, codec=self._codec)
 
     def write(self, result: FrameResult) -> None:

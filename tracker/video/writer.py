@@ -27,6 +27,7 @@ _logger = logging.getLogger(__name__)
 
 _LEAST_FREE_BYTES = 4 << 20  # FFmpeg holds up to this much back (a Matroska cluster is at most 5 MB or 5 s)
 _CHECK_EVERY_FRAMES = 25
+_LEAST_PX = 16  # a macroblock: of smaller pictures the encoders write files that do not read back
 _PROBE_FRAMES = 5
 _PROBE_SIZE = (320, 240)  # hardware encoders refuse very small pictures
 
@@ -98,7 +99,7 @@ class VideoWriter:
     Args:
         stem: the file's path without the suffix, which the codec decides (see `path`). An existing file is replaced.
         size: (width_px, height_px) of every picture; an odd side is lengthened by one pixel, since the encoders halve
-            the colours' resolution.
+            the colours' resolution, and one below 16 pixels to that.
         rate_hz: pictures a second.
         codec: None probes for the best one here.
 
@@ -117,16 +118,20 @@ class VideoWriter:
         self.path = stem.with_name(stem.name + self.codec.suffix)
         self.frames = 0
         self._size = size
-        self._padding = (size[0] % 2, size[1] % 2)
+        encoded = (_encodable(size[0]), _encodable(size[1]))
+        self._padding = (encoded[0] - size[0], encoded[1] - size[1])
         self._check_place()
-        even = (size[0] + self._padding[0], size[1] + self._padding[1])
         self._rate_hz = rate_hz
         self._retimed = self._retime_due = self.codec.suffix == ".webm" and webm.can_retime(rate_hz)
         announced_hz = webm.ENCODING_RATE_HZ if self._retimed else rate_hz
-        self._writer: cv2.VideoWriter | None = _open(self.path, self.codec, even, announced_hz)
+        self._writer: cv2.VideoWriter | None = _open(self.path, self.codec, encoded, announced_hz)
         if not self._writer.isOpened():
             self._writer = None
-            raise OutputError(f"{self.path} cannot be written as {self.codec.name} of {size[0]}x{size[1]}")
+            self.path.unlink(missing_ok=True)
+            raise OutputError(
+                f"{self.path} cannot be written: {self.codec.name} takes no pictures of {size[0]}x{size[1]} at "
+                f"{rate_hz:g} a second; leave the video out, or give smaller pictures"
+            )
 
     def write(self, image: Image) -> None:
         """Append one picture, (H, W, 3) uint8 BGR of the size that was announced."""
@@ -189,6 +194,10 @@ class VideoWriter:
             raise OutputError(
                 f"{self.path} cannot be continued: the disk is almost full ({_free_text(self.path.parent)})"
             )
+
+
+def _encodable(side_px: int) -> int:
+    return max(side_px + side_px % 2, _LEAST_PX)
 
 
 def _free_text(folder: Path) -> str:

@@ -54,6 +54,23 @@ def test_what_was_written_reads_back(tmp_path, codec, make_picture, read_number,
     assert frames[-1].time_s == pytest.approx(29 / rate_hz, abs=2e-3)
 
 
+@pytest.mark.parametrize(("size", "encoded"), [((1, 1), (16, 16)), ((3, 40), (16, 40)), ((41, 7), (42, 16))])
+def test_tiny_pictures_are_padded_to_what_can_be_encoded(tmp_path, codec, size, encoded):
+    writer = VideoWriter(tmp_path / "out", size, 25, codec=codec)
+    for _ in range(3):
+        writer.write(np.full((size[1], size[0], 3), 128, np.uint8))
+    writer.close()
+    with open_source(writer.path) as source:
+        assert (source.info.width_px, source.info.height_px) == encoded
+        assert len(list(source)) == 3
+
+
+def test_pictures_that_the_encoder_refuses_are_said_and_leave_no_file(tmp_path, codec):
+    with pytest.raises(OutputError, match=r"takes no pictures of 20000x16 at 25 a second; leave the video out"):
+        VideoWriter(tmp_path / "out", (20_000, 16), 25, codec=codec)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_long_video_keeps_its_rate(tmp_path, codec):
     # long enough for its header to reach the disk before the end, where it is written anew
     writer = VideoWriter(tmp_path / "out", (320, 240), 10, codec=codec)
