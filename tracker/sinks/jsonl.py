@@ -41,7 +41,7 @@ class JsonlSink:
     | score | the detector's, 0..1; of a predicted position the last one |
     | class_name | null where the detector has no name for the class |
     | coasted | true where the position is predicted |
-    | events | what happened to identities: born, lost, recovered, recalled, ended |
+    | events | what happened to identities: born, recovered, recalled, ended |
 
     The version rises when a key changes its meaning or goes; new keys may come without that.
 
