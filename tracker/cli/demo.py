@@ -14,6 +14,7 @@ from tracker.cli.schema import flag_only
 from tracker.demo import DemoConfig
 
 _OUTPUTS = ("annotated", "tracks", "contact_sheet", "truth")
+_SHORTEST_S = 5.0  # the first people come in after 1 to 3 s, and there is nothing to score before
 _SUMMARY = """\
 Render a street in which people hide, leave and come back, follow everybody with the defaults, and score the result
 against the truth. Writes the annotated video, the tracks, the truth and a contact sheet (a row an identity)."""
@@ -34,7 +35,7 @@ class DemoSettings:
     seed: int = DemoConfig().seed
     """Chooses the street, the people and what they do."""
     duration_s: float = DemoConfig().duration_s
-    """Length of the clip in seconds; a shorter one shows the beginning of the same story."""
+    """Length of the clip in seconds, 5 to 40; a shorter one shows the beginning of the same story."""
     embedder: str = "default"
     """What recognises people again: `default` (shipped), an .onnx file, or `none`."""
     device: str = "auto"
@@ -45,6 +46,10 @@ def run(argv: Sequence[str], context: Context) -> int:
     """Render, follow, score; 0."""
     settings = parse_arguments(DemoSettings, argv, command="demo", summary=_SUMMARY, examples=_EXAMPLES)
     clip = DemoConfig(seed=settings.seed, duration_s=settings.duration_s)
+    if settings.duration_s < _SHORTEST_S:
+        raise UsageError(
+            f"duration_s must be {_SHORTEST_S:g} or more, got {settings.duration_s:g}: nobody is there at first"
+        )
     if not settings.overwrite and (found := existing_results([settings.out / name for name in _OUTPUTS])):
         raise UsageError(f"{settings.out} holds results already ({found}): give another --out, or --overwrite")
     embedder = open_embedder(settings.embedder, settings.device)
