@@ -14,7 +14,7 @@ from tracker.cli.schema import flag_only
 from tracker.demo import DemoConfig
 
 _OUTPUTS = ("annotated", "tracks", "contact_sheet", "truth")
-_SHORTEST_S = 5.0  # the first people come in after 1 to 3 s, and there is nothing to score before
+_SHORTEST_S = 4.0  # the first people come in after 1 to 3 s, and there is nothing to score before
 _SUMMARY = """\
 Render a street in which people hide, leave and come back, follow everybody with the defaults, and score the result
 against the truth. Writes the annotated video, the tracks, the truth and a contact sheet (a row an identity)."""
@@ -35,7 +35,7 @@ class DemoSettings:
     seed: int = DemoConfig().seed
     """Chooses the street, the people and what they do."""
     duration_s: float = DemoConfig().duration_s
-    """Length of the clip in seconds, 5 to 40; a shorter one shows the beginning of the same story."""
+    """Length of the clip in seconds, 4 to 40; a shorter one shows the beginning of the same story."""
     embedder: str = "default"
     """What recognises people again: `default` (shipped), an .onnx file, or `none`."""
     device: str = "auto"

@@ -77,7 +77,7 @@ USAGE = [
     (["eval", "--gt", "det.txt", "--tracks", "nothing"], "--tracks: there is no file or folder nothing"),
     (["eval", "--gt", "det.txt"], "the following arguments are required: --tracks"),
     (["demo", "--seed", "x"], "argument --seed: must be a whole number, got 'x'"),
-    (["demo", "--duration-s", "1"], "duration_s must be 5 or more, got 1: nobody is there at first"),
+    (["demo", "--duration-s", "1"], "duration_s must be 4 or more, got 1: nobody is there at first"),
     (["demo", "--embedder", "nothing.onnx"], "there is no file nothing.onnx"),
     (["doctor", "--fast"], "unknown option --fast"),
 ]
