@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -22,11 +22,11 @@ _PICTURE = re.compile(r"\d{8,}\.jpg")
 
 @dataclass(slots=True)
 class _Kept:
-    """The pictures of one identity."""
+    """The pictures of one identity; little, since a run of weeks meets many. Which they are, the disk tells."""
 
     spacing_s: float
     taken_s: float = -np.inf
-    paths: list[Path] = field(default_factory=list)
+    count: int = 0
 
 
 class CropsSink:
@@ -111,13 +111,21 @@ class CropsSink:
         try:
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(data.tobytes())
-            kept.paths.append(path)
-            if len(kept.paths) > self._most:
-                for surplus in kept.paths[1::2]:
-                    surplus.unlink(missing_ok=True)
-                kept.paths = kept.paths[::2]
+            kept.count += 1
+            if kept.count > self._most:
+                kept.count = _thin_out(path.parent)
                 kept.spacing_s *= 2
         except OSError as error:
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)  # half a picture is none
             raise OutputError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _thin_out(folder: Path) -> int:
+    """Delete every second picture in order of time; how many are left."""
+    pictures = sorted(
+        (path for path in folder.iterdir() if _PICTURE.fullmatch(path.name)), key=lambda path: int(path.stem)
+    )
+    for surplus in pictures[1::2]:
+        surplus.unlink(missing_ok=True)  # somebody may tidy up meanwhile
+    return len(pictures[::2])
