@@ -100,8 +100,16 @@ def build(settings: type[T], values: Mapping[KeyPath, Any]) -> T:
     for name, kind in nested.items():
         inner = {path[1:]: value for path, value in values.items() if path[0] == name and len(path) > 1}
         if inner:
-            given[name] = build(kind, inner)
+            given[name] = _build_section(name, kind, inner)
     return settings(**given)
+
+
+def _build_section(name: str, kind: type[T], values: Mapping[KeyPath, Any]) -> T:
+    try:
+        return build(kind, values)
+    except ValueError as error:  # a check that names the field alone: `conf` may be that of another section
+        text = str(error)
+        raise ValueError(text if text.startswith(f"{name}.") else f"{name}.{text}") from error
 
 
 def attribute_docs(cls: type[Any]) -> dict[str, str]:

@@ -69,6 +69,8 @@ USAGE = [
     ([*TRACK, "--detector", "det.txt", "--classes", "3"], "classes cannot be honoured by detector 'det.txt'"),
     ([*TRACK, "--tracker.memory-s", "-1"], "tracker.memory_s must be a finite number of at least 0, got -1.0"),
     ([*TRACK, "--tracker.low-score", "0.9"], "tracker.low_score <= tracker.high_score"),
+    ([*TRACK, "--onnx.conf", "2"], "onnx.conf must be within 0..1, got 2.0"),
+    ([*TRACK, "--motion.work-size-px", "9"], "motion.work_size_px must be at least 64, got 9"),
     ([*TRACK, "--onnx.format", "yolo99"], "argument --onnx.format: must be one of auto,"),
     ([*TRACK, "--onnx.mean", "1,2"], "argument --onnx.mean: must be a list of 3 values or none, got '1,2'"),
     ([*TRACK, "--config", "nothing.yaml"], "config file nothing.yaml cannot be read: No such file"),
