@@ -26,12 +26,14 @@ class TrackerConfig:
     """A new track is reported after it was seen again over this time; until then it ends at its first miss."""
     max_lost_s: float = 1.2
     """How long a track that is not seen is looked for by motion."""
+    max_outside_s: float = 0.2
+    """The same for a track that is predicted outside the picture."""
 
     acceleration: float = 0.6
     """How freely objects change velocity: spectral density, in heights per second^1.5."""
-    size_acceleration: float = 0.15
+    size_acceleration: float = 1.0
     """How freely objects change the velocity of their size, in heights per second^1.5."""
-    measurement_std: float = 0.06
+    measurement_std: float = 0.04
     """Standard deviation of a detected box's centre and size, in heights."""
     initial_speed_std: float = 0.7
     """Standard deviation of a new object's velocity, in heights per second."""
@@ -44,20 +46,28 @@ class TrackerConfig:
     """Overlap that a weak detection needs to continue a track."""
     class_penalty: float = 2.0
     """Evidence, in nats, against a match between different classes."""
-    appearance_limit: float = 4.0
+    appearance_limit: float = 8.0
     """Evidence, in nats, that appearance may give for or against one match at most."""
-    appearance_memory_s: float = 1.0
+    appearance_memory_s: float = 5.0
     """Time constant of a track's mean appearance."""
     appearance_max_overlap: float = 0.35
     """A crop covered by others by more than this share does not update the appearance of its track."""
 
-    recover_evidence: float = 1.0
+    settle_s: float = 1.0
+    """How long after its first detection an object may still turn out, by better crops, to be one known before."""
+    change_evidence: float = 12.0
+    """Evidence of appearance, in nats over several crops, that a track has gone over to another object."""
+    identify_vectors: int = 3
+    """How many crops of a new object are needed before it is compared with those known before."""
+    identify_s: float = 0.2
+    """A new object that may be a known one is reported without those crops after this time."""
+    recover_evidence: float = 4.0
     """Evidence of appearance, in nats, that gives a new track the number of a lost one within reach."""
     recover_speed: float = 1.5
     """How far from where it was lost a track is looked for: heights per second since then."""
-    recall_evidence: float = 2.0
+    recall_evidence: float = 4.0
     """Evidence of appearance, in nats, that gives a new track the number of an identity that left long ago."""
-    recall_margin: float = 1.0
+    recall_margin: float = 0.3
     """How much better, in nats, than the runner-up an identity must fit to be recovered or recalled."""
     memory_size: int = 1000
     """How many identities that left are remembered; the oldest are forgotten first. 0 switches recall off."""

@@ -13,10 +13,16 @@ from tracker.types import BoolArray, DoubleArray, IntArray
 
 @dataclass(slots=True, eq=False)
 class TrackTable:
-    """T live tracks. Tentative ones have the number 0 until they are confirmed."""
+    """T live tracks."""
 
     ids: IntArray
-    """(T,) identities' numbers; 0 while tentative."""
+    """(T,) identities' numbers as reported; 0 before the first."""
+    own_ids: IntArray
+    """(T,) the number of its own that a track got as somebody new; 0 where it never was."""
+    proven: BoolArray
+    """(T,) whether the track was seen for long enough not to be a false detection."""
+    settled: BoolArray
+    """(T,) whether the number is final; before, the object may turn out to be one that was known already."""
     box: DoubleArray
     """(T, 4) cx, cy, w, h."""
     velocity: DoubleArray
@@ -41,15 +47,57 @@ class TrackTable:
     """(T, D) mean appearance, unit vectors; zeros before the first one."""
     vectors: DoubleArray
     """(T,) how many vectors made the mean."""
+    first_vector_s: DoubleArray
+    """(T,) time of the first vector in the mean."""
     mean_s: DoubleArray
     """(T,) time of the last vector in the mean."""
 
+    doubt: DoubleArray
+    """(T,) evidence, in nats, that the crops since `doubted_s` are all of somebody else; 0 without doubt."""
+    doubted: DoubleArray
+    """(T, D) sum of those crops' vectors."""
+    doubted_s: DoubleArray
+    """(T,) time of the first of them."""
+
     @classmethod
-    def empty(cls, dimension: int = 0) -> TrackTable:
-        """No track; mean vectors of `dimension`."""
-        f, i = np.zeros(0), np.zeros(0, np.int64)
-        wide = np.zeros((0, 4))
-        return cls(i, wide, wide, np.zeros((0, 2, 3)), f, f, wide, i, f, i, f, np.zeros((0, dimension)), f, f)
+    def zeros(cls, n: int, dimension: int) -> TrackTable:
+        """`n` rows of nothing, with mean vectors of `dimension`."""
+
+        def number() -> DoubleArray:
+            return np.zeros(n)
+
+        def whole() -> IntArray:
+            return np.zeros(n, np.int64)
+
+        def flag() -> BoolArray:
+            return np.zeros(n, bool)
+
+        def wide(width: int) -> DoubleArray:
+            return np.zeros((n, width))
+
+        return cls(
+            ids=whole(),
+            own_ids=whole(),
+            proven=flag(),
+            settled=flag(),
+            box=wide(4),
+            velocity=wide(4),
+            covariance=np.zeros((n, 2, 3)),
+            born_s=number(),
+            seen_s=number(),
+            seen_box=wide(4),
+            detection=whole(),
+            score=number(),
+            classes=whole(),
+            class_votes=number(),
+            mean=wide(dimension),
+            vectors=number(),
+            first_vector_s=number(),
+            mean_s=number(),
+            doubt=number(),
+            doubted=wide(dimension),
+            doubted_s=number(),
+        )
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -58,16 +106,6 @@ class TrackTable:
     def motion(self) -> MotionState:
         """The Kalman filter's part."""
         return MotionState(self.box, self.velocity, self.covariance)
-
-    @property
-    def confirmed(self) -> BoolArray:
-        """(T,) whether the track has its number."""
-        return self.ids > 0
-
-    @property
-    def has_mean(self) -> BoolArray:
-        """(T,) whether the track's appearance is known."""
-        return self.vectors > 0
 
     @property
     def xyxy(self) -> DoubleArray:
@@ -89,3 +127,36 @@ class TrackTable:
     def append(self, other: TrackTable) -> TrackTable:
         """A table of the rows of both."""
         return TrackTable(*(np.concatenate((getattr(self, f.name), getattr(other, f.name))) for f in fields(self)))
+
+    def learn(self, rows: IntArray, crops: DoubleArray, now: float, memory_s: float) -> None:
+        """Move the mean appearance of rows towards their crops' vectors (n, D): a plain mean at first, then fading."""
+        elapsed = now - self.mean_s[rows]
+        fading = 1 - np.exp(-elapsed / max(memory_s, 1e-9))
+        share = np.maximum(1 / (self.vectors[rows] + 1), fading)[:, None]
+        self.mean[rows] = unit((1 - share) * self.mean[rows] + share * crops, self.mean[rows])
+        self.first_vector_s[rows] = np.where(self.vectors[rows] > 0, self.first_vector_s[rows], now)
+        self.vectors[rows] += 1
+        self.mean_s[rows] = now
+        self.doubt[rows], self.doubted[rows] = 0, 0
+
+    def set_aside(self, rows: IntArray, crops: DoubleArray, now: float, evidence: DoubleArray) -> None:
+        """Set crops (n, D) aside that speak against being of their rows' objects, by `evidence` (n,) nats."""
+        self.doubted_s[rows] = np.where(self.doubt[rows] < 0, self.doubted_s[rows], now)
+        self.doubt[rows] += evidence
+        self.doubted[rows] += crops
+
+    def begin_anew(self, rows: IntArray) -> None:
+        """These rows are other objects since their first doubted crop: forget whose they were."""
+        self.vectors[rows] = np.maximum(np.round(np.linalg.norm(self.doubted[rows], axis=1)), 1)
+        self.mean[rows] = unit(self.doubted[rows], self.mean[rows])
+        self.born_s[rows] = self.first_vector_s[rows] = self.doubted_s[rows]
+        self.mean_s[rows] = self.seen_s[rows]
+        self.own_ids[rows], self.settled[rows] = 0, False
+        self.doubt[rows], self.doubted[rows] = 0, 0
+
+
+def unit(vectors: DoubleArray, otherwise: DoubleArray) -> DoubleArray:
+    """(n, D) scaled to unit length; rows of no length become those of `otherwise`."""
+    norm = np.linalg.norm(vectors, axis=1, keepdims=True)
+    scaled: DoubleArray = np.divide(vectors, norm, out=otherwise.copy(), where=norm > 1e-6)
+    return scaled

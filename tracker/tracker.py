@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,10 @@ import numpy as np
 from tracker.association.appearance import AppearanceModel
 from tracker.association.assignment import assign
 from tracker.association.evidence import Candidates, candidates, cosine, covered_share
-from tracker.association.identity import choose_identities
 from tracker.boxes import cxcywh_to_xyxy, iou, xyxy_to_cxcywh
 from tracker.config import TrackerConfig
 from tracker.errors import InputError
-from tracker.memory import IdentityMemory
+from tracker.identities import Identities
 from tracker.motion import camera, kalman
 from tracker.table import TrackTable
 from tracker.types import (
@@ -25,11 +25,33 @@ from tracker.types import (
     FloatArray,
     IntArray,
     TrackEvent,
-    TrackEventKind,
     Tracks,
 )
 
 _TIME_SLACK_S = 1e-6  # sums of frame times are not exact
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Frame:
+    """The N detections of one update, as its steps need them."""
+
+    now: float
+    detections: Detections
+    boxes: DoubleArray
+    """(N, 4) xyxy."""
+    confident: IntArray
+    """Rows of high score."""
+    vectors: FloatArray
+    """(N, D)."""
+    has: BoolArray
+    """(N,) which rows have a vector."""
+    clean: BoolArray
+    """(N,) which crops show one object alone."""
+
+    @property
+    def fit(self) -> BoolArray:
+        """(N,) which vectors say what one object looks like."""
+        return self.has & self.clean
 
 
 class Tracker:
@@ -43,7 +65,7 @@ class Tracker:
     Args:
         config: all settings.
         appearance: what is known of the embedder (`Embedder.info`): dimension, model and calibration. Without it, or
-            without a calibration in it, what a cosine is worth is learned from the stream.
+            without a calibration in it, what a cosine is worth is learned from the stream alone.
 
     Numbers start at 1. Trackers share nothing. Not safe to call from several threads at once.
     """
@@ -58,11 +80,9 @@ class Tracker:
     def reset(self) -> None:
         """Forget everything; numbers start at 1 again."""
         self._appearance = AppearanceModel(self.appearance)
-        self._tracks = TrackTable.empty(self._appearance.dimension or 0)
-        self._memory = IdentityMemory(self.config.memory_size, self.config.memory_s)
-        self._next_id = 1
+        self._tracks = TrackTable.zeros(0, self._appearance.dimension or 0)
+        self._identities = Identities(self.config, self._appearance)
         self._time_s: float | None = None
-        self._events: list[TrackEvent] = []
 
     def update(
         self,
@@ -94,23 +114,19 @@ class Tracker:
             raise InputError(f"update needs tracker.Detections, got {type(detections).__name__}")
         now, dt = self._clock(time_s)
         affine = None if camera_motion is None else camera.check_affine(camera_motion)
-        confident = np.flatnonzero(detections.scores >= self.config.high_score)
-        vectors, has = self._appearance.collect(detections, confident, embed)
+        frame = self._look(detections, embed, now)
 
-        self._events = []
+        self._identities.events.clear()
         self._time_s = now
-        self._tracks.mean = self._appearance.fit(self._tracks.mean)
         self._move(dt, affine)
-        self._retire(now)
-        boxes = detections.boxes.astype(np.float64)
-        clean = covered_share(boxes) <= self.config.appearance_max_overlap
-        match = self._associate(detections, boxes, confident, vectors, has, clean, now)
-        self._correct(match, detections, boxes, now)
-        self._learn(match, detections, vectors, has & clean, now)
-        self._found(match, detections, boxes, confident, vectors, has & clean, now)
-        self._confirm(now)
-        rows = np.flatnonzero(self._tracks.confirmed & ((self._tracks.detection >= 0) | include_coasted))
-        return self._report(rows, self._tracks.xyxy[rows], now, tuple(self._events))
+        self._retire(now, detections.frame_size)
+        match = self._associate(frame)
+        self._correct(match, frame)
+        self._learn(match, frame)
+        self._found(match, frame)
+        self._tracks = self._identities.update(self._tracks, now)
+        rows = np.flatnonzero((self._tracks.ids > 0) & ((self._tracks.detection >= 0) | include_coasted))
+        return self._report(rows, self._tracks.xyxy[rows], now, tuple(self._identities.events))
 
     def predict(self, time_s: float, *, include_coasted: bool = False) -> Tracks:
         """Where the objects seen in the last update are at a later time; changes nothing and counts no miss.
@@ -122,7 +138,7 @@ class Tracker:
         if self._time_s is None:
             return self._report(np.zeros(0, np.int64), np.zeros((0, 4)), float(time_s), ())
         now, dt = self._clock(time_s)
-        rows = np.flatnonzero(self._tracks.confirmed & ((self._tracks.detection >= 0) | include_coasted))
+        rows = np.flatnonzero((self._tracks.ids > 0) & ((self._tracks.detection >= 0) | include_coasted))
         moved = kalman.predict(self._tracks.motion_of(rows), dt, self._noise)
         tracks = self._report(rows, cxcywh_to_xyxy(moved.box), now, ())
         return Tracks(tracks.ids, tracks.boxes, tracks.scores, tracks.classes, np.full(len(rows), -1), now)
@@ -143,6 +159,16 @@ class Tracker:
             )
         return now, 0.0 if last is None else now - last
 
+    def _look(self, detections: Detections, embed: EmbedRows | None, now: float) -> _Frame:
+        """What the steps of an update need to know of the detections."""
+        boxes = detections.boxes.astype(np.float64)
+        confident = np.flatnonzero(detections.scores >= self.config.high_score)
+        vectors, has = self._appearance.collect(detections, confident, embed)
+        self._tracks.mean = self._appearance.fit(self._tracks.mean)
+        self._tracks.doubted = self._appearance.fit(self._tracks.doubted)
+        clean = covered_share(boxes) <= self.config.appearance_max_overlap
+        return _Frame(now, detections, boxes, confident, vectors, has, clean)
+
     def _move(self, dt: float, affine: DoubleArray | None) -> None:
         """Predict all tracks to the time of the frame, and along with the camera."""
         tracks = self._tracks
@@ -155,49 +181,44 @@ class Tracker:
             tracks.seen_box = camera.move(seen, affine).box
         tracks.detection[:] = -1
 
-    def _retire(self, now: float) -> None:
-        """End tracks that were not seen for too long, and remember those whose appearance is known."""
-        tracks = self._tracks
-        expired = now - tracks.seen_s > self.config.max_lost_s + _TIME_SLACK_S
-        if expired.any():
-            gone = expired & tracks.confirmed
-            known = gone & tracks.has_mean
-            self._memory.add(tracks.ids[known], tracks.mean[known], tracks.seen_s[known])
-            self._note("ended", tracks.ids[gone], now)
-            self._tracks = tracks.select(~expired)
-        self._memory.forget_old(now)
+    def _retire(self, now: float, frame_size: tuple[int, int] | None) -> None:
+        """End tracks that left the picture or were not seen for too long; remember those whose appearance is known.
 
-    def _associate(
-        self,
-        detections: Detections,
-        boxes: DoubleArray,
-        confident: IntArray,
-        vectors: FloatArray,
-        has: BoolArray,
-        clean: BoolArray,
-        now: float,
-    ) -> IntArray:
+        A track that was not seen and is predicted outside has left: it must not wait there for the next to enter.
+        """
+        tracks = self._tracks
+        patience = np.full(len(tracks), self.config.max_lost_s)
+        if frame_size is not None:
+            centre = tracks.box[:, :2]
+            patience[((centre < 0) | (centre > frame_size)).any(axis=1)] = self.config.max_outside_s
+        expired = now - tracks.seen_s > patience + _TIME_SLACK_S
+        self._identities.retire(tracks, expired, now)
+        if expired.any():
+            self._tracks = tracks.select(~expired)
+
+    def _associate(self, frame: _Frame) -> IntArray:
         """The row of the detection that continues each track, -1 where none does: (T,)."""
         c, tracks = self.config, self._tracks
+        scores, classes = frame.detections.scores, frame.detections.classes
         match = np.full(len(tracks), -1)
-        free = np.ones(len(boxes), bool)
-        weak = np.flatnonzero((detections.scores >= c.low_score) & (detections.scores < c.high_score))
-        just_seen = now - tracks.seen_s <= c.max_lost_s / 2
+        free = np.ones(len(scores), bool)
 
         def stage(track_rows: IntArray, rows: IntArray, with_appearance: bool, centre: float) -> None:
-            pairs = self._pairs(track_rows, rows, boxes)
+            pairs = self._pairs(track_rows, rows, frame.boxes)
             gain = c.motion_weight * (pairs.overlap - centre)
-            gain -= c.class_penalty * (tracks.classes[pairs.tracks] != detections.classes[pairs.detections])
+            gain -= c.class_penalty * (tracks.classes[pairs.tracks] != classes[pairs.detections])
             if with_appearance:
-                gain += self._appearance_evidence(pairs, vectors, has, clean, now)
+                gain += self._appearance_evidence(pairs, frame)
             chosen = assign(pairs.tracks, pairs.detections, gain)
             match[pairs.tracks[chosen]] = pairs.detections[chosen]
             free[pairs.detections[chosen]] = False
 
-        stage(np.flatnonzero(tracks.confirmed), confident, True, c.motion_centre)
-        left = np.flatnonzero(tracks.confirmed & (match < 0) & just_seen)
-        stage(left, weak, False, c.low_score_min_overlap)
-        stage(np.flatnonzero(~tracks.confirmed), confident[free[confident]], True, c.motion_centre)
+        stage(np.flatnonzero(tracks.proven), frame.confident, True, c.motion_centre)
+        just_seen = frame.now - tracks.seen_s <= c.max_lost_s / 2
+        weak = np.flatnonzero((scores >= c.low_score) & (scores < c.high_score))
+        stage(np.flatnonzero(tracks.proven & (match < 0) & just_seen), weak, False, c.low_score_min_overlap)
+        left = frame.confident[free[frame.confident]]
+        stage(np.flatnonzero(~tracks.proven), left, True, c.motion_centre)
         return match
 
     def _pairs(self, track_rows: IntArray, rows: IntArray, boxes: DoubleArray) -> Candidates:
@@ -207,129 +228,78 @@ class Tracker:
         local = candidates(cxcywh_to_xyxy(tracks.box[track_rows]), std, boxes[rows])
         return Candidates(track_rows[local.tracks], rows[local.detections], local.overlap)
 
-    def _appearance_evidence(
-        self, pairs: Candidates, vectors: FloatArray, has: BoolArray, clean: BoolArray, now: float
-    ) -> DoubleArray:
+    def _appearance_evidence(self, pairs: Candidates, frame: _Frame) -> DoubleArray:
         """(P,) in nats; 0 where one of the two has no vector, halved where the crop shows others too."""
         tracks, limit = self._tracks, self.config.appearance_limit
         evidence = np.zeros(len(pairs.tracks))
-        known = np.flatnonzero(has[pairs.detections] & tracks.has_mean[pairs.tracks])
+        known = np.flatnonzero(frame.has[pairs.detections] & (tracks.vectors[pairs.tracks] > 0))
         t, d = pairs.tracks[known], pairs.detections[known]
-        similarity = cosine(tracks.mean[t], vectors[d])
-        evidence[known] = self._appearance.evidence(similarity, now - tracks.seen_s[t]).clip(-limit, limit)
-        evidence *= np.where(clean[pairs.detections], 1.0, 0.5)
+        similarity = cosine(tracks.mean[t], frame.vectors[d])
+        evidence[known] = self._appearance.evidence(similarity, frame.now - tracks.seen_s[t]).clip(-limit, limit)
+        evidence *= np.where(frame.clean[pairs.detections], 1.0, 0.5)
         alone = (np.bincount(pairs.tracks, minlength=len(tracks))[t] == 1) & (
-            np.bincount(pairs.detections, minlength=len(has))[d] == 1
+            np.bincount(pairs.detections, minlength=len(frame.has))[d] == 1
         )
-        sure = alone & clean[d] & (pairs.overlap[known] > 0.5)
-        self._appearance.observe(similarity[sure], vectors[np.flatnonzero(has & clean)])
+        sure = alone & frame.clean[d] & (pairs.overlap[known] > 0.5)
+        self._appearance.observe(similarity[sure], frame.vectors[np.flatnonzero(frame.fit)])
         return evidence
 
-    def _correct(self, match: IntArray, detections: Detections, boxes: DoubleArray, now: float) -> None:
-        """Take the matched boxes, scores and classes in; drop tentative tracks that were missed."""
+    def _correct(self, match: IntArray, frame: _Frame) -> None:
+        """Take the matched boxes, scores and classes in."""
         tracks = self._tracks
         t = np.flatnonzero(match >= 0)
         d = match[t]
-        measured = xyxy_to_cxcywh(boxes[d])
-        scores = detections.scores[d].astype(np.float64)
+        scores, classes = frame.detections.scores[d].astype(np.float64), frame.detections.classes[d]
+        measured = xyxy_to_cxcywh(frame.boxes[d])
         tracks.set_motion(t, kalman.correct(tracks.motion_of(t), measured, self._noise, scores))
         tracks.detection[t], tracks.score[t] = d, scores
-        tracks.seen_s[t], tracks.seen_box[t] = now, tracks.box[t]
-        agree = tracks.classes[t] == detections.classes[d]
-        votes = tracks.class_votes[t] + np.where(agree, scores, -scores)
-        tracks.classes[t] = np.where(votes < 0, detections.classes[d], tracks.classes[t])
+        tracks.seen_s[t], tracks.seen_box[t] = frame.now, tracks.box[t]
+        votes = tracks.class_votes[t] + np.where(tracks.classes[t] == classes, scores, -scores)
+        tracks.classes[t] = np.where(votes < 0, classes, tracks.classes[t])
         tracks.class_votes[t] = np.abs(votes)
 
-    def _learn(self, match: IntArray, detections: Detections, vectors: FloatArray, fit: BoolArray, now: float) -> None:
-        """Move the mean appearance of matched tracks towards crops that show the object alone."""
-        tracks = self._tracks
-        t = np.flatnonzero(match >= 0)
-        t = t[fit[match[t]] & (detections.scores[match[t]] >= self.config.high_score)]
-        elapsed = now - tracks.mean_s[t]
-        fading = 1 - np.exp(-elapsed / max(self.config.appearance_memory_s, 1e-9))
-        share = np.maximum(1 / (tracks.vectors[t] + 1), fading)[:, None]  # the plain mean of the first ones
-        mean = (1 - share) * tracks.mean[t] + share * vectors[match[t]]
-        norm = np.linalg.norm(mean, axis=1, keepdims=True)
-        tracks.mean[t] = np.divide(mean, norm, out=tracks.mean[t], where=norm > 1e-6)
-        tracks.vectors[t] += 1
-        tracks.mean_s[t] = now
+    def _learn(self, match: IntArray, frame: _Frame) -> None:
+        """Move the mean appearance of matched tracks towards crops that show the object alone.
 
-    def _found(
-        self,
-        match: IntArray,
-        detections: Detections,
-        boxes: DoubleArray,
-        confident: IntArray,
-        vectors: FloatArray,
-        fit: BoolArray,
-        now: float,
-    ) -> None:
+        A crop that speaks against its track does not: it is kept aside. Once such crops agree for long enough, the
+        track has gone over to somebody else, as happens where one passes close to another.
+        """
+        c, tracks = self.config, self._tracks
+        t = np.flatnonzero(match >= 0)
+        t = t[frame.fit[match[t]] & (frame.detections.scores[match[t]] >= c.high_score)]
+        crops = frame.vectors[match[t]].astype(np.float64)  # (n, D)
+        evidence = self._appearance.evidence(cosine(tracks.mean[t], crops), 0.0)
+        foreign = (evidence < -1) & (tracks.vectors[t] >= c.identify_vectors)
+        tracks.learn(t[~foreign], crops[~foreign], frame.now, c.appearance_memory_s)
+        tracks.set_aside(t[foreign], crops[foreign], frame.now, evidence[foreign].clip(-4, 0))
+        changed = np.flatnonzero(tracks.doubt <= -c.change_evidence)
+        if len(changed):
+            self._identities.part(tracks, changed)
+
+    def _found(self, match: IntArray, frame: _Frame) -> None:
         """Drop tentative tracks that were missed, and found new ones on confident detections that nobody took."""
         c = self.config
-        self._tracks = self._tracks.select(self._tracks.confirmed | (match >= 0))
-        free = np.ones(len(boxes), bool)
+        self._tracks = self._tracks.select(self._tracks.proven | (match >= 0))
+        free = np.ones(len(frame.boxes), bool)
         free[match[match >= 0]] = False
-        rows = confident[free[confident] & (detections.scores[confident] >= c.birth_score)]
+        rows = frame.confident[free[frame.confident] & (frame.detections.scores[frame.confident] >= c.birth_score)]
         taken = self._tracks.xyxy[self._tracks.detection >= 0]
         if len(rows) and len(taken):
-            rows = rows[iou(boxes[rows], taken).max(axis=1) <= c.birth_max_overlap]
+            rows = rows[iou(frame.boxes[rows], taken).max(axis=1) <= c.birth_max_overlap]
         if len(rows):
-            self._tracks = self._tracks.append(self._new_tracks(rows, detections, boxes, vectors, fit, now))
+            self._tracks = self._tracks.append(self._new_tracks(rows, frame))
 
-    def _new_tracks(
-        self,
-        rows: IntArray,
-        detections: Detections,
-        boxes: DoubleArray,
-        vectors: FloatArray,
-        fit: BoolArray,
-        now: float,
-    ) -> TrackTable:
-        n = len(rows)
-        state = kalman.start(xyxy_to_cxcywh(boxes[rows]), self._noise)
-        scores = detections.scores[rows].astype(np.float64)
-        times = np.full(n, now)
-        mean = np.where(fit[rows, None], vectors[rows], 0.0)
-        return TrackTable(
-            ids=np.zeros(n, np.int64),
-            box=state.box,
-            velocity=state.velocity,
-            covariance=state.covariance,
-            born_s=times,
-            seen_s=times.copy(),
-            seen_box=state.box.copy(),
-            detection=rows.copy(),
-            score=scores,
-            classes=detections.classes[rows].copy(),
-            class_votes=scores.copy(),
-            mean=mean,
-            vectors=fit[rows].astype(np.float64),
-            mean_s=times.copy(),
-        )
-
-    def _confirm(self, now: float) -> None:
-        """Give tracks that have proved themselves their numbers: old ones where appearance says so, else new ones."""
-        tracks = self._tracks
-        ready = np.flatnonzero(~tracks.confirmed & (now - tracks.born_s >= self.config.confirm_s - _TIME_SLACK_S))
-        if not len(ready):
-            return
-        lost = np.flatnonzero(tracks.confirmed & (tracks.detection < 0) & tracks.has_mean)
-        choice = choose_identities(tracks, ready, lost, self._memory, self._appearance, self.config, now)
-        new = choice.ids == 0
-        tracks.ids[ready] = choice.ids
-        tracks.ids[ready[new]] = np.arange(self._next_id, self._next_id + int(new.sum()))
-        self._next_id += int(new.sum())
-        self._memory.take(choice.ids[choice.recalled])
-        self._note("born", tracks.ids[ready[new]], now)
-        self._note("recovered", choice.ids[choice.recovered], now)
-        self._note("recalled", choice.ids[choice.recalled], now)
-        if choice.recovered.any():
-            replaced = np.isin(tracks.ids, choice.ids[choice.recovered])
-            replaced[ready] = False
-            self._tracks = tracks.select(~replaced)
-
-    def _note(self, kind: TrackEventKind, ids: IntArray, now: float) -> None:
-        self._events.extend(TrackEvent(kind, i, now) for i in ids.tolist())
+    def _new_tracks(self, rows: IntArray, frame: _Frame) -> TrackTable:
+        new = TrackTable.zeros(len(rows), frame.vectors.shape[1])
+        new.set_motion(slice(None), kalman.start(xyxy_to_cxcywh(frame.boxes[rows]), self._noise))
+        new.born_s[:] = new.seen_s[:] = new.first_vector_s[:] = new.mean_s[:] = frame.now
+        new.seen_box[:], new.detection[:] = new.box, rows
+        new.score[:] = new.class_votes[:] = frame.detections.scores[rows]
+        new.classes[:] = frame.detections.classes[rows]
+        fit = frame.fit[rows]
+        new.vectors[:] = fit
+        new.mean[fit] = frame.vectors[rows[fit]]
+        return new
 
     def _report(self, rows: IntArray, xyxy: DoubleArray, now: float, events: tuple[TrackEvent, ...]) -> Tracks:
         tracks = self._tracks

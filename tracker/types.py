@@ -183,21 +183,24 @@ class Detections:
         return cls(detections.xyxy, detections.confidence, detections.class_id)
 
 
-TrackEventKind: TypeAlias = Literal["born", "recovered", "recalled", "ended"]
+TrackEventKind: TypeAlias = Literal["born", "recovered", "recalled", "corrected", "ended"]
 
 
 @dataclass(frozen=True, slots=True)
 class TrackEvent:
     """A turn in the life of one identity.
 
-    `born`: confirmed for the first time. `recovered`: found again by appearance, soon after it was lost, where motion
+    `born`: reported for the first time. `recovered`: found again by appearance, soon after it was lost, where motion
     did not reach. `ended`: no longer looked for by motion; remembered, where memory is on and its appearance is known.
-    `recalled`: came back from that memory.
+    `recalled`: came back from that memory. `corrected`: it was taken for somebody else, and goes on under a number of
+    its own.
     """
 
     kind: TrackEventKind
     track_id: int
     time_s: float
+    replaces: int | None = None
+    """A correction: the number under which this object was reported until now, if it was."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,18 +18,27 @@ from tracker.types import (
     IntArray,
 )
 
+CROP_MEMORY_S = 0.14
+"""Crops of one object nearer in time than this are not independent of each other."""
+OTHER_DAY_SHARE = 0.5
+"""Of the variance of a crop's vector: what differs between two visits, whatever the number of crops."""
+REFUSED_AT = 1.5
+"""How many times the expected distance between two means of one object is still taken for one object."""
+
+HELD_SLACK = 3.0
+"""How much more than that is taken once two are held for one, so that claims do not flicker."""
+
 
 class AppearanceModel:
     """Collects the embeddings of a frame, checks them, and turns cosines into evidence.
 
-    Evidence comes from the embedder's own calibration where it has one, else from `StreamCalibration`.
+    What a cosine is worth is learned from the stream, beginning with the embedder's own calibration.
     """
 
     def __init__(self, info: AppearanceInfo | None) -> None:
         self.dimension: int | None = None if info is None else info.dimension
         """D of the vectors; None until known."""
-        self._card = None if info is None else info.calibration
-        self._stream = StreamCalibration()
+        self._stream = StreamCalibration(None if info is None else info.calibration)
 
     def collect(
         self, detections: Detections, wanted: IntArray, embed: EmbedRows | None
@@ -59,16 +68,35 @@ class AppearanceModel:
             return mean
         return np.zeros((len(mean), self.dimension))
 
-    def evidence(self, similarity: DoubleArray, gap_s: DoubleArray) -> DoubleArray:
-        """Log-likelihood ratio (n,) of cosines (n,) with tracks not seen for `gap_s` (n,)."""
-        if self._card is not None:
-            return self._card.log_likelihood_ratio(similarity)
+    def evidence(self, similarity: DoubleArray, gap_s: DoubleArray | float) -> DoubleArray:
+        """Log-likelihood ratios of cosines, any shape, with tracks not seen for `gap_s`."""
         return self._stream.log_likelihood_ratio(similarity, gap_s)
+
+    def as_alike_as_one(
+        self, similarity: DoubleArray, vectors: DoubleArray, age_s: DoubleArray, lenient: BoolArray
+    ) -> BoolArray:
+        """Whether mean vectors are as alike as those of one object are, which a look-alike's are not: (n, K).
+
+        A crop's vector is its object's plus noise, so that crop and object have cosine q = (1 + v)^-1/2 with v the
+        noise's variance; q is known from the stream. The mean of n independent crops has v / n left, and another day
+        (light, view) adds a share of v that no averaging takes away. Two means of one object are thus expected at
+        e = (1 + v (1 / n + share))^-1/2, and refused where 1 - cosine is several times 1 - e.
+
+        Args:
+            similarity: (n, K) cosines of new means with known ones.
+            vectors: (n,) how many crops made the new means.
+            age_s: (n,) over how many seconds.
+            lenient: (n, K) pairs that are refused later than others.
+        """
+        q = min(max(self._stream.same_mean, 0.5), 0.999)
+        variance = 1 / q**2 - 1
+        independent = np.clip(1 + age_s / CROP_MEMORY_S, 1, np.maximum(vectors, 1))  # (n,)
+        expected = (1 + variance * (1 / independent + OTHER_DAY_SHARE)) ** -0.5
+        slack = np.where(lenient, HELD_SLACK, 1.0) * REFUSED_AT
+        return np.asarray(similarity >= 1 - slack * (1 - expected[:, None]))
 
     def observe(self, same: DoubleArray, apart: FloatArray) -> None:
         """Learn from cosines of sure matches (n,) and from vectors (m, D) of objects seen apart in one frame."""
-        if self._card is not None:
-            return
         self._stream.observe_same(same)
         if len(apart) > 1:
             self._stream.observe_different(cosine(apart[1:], apart[:-1]))

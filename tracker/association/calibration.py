@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tracker.types import DoubleArray
+from tracker.types import CalibrationLike, DoubleArray
 
 
 class _Gaussian:
@@ -30,21 +30,28 @@ class _Gaussian:
 
 
 class StreamCalibration:
-    """Cosine -> log-likelihood ratio of same against different identity, estimated while tracking runs.
+    """Cosine -> log-likelihood ratio of same against different identity, as it is in this stream.
 
     Objects seen in one frame are different; a detection that overlaps one track alone, and the track no other
     detection, is the same. Both kinds of cosines are taken for Gaussians of one common variance, which makes the ratio
     linear (linear discriminant analysis, Fisher 1936): llr = (s - d) / var * (cosine - (s + d) / 2), with s and d the
     means of same and different. An embedder that cannot tell objects apart has s = d, and its ratio is 0.
+
+    The embedder's own calibration, where it has one, is what is believed at first; light, camera and the people who
+    happen to be there move both distributions, and the stream soon knows better.
     """
 
     PRIOR_COUNT = 30.0
+    PRIOR_STD = 0.12  # of cosines of one kind; typical of re-ID embedders
+    PRIOR_CENTRE, PRIOR_SLOPE = 0.65, 20.0  # of an embedder of which nothing is known
     GAP_LOSS = 0.3  # of the distance s - d, lost by the mean cosine of one object after a long time unseen
     GAP_TIME_S = 1.0  # how fast it is lost
 
-    def __init__(self) -> None:
-        self._same = _Gaussian(0.8, 0.12, self.PRIOR_COUNT)
-        self._different = _Gaussian(0.5, 0.12, self.PRIOR_COUNT)
+    def __init__(self, prior: CalibrationLike | None = None) -> None:
+        centre, slope = (self.PRIOR_CENTRE, self.PRIOR_SLOPE) if prior is None else _line_of(prior)
+        half = slope * self.PRIOR_STD**2 / 2  # (s - d) / 2, from slope = (s - d) / var
+        self._same = _Gaussian(centre + half, self.PRIOR_STD, self.PRIOR_COUNT)
+        self._different = _Gaussian(centre - half, self.PRIOR_STD, self.PRIOR_COUNT)
 
     def observe_same(self, cosine: DoubleArray) -> None:
         """Cosines (n,) of sure matches."""
@@ -53,6 +60,11 @@ class StreamCalibration:
     def observe_different(self, cosine: DoubleArray) -> None:
         """Cosines (n,) of objects seen apart in one frame."""
         self._different.add(cosine)
+
+    @property
+    def same_mean(self) -> float:
+        """Mean cosine of a crop with the mean appearance of its own object."""
+        return self._same.mean
 
     def log_likelihood_ratio(self, cosine: DoubleArray, gap_s: DoubleArray | float = 0.0) -> DoubleArray:
         """Elementwise; `gap_s` is how long the track had not been seen."""
@@ -64,3 +76,12 @@ class StreamCalibration:
         expected = same.mean - self.GAP_LOSS * separation * (1 - np.exp(-np.asarray(gap_s) / self.GAP_TIME_S))
         ratio = (expected - different.mean) / variance * (cosine - (expected + different.mean) / 2)
         return np.asarray(ratio, np.float64)
+
+
+def _line_of(calibration: CalibrationLike) -> tuple[float, float]:
+    """Where a calibration crosses 0, and its slope there."""
+    cosine = np.linspace(-1, 1, 2001)
+    ratio = np.asarray(calibration.log_likelihood_ratio(cosine), np.float64)
+    crossing = int(np.clip(np.searchsorted(ratio, 0.0), 1, len(ratio) - 1))
+    slope = (ratio[crossing] - ratio[crossing - 1]) / (cosine[1] - cosine[0])
+    return float(cosine[crossing]), float(slope)
