@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from tracker.cli.main import COMMANDS
 from tracker.cli.settings import TrackSettings
 from tracker.sinks import SINK_KINDS, JsonlSink
 from tracker.sinks.csv import COLUMNS
-from tracker.types import Detections, Frame, FrameResult, RunInfo, SourceInfo, TrackEvent, Tracks
+from tracker.types import Detections, Frame, FrameResult, RunInfo, SourceInfo, TrackEvent, TrackEventKind, Tracks
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -134,6 +135,12 @@ def test_the_outputs_page_names_every_kind_and_column() -> None:
         name.strip() for row in re.findall(r"^\| ([^|]+) \|", table, flags=re.MULTILINE) for name in row.split(",")
     ]
     assert named[1:] == list(COLUMNS)
+
+
+def test_the_outputs_page_names_every_event() -> None:
+    page = (ROOT / "docs" / "outputs.md").read_text(encoding="utf-8")
+    [row] = re.findall(r"^\| `events\[\]\.kind` \| (.*) \|$", page, flags=re.MULTILINE)
+    assert re.findall(r"`(\w+)`:", row) == list(get_args(TrackEventKind))
 
 
 def test_the_outputs_page_shows_the_real_schema(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from tracker.errors import InputError
 from tracker.sinks.text import LineFile
-from tracker.types import FrameResult, RunInfo
+from tracker.types import FrameResult, RunInfo, TrackEvent
 
 SCHEMA = "reidtrack.tracks"
 SCHEMA_VERSION = 1
@@ -41,7 +41,7 @@ class JsonlSink:
     | score | the detector's, 0..1; of a predicted position the last one |
     | class_name | null where the detector has no name for the class |
     | coasted | true where the position is predicted |
-    | events | what happened to identities: born, recovered, recalled, ended |
+    | events | kind, id and time_s of each `TrackEvent`, and `replaces` where it has one |
 
     The version rises when a key changes its meaning or goes; new keys may come without that.
 
@@ -100,7 +100,7 @@ class JsonlSink:
                     }
                     for track_id, box, score, number, coasted in zip(*(c.tolist() for c in columns), strict=True)
                 ],
-                "events": [{"kind": e.kind, "id": e.track_id, "time_s": round(e.time_s, 6)} for e in tracks.events],
+                "events": [_event(event) for event in tracks.events],
             }
         )
 
@@ -113,6 +113,11 @@ class JsonlSink:
         if self._file is None:
             raise InputError(f"{self.path} is not open")
         self._file.write(json.dumps(line, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n")
+
+
+def _event(event: TrackEvent) -> dict[str, Any]:
+    shown = {"kind": event.kind, "id": event.track_id, "time_s": round(event.time_s, 6)}
+    return shown if event.replaces is None else shown | {"replaces": event.replaces}
 
 
 def _program_version() -> str:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from tracker.errors import InputError, OutputError
 from tracker.sinks import CsvSink, JsonlSink, MotSink
 from tracker.sinks.text import LineFile
+from tracker.types import TrackEvent
 
 
 def test_mot_text(tmp_path, run, make_result):
@@ -64,6 +66,19 @@ def test_json_lines(tmp_path, run, make_result):
     ]
     assert lines[0]["events"] == [{"kind": "born", "id": 1, "time_s": 0.0}]
     assert lines[1]["events"] == []
+
+
+def test_a_correction_names_the_number_that_it_replaces(tmp_path, run, make_result):
+    result = make_result(2)
+    events = (TrackEvent("recalled", 1, 0.04, replaces=7), TrackEvent("ended", 3, 0.04))
+    sink = JsonlSink(tmp_path / "tracks.jsonl")
+    sink.open(run)
+    sink.write(replace(result, tracks=replace(result.tracks, events=events)))
+    sink.close()
+    assert json.loads(sink.path.read_text().splitlines()[1])["events"] == [
+        {"kind": "recalled", "id": 1, "time_s": 0.04, "replaces": 7},
+        {"kind": "ended", "id": 3, "time_s": 0.04},
+    ]
 
 
 def test_csv(tmp_path, run, make_result):
