@@ -8,6 +8,7 @@ from pathlib import Path
 from tracker.errors import InputError
 from tracker.sinks.text import already_there
 from tracker.types import FrameResult, RunInfo
+from tracker.video.calm import Calmer
 from tracker.video.drawing import Trails, draw_tracks
 from tracker.video.writer import CODECS, Codec, VideoWriter
 
@@ -21,7 +22,8 @@ class VideoSink:
     """Boxes, numbers and trails drawn over each frame; plays in a browser (`tracker.video.writer`).
 
     Of a file every frame becomes one picture. Of a live source pictures are repeated or left out so that the video
-    runs as fast as the world did, also where frames were dropped.
+    runs as fast as the world did, also where frames were dropped. Noise of a camera that stands still is left out
+    (`tracker.video.calm`).
 
     Args:
         stem: the file without its suffix, which the codec decides: `.mp4` (H.264) or `.webm` (VP8).
@@ -49,6 +51,7 @@ class VideoSink:
         self._rate_hz = rate_hz
         self._trails = Trails(trail_s) if trail_s > 0 else None
         self._codec = codec
+        self._calmer = Calmer()
         self._class_names: Mapping[int, str] = {}
         self._live = False
         self._began_s: float | None = None
@@ -85,7 +88,7 @@ class VideoSink:
         if repeats == 0:
             return
         image = draw_tracks(
-            result.frame.image,
+            self._calmer(result.frame.image),
             result.tracks,
             class_names=self._class_names,
             trails=self._trails,
