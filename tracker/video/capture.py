@@ -7,6 +7,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, cast
 
 import cv2
@@ -85,6 +86,15 @@ def without_lines(prefix: bytes) -> Iterator[None]:
             others = b"".join(line for line in caught if not line.startswith(prefix))
             if others:
                 os.write(2, others)
+
+
+def is_utf8(path: str | Path) -> bool:
+    """Whether OpenCV can be given this path: a name of other bytes makes it crash the process."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def open_capture(target: str | int, parameters: Sequence[int] = ()) -> cv2.VideoCapture:

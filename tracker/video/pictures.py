@@ -158,7 +158,12 @@ def _read_picture(path: Path) -> Image:
         data = np.fromfile(path, np.uint8)
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror}") from error
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    try:
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    except cv2.error:  # above a limit of its own, 2^30 pixels
+        image = None
     if image is None:
-        raise SourceError(f"{path} is not a picture that OpenCV can read: it is damaged, or not what its name says")
+        raise SourceError(
+            f"{path} is not a picture that OpenCV can read: it is damaged, too large, or not what its name says"
+        )
     return cast(Image, image)

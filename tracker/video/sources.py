@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tracker.errors import ConfigError, SourceError
 from tracker.types import Source
+from tracker.video.capture import is_utf8
 from tracker.video.file import VideoFile
 from tracker.video.live import Camera, StreamTimeouts, open_stream
 from tracker.video.moment import Span
@@ -53,6 +54,8 @@ def open_source(
             return open_stream(StreamUrl(text), span=span, rate_hz=rate_hz, timeouts=timeouts)
     if not text.strip():
         raise SourceError("the source must be a file, folder, glob, camera number or URL, got an empty text")
+    if not is_utf8(text):
+        raise SourceError(f"{text!a} has a name that is not UTF-8 text, which OpenCV cannot open: rename it")
     path = Path(os.path.expanduser(text))  # noqa: PTH111 - unlike Path's own, it leaves `~nobody` as it is
     return _open_path(path, span, rate_hz)
 

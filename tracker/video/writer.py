@@ -21,7 +21,7 @@ import numpy as np
 from tracker.errors import InputError, OutputError
 from tracker.types import Image
 from tracker.video import webm
-from tracker.video.capture import open_capture, quiet, without_lines
+from tracker.video.capture import is_utf8, open_capture, quiet, without_lines
 
 _logger = logging.getLogger(__name__)
 
@@ -181,6 +181,8 @@ class VideoWriter:
 
     def _check_place(self) -> None:
         """Find out with Python's own errors what OpenCV would be silent about."""
+        if not is_utf8(self.path):
+            raise OutputError(f"{str(self.path)!a} has a name that is not UTF-8 text: choose another folder")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("wb"):

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import os
+import struct
 import subprocess
 import sys
+import zlib
 
 import cv2
 import numpy as np
@@ -30,7 +32,14 @@ def place(tmp_path, monkeypatch):
     cv2.imwrite("seq0/1.png", np.zeros((8, 8, 3), np.uint8))
     (tmp_path / "seq0" / "seqinfo.ini").write_text("[Sequence]\nframeRate=0\n")
     os.mkfifo("pipe")
+    (tmp_path / "caf\udce9.mp4").write_bytes(b"e acute as in Latin-1")
+    (tmp_path / "bomb.png").write_bytes(png_header(60_000, 60_000))
     return tmp_path
+
+
+def png_header(width, height):
+    body = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + body + struct.pack(">I", zlib.crc32(body))
 
 
 @pytest.mark.parametrize(
@@ -47,6 +56,8 @@ def place(tmp_path, monkeypatch):
         ("seq", SourceError, r"seqinfo\.ini must be a MOTChallenge seqinfo\.ini: could not convert"),
         ("seq0", SourceError, r"seqinfo\.ini: frameRate must be more than 0, got 0"),
         ("pipe", SourceError, r"^pipe is neither a file nor a folder"),
+        ("caf\udce9.mp4", SourceError, r"^'caf\\udce9\.mp4' has a name that is not UTF-8 text"),
+        ("bomb.png", SourceError, r"^bomb\.png is not a picture that OpenCV can read: it is damaged, too large"),
         ("~nobody-here/a.mp4", SourceError, r"^~nobody-here/a\.mp4 was not found"),
         ("20240229", SourceError, r"^20240229 was not found: expected a video file"),
         ("83", SourceError, r"^camera 83 was not found; cameras are numbered from 0"),

@@ -172,6 +172,11 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path, codec):
         VideoWriter(tmp_path / "file" / "out", (64, 64), 25, codec=codec)
 
 
+def test_a_place_whose_name_is_not_utf8_is_refused(tmp_path, codec):
+    with pytest.raises(OutputError, match=r"caf\\udce9/out\..*' has a name that is not UTF-8 text"):
+        VideoWriter(tmp_path / "caf\udce9" / "out", (64, 64), 25, codec=codec)
+
+
 def test_a_limit_on_file_sizes_is_noticed_at_the_latest_at_the_end(tmp_path):
     code = """
 import resource, sys
