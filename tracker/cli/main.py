@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import io
 import logging
 import os
 import signal
@@ -55,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words, quiet = _take_flag(words, "-q", "--quiet")
     context = Context(verbose, quiet)
     try:
-        with _logging(context), _signals():
+        with _logging(context), _signals(), _any_name_printable():
             return _dispatch(words, context)
     except SystemExit as stop:  # help was shown
         return stop.code if isinstance(stop.code, int) else EXIT_USAGE
@@ -176,6 +177,21 @@ def _logging(context: Context) -> Iterator[None]:
         for logger, old in zip(loggers, before, strict=True):
             logger.removeHandler(handler)
             logger.setLevel(old)
+
+
+@contextmanager
+def _any_name_printable() -> Iterator[None]:
+    """A file name that stdout's encoding lacks is shown with escapes; it does not end a run that is done."""
+    stream = sys.stdout
+    if not isinstance(stream, io.TextIOWrapper):
+        yield
+        return
+    before = stream.errors
+    stream.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    finally:
+        stream.reconfigure(errors=before)
 
 
 @contextmanager

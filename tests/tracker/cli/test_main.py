@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import signal
 import sys
@@ -144,6 +145,23 @@ def test_sigterm_ends_a_run_like_ctrl_c(command: object, capsys: pytest.CaptureF
     before = signal.getsignal(signal.SIGTERM)
     assert cli.main(["stub"]) == 130
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_name_that_the_terminal_cannot_show_does_not_end_the_run(
+    command: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(shown, encoding="ascii"))
+
+    def action(argv: list[str], context: Context) -> int:
+        context.result("wrote été/tracks.txt")
+        return 0
+
+    command(action)
+    assert cli.main(["stub"]) == 0
+    sys.stdout.flush()
+    assert shown.getvalue() == b"wrote \\xe9t\\xe9/tracks.txt\n"
+    assert sys.stdout.errors == "strict"
 
 
 def test_a_closed_pipe_is_quiet(command: object, monkeypatch: pytest.MonkeyPatch) -> None:
