@@ -151,7 +151,10 @@ def complete_card(values: Mapping[str, Any], assumed: Mapping[str, Any], what: s
     required = [f.name for f in dataclasses.fields(Card) if f.default is dataclasses.MISSING]
     missing = [name for name in required if name not in merged]
     if missing:
-        raise ModelError(f"{what} must state {', '.join(missing)}: the model itself does not tell")
+        raise ModelError(
+            f"{what} must state {', '.join(missing)}: the model itself does not tell. If it is an embedder, give a card: "
+            f"Embedder(card=...), or the key {METADATA_KEY} in the file's metadata"
+        )
     try:
         return Card(**merged)
     except ModelError as error:
