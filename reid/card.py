@@ -152,8 +152,8 @@ def complete_card(values: Mapping[str, Any], assumed: Mapping[str, Any], what: s
     missing = [name for name in required if name not in merged]
     if missing:
         raise ModelError(
-            f"{what} must state {', '.join(missing)}: the model itself does not tell. If it is an embedder, give a card: "
-            f"Embedder(card=...), or the key {METADATA_KEY} in the file's metadata"
+            f"{what} must state {', '.join(missing)}: the model itself does not tell. "
+            f"If it is an embedder, give a card: Embedder(card=...), or the key {METADATA_KEY} in the file's metadata"
         )
     try:
         return Card(**merged)

@@ -75,7 +75,7 @@ def test_text_that_is_no_card_is_refused(text: str, message: str) -> None:
 
 
 def test_missing_keys_are_named() -> None:
-    with pytest.raises(ModelError, match="must state height_px, width_px, dimension: .* give a card: .*reidtrack"):
+    with pytest.raises(ModelError, match=r"must state height_px, width_px, dimension: .* give a card: .*reidtrack"):
         Card.from_json('{"name": "x"}')
 
 
