@@ -76,7 +76,8 @@ class VideoSink:
         if self._live and self._rate_hz is None:
             rate_hz = min(rate_hz, _HIGHEST_RATE_HZ)
         self._rate_hz = rate_hz = min(max(rate_hz, _PLAYABLE_HZ[0]), _PLAYABLE_HZ[1])
-        self._writer = VideoWriter(self._stem, (run.source.width_px, run.source.height_px), rate_hz, codec=self._codec)
+        size = (run.source.width_px, run.source.height_px)
+        self._writer = VideoWriter(self._stem, size, rate_hz, codec=self._codec, overwrite=self._overwrite)
 
     def write(self, result: FrameResult) -> None:
         """Draw and append one frame."""

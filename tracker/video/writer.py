@@ -97,11 +97,12 @@ class VideoWriter:
     """Pictures into a video file.
 
     Args:
-        stem: the file's path without the suffix, which the codec decides (see `path`). An existing file is replaced.
+        stem: the file's path without the suffix, which the codec decides (see `path`).
         size: (width_px, height_px) of every picture; an odd side is lengthened by one pixel, since the encoders halve
             the colours' resolution, and one below 16 pixels to that.
         rate_hz: pictures a second.
         codec: None probes for the best one here.
+        overwrite: replace an existing file; otherwise that is an error, also where it comes to be at this moment.
 
     Raises:
         InputError: size or rate is impossible.
@@ -109,7 +110,9 @@ class VideoWriter:
             full disk shows late: OpenCV reports no failure, so free space is watched and the end is read back.
     """
 
-    def __init__(self, stem: Path, size: tuple[int, int], rate_hz: float, *, codec: Codec | None = None) -> None:
+    def __init__(
+        self, stem: Path, size: tuple[int, int], rate_hz: float, *, codec: Codec | None = None, overwrite: bool = True
+    ) -> None:
         if min(size) < 1:
             raise InputError(f"size must be (width_px, height_px), both 1 or more, got {size}")
         if not (math.isfinite(rate_hz) and rate_hz > 0):
@@ -120,7 +123,7 @@ class VideoWriter:
         self._size = size
         encoded = (_encodable(size[0]), _encodable(size[1]))
         self._padding = (encoded[0] - size[0], encoded[1] - size[1])
-        self._check_place()
+        self._check_place("wb" if overwrite else "xb")
         self._rate_hz = rate_hz
         self._retimed = self._retime_due = self.codec.suffix == ".webm" and webm.can_retime(rate_hz)
         announced_hz = webm.ENCODING_RATE_HZ if self._retimed else rate_hz
@@ -179,13 +182,13 @@ class VideoWriter:
         except OSError as error:
             raise OutputError(f"{self.path} cannot be written: {error.strerror}") from error
 
-    def _check_place(self) -> None:
+    def _check_place(self, mode: str) -> None:
         """Find out with Python's own errors what OpenCV would be silent about."""
         if not is_utf8(self.path):
             raise OutputError(f"{str(self.path)!a} has a name that is not UTF-8 text: choose another folder")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("wb"):
+            with self.path.open(mode):
                 pass
         except OSError as error:
             raise OutputError(f"{self.path} cannot be written: {error.strerror}") from error

@@ -172,6 +172,15 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path, codec):
         VideoWriter(tmp_path / "file" / "out", (64, 64), 25, codec=codec)
 
 
+def test_a_file_that_somebody_else_has_just_made_is_left_alone(tmp_path, codec):
+    first = VideoWriter(tmp_path / "out", (64, 64), 25, codec=codec, overwrite=False)
+    with pytest.raises(OutputError, match="cannot be written: File exists"):
+        VideoWriter(tmp_path / "out", (64, 64), 25, codec=codec, overwrite=False)
+    first.write(np.zeros((64, 64, 3), np.uint8))
+    first.close()
+    assert first.path.stat().st_size > 0
+
+
 def test_a_place_whose_name_is_not_utf8_is_refused(tmp_path, codec):
     with pytest.raises(OutputError, match=r"caf\\udce9/out\..*' has a name that is not UTF-8 text"):
         VideoWriter(tmp_path / "caf\udce9" / "out", (64, 64), 25, codec=codec)
