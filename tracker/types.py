@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tracker.errors import InputError, MissingExtraError
+from tracker.errors import InputError, TrackerError
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -43,7 +43,16 @@ def _as_rows(name: str, value: Any, shape: tuple[int | None, ...], dtype: type[n
         raise InputError(f"{name} must be numbers that fit {np.dtype(dtype).name}, got dtype {array.dtype}")
     if array.ndim != len(shape) or any(s is not None and s != a for s, a in zip(shape, array.shape, strict=True)):
         raise InputError(f"{name} must have shape {_shape_text(shape)}, got {array.shape}")
+    if dtype is not np.bool_ and array.size and array.dtype != dtype:
+        _refuse_overflow(name, array, dtype)
     return np.ascontiguousarray(array, dtype=dtype)
+
+
+def _refuse_overflow(name: str, array: NDArray[Any], dtype: type[np.generic]) -> None:
+    """Refuse numbers that the dtype cannot hold; NaN and infinity are for the caller to judge."""
+    largest = float(np.finfo(np.float32).max) if dtype is np.float32 else float(2**63 - 1024)
+    bad = np.isfinite(array) & (np.abs(array.astype(np.float64)) > largest)
+    _refuse_row(name, array, bad.reshape(len(array), -1).max(axis=1), f"small enough for {np.dtype(dtype).name}")
 
 
 def _shape_text(shape: tuple[int | None, ...]) -> str:
@@ -235,7 +244,9 @@ class Tracks:
         try:
             import supervision
         except ImportError as error:
-            raise MissingExtraError("supervision", "dev", "Tracks.to_supervision") from error
+            raise TrackerError(
+                "to_supervision needs supervision, which is not installed: pip install supervision"
+            ) from error
         return supervision.Detections(
             xyxy=self.boxes.copy(),
             confidence=self.scores.copy(),

@@ -78,6 +78,8 @@ def test_select_keeps_all_fields() -> None:
         ({"has_embedding": [True, False]}, r"has_embedding\[0\] is True but embeddings is None"),
         ({"embeddings": UNIT, "has_embedding": [1, 0]}, "has_embedding must be numbers that fit bool"),
         ({"quality": [0.5, -0.1]}, r"quality\[1\] must be within 0..1"),
+        ({"boxes": [[0, 0, 9, 9], [0, 0, 1e300, 9]]}, r"boxes\[1\] must be small enough for float32"),
+        ({"classes": [0, 1e30]}, r"classes\[1\] must be small enough for int64"),
         ({"frame_size": (0, 480)}, "frame_size must be"),
     ],
 )

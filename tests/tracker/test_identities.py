@@ -1,0 +1,137 @@
+"""Claims to old numbers: made late, passed on, given up; and tracks that go over to somebody else."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tracker import Detections, Tracker, TrackerConfig, TrackEvent, Tracks
+from tracker.memory import IdentityMemory
+
+DT_S = 0.04
+WALK = 45  # frames
+
+
+def box(x: float) -> list[float]:
+    return [x, 100.0, x + 40, 200.0]
+
+
+def unit(seed: int, dimension: int = 64) -> np.ndarray:
+    v = np.random.default_rng(seed).normal(size=dimension)
+    return v / np.linalg.norm(v)
+
+
+def between(a: np.ndarray, b: np.ndarray, share: float) -> np.ndarray:
+    """A unit vector whose cosine with `a` is `share`, in the plane of `a` and `b`."""
+    side = b - (a @ b) * a
+    return share * a + np.sqrt(1 - share**2) * side / np.linalg.norm(side)
+
+
+class Stage:
+    """Feeds a tracker with two people who teach it what the same and different people look like."""
+
+    def __init__(self, config: TrackerConfig | None = None) -> None:
+        self.tracker = Tracker(config)
+        self.frame = 0
+        self.events: list[TrackEvent] = []
+        self.bystanders = (unit(101), unit(102))
+
+    def show(self, *people: tuple[float, np.ndarray]) -> Tracks:
+        boxes = [box(900), box(1100), *(box(x) for x, _ in people)]
+        vectors = np.stack([*self.bystanders, *(v for _, v in people)])
+        result = self.tracker.update(Detections(boxes, embeddings=vectors), time_s=self.frame * DT_S)
+        self.frame += 1
+        self.events += result.events
+        return result
+
+    def id_of(self, result: Tracks, person: int = 0) -> int | None:
+        found = result.ids[result.detections == 2 + person]
+        return int(found[0]) if len(found) else None
+
+    def empty(self, frames: int) -> None:
+        for _ in range(frames):
+            self.show()
+
+
+def test_bad_first_crops_cost_a_number_for_a_moment_only() -> None:
+    stage, somebody = Stage(), unit(1)
+    half_in = between(somebody, unit(9), 0.6)  # as a crop of somebody who is only half in the picture
+    for i in range(WALK):
+        first = stage.show((2.0 * i, somebody))
+    number = stage.id_of(first)
+    stage.empty(60)
+    seen = [stage.id_of(stage.show((2.0 * i, half_in if i < 5 else somebody))) for i in range(WALK)]
+    assert seen.index(number) <= 25  # within a second
+    assert seen[-1] == number
+    assert len(set(seen) - {None, number}) == 1
+
+
+def test_a_look_alike_of_somebody_who_left_gets_a_number_of_their_own_once_the_crops_suffice() -> None:
+    """A stranger at cosine .93 passes for the one who left at first sight; the mean of many crops tells them apart."""
+    rng = np.random.default_rng(0)
+
+    def crop(person: np.ndarray) -> np.ndarray:
+        v = person + rng.normal(size=64) / 8 * 0.3
+        return np.asarray(v / np.linalg.norm(v))
+
+    one = unit(1)
+    other = between(one, unit(2), 0.8)
+    stage = Stage()
+    for i in range(WALK):
+        number = stage.id_of(stage.show((2.0 * i, crop(one))))
+    stage.empty(60)
+    for i in range(WALK):
+        last = stage.id_of(stage.show((2.0 * i, crop(other))))
+    assert last not in (number, None)
+
+
+STUBBORN = TrackerConfig(appearance_limit=4.0)
+"""Follows the place rather than the looks, so that a track can go over to somebody else."""
+
+
+def test_a_track_that_goes_over_to_somebody_known_is_noticed_and_takes_their_number() -> None:
+    stage, one, two = Stage(STUBBORN), unit(1), unit(2)
+    for i in range(WALK):
+        result = stage.show((2.0 * i, one), (300 + 2.0 * i, two))
+    first, second = stage.id_of(result, 0), stage.id_of(result, 1)
+    stage.empty(60)
+    for _ in range(WALK):
+        back = stage.id_of(stage.show((200.0, one)))
+    for _ in range(WALK):  # `two` has stepped before `one`, in the same place
+        after = stage.id_of(stage.show((200.0, two)))
+    assert (back, after) == (first, second)
+    assert (stage.events[-1].kind, stage.events[-1].track_id, stage.events[-1].replaces) == ("recalled", second, first)
+
+
+def test_a_track_that_goes_over_to_a_stranger_gets_a_new_number() -> None:
+    stage = Stage(STUBBORN)
+    for _ in range(WALK):
+        before = stage.id_of(stage.show((200.0, unit(1))))
+    for _ in range(WALK):
+        after = stage.id_of(stage.show((200.0, unit(3))))
+    assert after not in (before, None)
+    assert (stage.events[-1].kind, stage.events[-1].track_id, stage.events[-1].replaces) == ("corrected", after, before)
+
+
+def test_no_two_objects_are_reported_under_one_number() -> None:
+    stage, somebody = Stage(), unit(1)
+    for i in range(WALK):
+        stage.show((2.0 * i, somebody))
+    stage.empty(60)
+    for i in range(WALK):  # two who look exactly like the one who left
+        result = stage.show((2.0 * i, somebody), (500 - 2.0 * i, somebody))
+        assert len(set(result.ids.tolist())) == len(result)
+
+
+def test_the_memory_is_bounded_and_forgets_the_oldest() -> None:
+    memory = IdentityMemory(size=2, age_s=10.0)
+    memory.put(np.array([1, 2, 3]), np.eye(3), np.ones(3), np.array([0.0, 1.0, 2.0]))
+    np.testing.assert_array_equal(memory.ids, [2, 3])
+    memory.put(np.array([2]), np.array([[0.0, 0.0, 1.0]]), np.array([5.0]), np.array([3.0]))
+    known, means, vectors = memory.look_up(np.array([2, 9]))
+    assert known.tolist() == [True, False]
+    np.testing.assert_array_equal(means[0], [0, 0, 1])
+    assert vectors[0] == 5
+    memory.forget_old(12.5)
+    np.testing.assert_array_equal(memory.ids, [2])
+    memory.take(np.array([2]))
+    assert len(memory) == 0
