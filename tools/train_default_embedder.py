@@ -42,6 +42,7 @@ ONE_SITE = CropConfig(
 )  # fmt: skip
 """What a tracker compares: crops of one camera, most of them whole. Training crops (the defaults) are far harder."""
 PROCESSES = 2
+FEW = 32  # families that are rendered before processes of their own have started
 OUT = Path(__file__).parent.parent / "reid" / "weights"
 
 
@@ -68,11 +69,14 @@ def render_family(task: tuple[int, int, int, int, CropConfig]) -> NDArray[np.uin
 
 
 def render(word: int, seed: int, families: int, per_identity: int, config: CropConfig) -> Crops:
-    """All crops of so many families, in processes of their own."""
+    """All crops of so many families, in processes of their own where there are many."""
     tasks = [(word, seed, family, per_identity, config) for family in range(families)]
-    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
-        pixels = np.concatenate(list(pool.map(render_family, tasks, chunksize=8)))
-    return Crops(pixels, np.repeat(np.arange(2 * families), per_identity))
+    if families <= FEW:
+        parts = [render_family(task) for task in tasks]
+    else:
+        with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
+            parts = list(pool.map(render_family, tasks, chunksize=8))
+    return Crops(np.concatenate(parts), np.repeat(np.arange(2 * families), per_identity))
 
 
 def augment(pixels: Tensor, generator: torch.Generator) -> Tensor:

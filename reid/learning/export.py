@@ -43,6 +43,7 @@ def export_onnx(model: nn.Module, card: Card, path: str | Path, *, seed: int = 0
         raise MissingExtraError("onnx and onnxscript", "train", "exporting a model") from error
     target = Path(path)
     model = model.eval()
+    _check_dimension(model, card)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".export-") as folder:
         draft = Path(folder) / "model.onnx"
         _write_graph(model, card, draft)
@@ -57,6 +58,14 @@ def export_onnx(model: nn.Module, card: Card, path: str | Path, *, seed: int = 0
         draft.replace(target)
     _logger.info("wrote %s, %d bytes, cosine to torch at least %.7f", target, target.stat().st_size, worst)
     return target
+
+
+def _check_dimension(model: nn.Module, card: Card) -> None:
+    """Refuse a card of another dimension before the graph is traced, which takes a while."""
+    with torch.no_grad():
+        shape = tuple(model(torch.zeros((1, card.height_px, card.width_px, 3), dtype=torch.uint8)).shape)
+    if shape != (1, card.dimension):
+        raise ModelError(f"the card says (1, {card.dimension}) for one crop, and the model gives {shape}")
 
 
 def _write_graph(model: nn.Module, card: Card, path: Path) -> None:

@@ -88,6 +88,12 @@ class Outputs:
         return (self.folder / name).read_text(encoding="utf-8")
 
 
+@pytest.fixture(scope="session")
+def start_in() -> Callable[[Path], Command]:
+    """The command in a folder of the caller's choice, for runs that several tests share."""
+    return Command
+
+
 @pytest.fixture
 def reidtrack(tmp_path: Path) -> Command:
     """The command, in the test's own folder."""

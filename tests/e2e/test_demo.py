@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import cv2
+import pytest
 
 Command = Any  # the fixtures of conftest.py
 Outputs = Any
+Run = tuple[Path, "subprocess.CompletedProcess[str]"]
+
+WORDS = ("demo", "--out", "out", "--seed", "100", "--duration-s", "4")
 
 
-def test_the_demo_writes_everything_and_prints_its_scores(reidtrack: Command, outputs: Outputs, tmp_path: Path) -> None:
-    done = reidtrack("demo", "--out", "out", "--seed", "100", "--duration-s", "4")
+@pytest.fixture(scope="module")
+def demo(start_in: Any, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """One run for all tests, and the folder that it ran in."""
+    folder = tmp_path_factory.mktemp("demo")
+    return folder, start_in(folder)(*WORDS)
+
+
+def test_the_demo_writes_everything_and_prints_its_scores(demo: Run, start_in: Any, outputs: Outputs) -> None:
+    tmp_path, done = demo
+    reidtrack = start_in(tmp_path)
     assert done.returncode == 0, done.stderr
     assert all(word in done.stdout for word in ("HOTA", "IDF1", "switches", "render", "detect", "embed", "track"))
     out = tmp_path / "out"
@@ -28,13 +41,12 @@ def test_the_demo_writes_everything_and_prints_its_scores(reidtrack: Command, ou
     assert scored.returncode == 0, scored.stderr
 
 
-def test_the_same_seed_gives_the_same_tracks(reidtrack: Command, tmp_path: Path) -> None:
-    for folder in ("a", "b"):
-        words = ("demo", "--out", folder, "--seed", "101", "--duration-s", "4", "--embedder", "none")
-        assert reidtrack(*words).returncode == 0
-    assert (tmp_path / "a/tracks.txt").stat().st_size > 0
-    assert (tmp_path / "a/tracks.txt").read_bytes() == (tmp_path / "b/tracks.txt").read_bytes()
-    assert (tmp_path / "a/truth.txt").read_bytes() == (tmp_path / "b/truth.txt").read_bytes()
+def test_the_same_seed_gives_the_same_tracks(demo: Run, reidtrack: Command, tmp_path: Path) -> None:
+    assert reidtrack(*WORDS).returncode == 0
+    first = demo[0] / "out"
+    assert (first / "tracks.txt").stat().st_size > 0
+    assert (first / "tracks.txt").read_bytes() == (tmp_path / "out/tracks.txt").read_bytes()
+    assert (first / "truth.txt").read_bytes() == (tmp_path / "out/truth.txt").read_bytes()
 
 
 def test_earlier_results_are_kept(reidtrack: Command, tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_an_exported_model_is_the_network_and_brings_its_card(model: EmbeddingMo
 
 
 def test_a_card_of_another_dimension_writes_nothing(model: EmbeddingModel, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"must give \(1, 15\), got \(1, 14\)"):
+    with pytest.raises(ModelError, match=r"the card says \(1, 15\) for one crop, and the model gives \(1, 14\)"):
         export_onnx(model, replace(CARD, dimension=15), tmp_path / "tiny.onnx")
     assert not list(tmp_path.iterdir())
 

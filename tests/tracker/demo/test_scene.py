@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -29,7 +30,7 @@ def runs(mask: np.ndarray) -> list[tuple[int, int]]:
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=12, deadline=None, derandomize=True)
 @given(st.integers(0, 2**31), st.sampled_from([720.0, 800.0, 960.0]), st.sampled_from([10, 14]))
 def test_the_story_keeps_its_promises_for_every_seed(seed, width, count):
     rng = np.random.default_rng(seed)
@@ -70,7 +71,7 @@ def test_the_story_keeps_its_promises_for_every_seed(seed, width, count):
     assert met >= 4
 
 
-@pytest.mark.parametrize("seed", [11, 12, 13])
+@pytest.mark.parametrize("seed", [11, 12])
 def test_the_painted_clip_shows_what_the_story_promises(seed):
     clip = DemoClip(DemoConfig(seed=seed, **SMALL))
     count = sum(1 for _ in clip)
@@ -129,10 +130,13 @@ def test_a_short_clip_is_the_beginning_of_the_long_one():
 @pytest.mark.parametrize("seed", [21, 22])
 def test_boxes_agree_with_the_pixels_that_differ_from_the_empty_street(seed):
     clip = DemoClip(DemoConfig(seed=seed, duration_s=16, rate_hz=4, noise=0, width_px=640, height_px=360))
-    empty = DemoClip(clip.config)._backdrop.image.astype(int)
+    empty = DemoClip(clip.config)._backdrop.image
     images = {frame.index: frame.image for frame in clip}
     truth = clip.truth
     assert len(truth.id) > 20
+    changed = {}  # (h, w) bool of each frame: differs by more than a shadow does
+    for index, image in images.items():
+        changed[index] = cv2.absdiff(image, empty).max(axis=2) > 64
     checked = 0
     for row in np.flatnonzero(truth.visibility > 0):
         others = (truth.frame == truth.frame[row]) & (truth.id != truth.id[row])
@@ -140,8 +144,7 @@ def test_boxes_agree_with_the_pixels_that_differ_from_the_empty_street(seed):
         near = others & (truth.whole_box[:, 0] < x2 + 20) & (truth.whole_box[:, 2] > x1 - 20)
         if near.any():
             continue
-        strip = np.abs(images[truth.frame[row]].astype(int) - empty).max(axis=2)
-        strip = strip[:, max(x1 - 12, 0) : x2 + 12] > 64  # shadows take less
+        strip = changed[truth.frame[row]][:, max(x1 - 12, 0) : x2 + 12]
         rows, columns = np.flatnonzero(strip.any(axis=1)), np.flatnonzero(strip.any(axis=0))
         if not len(rows):
             continue
