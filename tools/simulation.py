@@ -76,9 +76,7 @@ class Simulated:
     detections: np.ndarray
     """(n, 6) float32 x1, y1, x2, y2, score, class 0."""
     embeddings: np.ndarray
-    """(n, D) float32 unit vectors."""
-    truth: dict[int, list[tuple[int, float, float, float, float]]]
-    """frame -> (identity, x1, y1, x2, y2)."""
+    """(n, D) float32 unit vectors; D = 0 where there is no appearance."""
 
 
 def read_truth(folder: Path) -> tuple[np.ndarray, float, int, tuple[int, int]]:
@@ -133,9 +131,6 @@ def simulate(
         frame_out.append(np.full(len(detected), frame))
         det_out.append(np.c_[detected, np.zeros(len(detected))])
         emb_out.append(np.concatenate((vectors[seen], false_vectors)))
-    truth: dict[int, list[tuple[int, float, float, float, float]]] = {}
-    for frame_number, identity, *box in rows[:, :6].tolist():
-        truth.setdefault(int(frame_number), []).append((int(identity), *box))
     return Simulated(
         folder.name,
         rate,
@@ -143,8 +138,16 @@ def simulate(
         np.concatenate(frame_out),
         np.concatenate(det_out).astype(np.float32),
         np.concatenate(emb_out).astype(np.float32),
-        truth,
     )
+
+
+def public_detections(folder: Path) -> Simulated:
+    """The public detections of a MOT15 sequence, without appearance."""
+    _, rate, frames, _ = read_truth(folder)
+    raw = np.loadtxt(folder / "det" / "det.txt", delimiter=",", ndmin=2)
+    boxes = np.c_[raw[:, 2:4], raw[:, 2:4] + raw[:, 4:6], np.clip(raw[:, 6], 0, 1), np.zeros(len(raw))]
+    nothing = np.zeros((len(raw), 0), np.float32)
+    return Simulated(folder.name, rate, frames, raw[:, 0].astype(np.int64), boxes.astype(np.float32), nothing)
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
