@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Protocol, runtime_checkable
 
 from tracker.channel import Channel, ChannelEnd
+from tracker.counting import IdentityCount
 from tracker.errors import ConfigError, InputError, SourceError
 from tracker.stages import StageTimes
 from tracker.types import (
@@ -93,7 +94,7 @@ class RunSummary:
     dropped_frames: int
     """Frames of a live source that were replaced by a newer one; of a file always 0."""
     identities: int
-    """Identities that were confirmed."""
+    """Different numbers under which objects were reported."""
     wall_s: float
     """From the first frame asked for to the last sink closed."""
     stages: StageTimes
@@ -131,7 +132,8 @@ class Pipeline:
         self._tracker = tracker
         self.config = config or PipelineConfig()
         self.stages = StageTimes.zero()
-        self._counts = {"frames": 0, "detected": 0, "identities": 0}
+        self._counts = {"frames": 0, "detected": 0}
+        self._identities = IdentityCount()
         live = source.info.live
         self._decoded: Channel[Frame] = Channel(1 if live else self.config.queue_frames, newest_wins=live)
         self._detected: Channel[tuple[Frame, Detections | None]] = Channel(1)
@@ -194,7 +196,7 @@ class Pipeline:
 
     def _summary(self, wall_s: float) -> RunSummary:
         n = self._counts
-        return RunSummary(n["frames"], n["detected"], self.dropped, n["identities"], wall_s, self.stages)
+        return RunSummary(n["frames"], n["detected"], self.dropped, self._identities.total, wall_s, self.stages)
 
     def _iterate(self) -> Generator[FrameResult, None, None]:
         reader = threading.Thread(target=self._read, name="reidtrack-reader")
@@ -264,7 +266,7 @@ class Pipeline:
             return FrameResult(frame, Detections.empty(), tracks, detected=False)
         self._counts["detected"] += 1
         tracks = self._update(frame, detections)
-        self._counts["identities"] += sum(event.kind == "born" for event in tracks.events)
+        self._identities.update(tracks)
         return FrameResult(frame, detections, tracks)
 
     def _update(self, frame: Frame, detections: Detections) -> Tracks:

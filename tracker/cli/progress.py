@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
 from tracker.cli.context import Context
+from tracker.counting import IdentityCount
 from tracker.types import FrameResult, SourceInfo
 
 if TYPE_CHECKING:
@@ -24,11 +25,16 @@ class RunProgress:
 
     def __init__(self, source: SourceInfo, context: Context) -> None:
         self.frames = 0
-        self.identities = 0
+        self._identities = IdentityCount()
         self._source = source
         self._display = _display(source, context)
         self._arrivals: deque[tuple[float, int]] = deque()
         self._began_s = time.monotonic()
+
+    @property
+    def identities(self) -> int:
+        """Different numbers under which objects were reported."""
+        return self._identities.total
 
     @property
     def elapsed_s(self) -> float:
@@ -49,7 +55,7 @@ class RunProgress:
     def __call__(self, result: FrameResult) -> None:
         """Count one result."""
         self.frames += 1
-        self.identities += sum(event.kind == "born" for event in result.tracks.events)
+        self._identities.update(result.tracks)
         now_s = time.monotonic()
         if self._display.due(now_s):
             self._display.show(now_s, self.frames, self._describe(now_s, len(result.tracks)))

@@ -8,14 +8,13 @@ import pytest
 import tracker.cli.progress as progress
 from tracker.cli.context import Context
 from tracker.cli.progress import RunProgress
-from tracker.types import Detections, Frame, FrameResult, SourceInfo, TrackEvent, Tracks
+from tracker.types import Detections, Frame, FrameResult, SourceInfo, Tracks
 
 
-def result(index: int, objects: int, born: int = 0) -> FrameResult:
+def result(index: int, objects: int, first_id: int = 1) -> FrameResult:
     boxes = np.zeros((objects, 4), np.float32)
-    ones = np.ones(objects, np.int64)
-    events = tuple(TrackEvent("born", number, 0.0) for number in range(born))
-    tracks = Tracks(ones, boxes, np.ones(objects, np.float32), ones, ones, events=events)
+    rows = np.arange(objects)
+    tracks = Tracks(rows + first_id, boxes, np.ones(objects, np.float32), rows, rows)
     return FrameResult(Frame(np.zeros((4, 4, 3), np.uint8), index, index / 25), Detections.empty(), tracks)
 
 
@@ -45,19 +44,19 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def test_a_log_gets_a_line_every_few_seconds(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     with RunProgress(source(100), Context()) as run:
         for index in range(1, 41):
-            run(result(index, objects=3, born=int(index == 1)))
+            run(result(index, objects=1))
     lines = capsys.readouterr().err.splitlines()
     assert 3 <= len(lines) <= 5
     assert lines[-1].startswith("frame ")
     assert lines[-1].endswith(" left")
-    assert "/100: 2.0 frames/s, 3 objects, 1 identity, 0:" in lines[-1]
+    assert "/100: 2.0 frames/s, 1 object, 1 identity, 0:" in lines[-1]
     assert (run.frames, run.identities) == (40, 1)
 
 
 def test_a_live_source_has_no_time_left(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     with RunProgress(source(None), Context()) as run:
         for index in range(1, 41):
-            run(result(index, objects=1, born=1))
+            run(result(index, objects=1, first_id=index))
     last = capsys.readouterr().err.splitlines()[-1]
     assert "left" not in last
     assert "1 object," in last

@@ -1,0 +1,25 @@
+"""How many identities a run has met: the one definition that progress bars, summaries and reports share."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tracker.types import Tracks
+
+
+class IdentityCount:
+    """Counts the different numbers under which objects were reported.
+
+    A number that was corrected later counts too, as it stands in what was written. Trackers number identities in the
+    order in which they report them, so a new one has a number above all earlier ones, and no list has to be kept.
+    """
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._highest = 0
+
+    def update(self, tracks: Tracks) -> None:
+        """Count what one frame brought."""
+        if len(tracks) and (newest := int(tracks.ids.max())) > self._highest:
+            self.total += len(np.unique(tracks.ids[tracks.ids > self._highest]))
+            self._highest = newest
