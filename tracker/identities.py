@@ -117,7 +117,7 @@ class Identities:
         evidence = np.where(possible, evidence, -np.inf)
         threshold = np.r_[
             np.full(len(lost), c.recover_evidence), np.full(len(candidates) - len(lost), c.recall_evidence)
-        ]
+        ] + np.log(len(candidates))  # somebody fits by chance the likelier, the more there are
         rival = np.maximum(_runner_up(evidence) + c.recall_margin, threshold)
         row, column = np.nonzero(evidence > rival)
         chosen = assign(row, column, (evidence - threshold)[row, column])
