@@ -4,8 +4,9 @@
     python3 tools/start.py test [options of pytest]
 
 Needs Python 3.11 or newer (finds it beside an older `python3`) and, the first time, the network. Nothing outside the
-checkout is touched. Runs on Debian's and Ubuntu's bare python3: pip is fetched where `python3-venv` is missing, and the
-build of OpenCV that needs no desktop is taken where the libraries of the usual one are missing.
+checkout is touched, with one exception: where a bare Debian or Ubuntu Python comes without pip, the system's package
+`python3-venv` is installed if that needs no password. The build of OpenCV that needs no desktop is taken where the
+libraries of the usual one are missing.
 """
 
 from __future__ import annotations  # an old Python must get as far as the message that it is too old
@@ -16,7 +17,6 @@ import os
 import shutil
 import subprocess
 import sys
-import urllib.request
 import venv
 from pathlib import Path
 
@@ -32,13 +32,6 @@ JOBS = {
 
 TORCH = "torch==2.13.0+cpu"  # the CPU build: the plain name would bring 3 GB of CUDA libraries
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
-
-# Only where Python comes without pip and ensurepip; pinned, so that what runs is what was looked at.
-PIP_WHEEL = (
-    "https://pip.invalid/"
-    "pip-25.3-py3-none-any.whl"
-)
-PIP_SHA256 = "9655943313a94722b7774661c21049070f6bbb0a1516bf02f7c8d5d9201514cd"
 
 
 def main(words: list[str]) -> int:
@@ -93,26 +86,25 @@ def has_pip(python: Path) -> bool:
 
 
 def add_pip(python: Path) -> None:
-    """Install pip: from Python's own copy, or (bare Debian leaves that out) from the package index."""
-    if importlib.util.find_spec("ensurepip") is not None:
-        subprocess.run([str(python), "-m", "ensurepip", "--default-pip"], check=True, stdout=subprocess.DEVNULL)
+    """Install pip from Python's own copy; bare Debian leaves that out, and has it in a package of its own."""
+    if importlib.util.find_spec("ensurepip") is None:
+        install_python3_venv()
+    code = subprocess.run([str(python), "-m", "ensurepip", "--default-pip"], check=False, stdout=subprocess.DEVNULL)
+    if code.returncode:
+        raise SystemExit("This Python has no pip. Install it with the system's packages: apt-get install python3-venv")
+
+
+def install_python3_venv() -> None:
+    """Have the system install the package that holds pip, where that needs no question."""
+    if shutil.which("apt-get") is None:
         return
-    try:
-        with urllib.request.urlopen(PIP_WHEEL, timeout=60) as answer:
-            content = answer.read()
-    except OSError as error:
-        raise SystemExit(
-            f"This Python has no pip, and fetching it failed ({error}). "
-            "Install it with the system's packages: apt-get install python3-venv ca-certificates"
-        ) from error
-    if hashlib.sha256(content).hexdigest() != PIP_SHA256:
-        raise SystemExit(f"{PIP_WHEEL} is not the file that was expected; try apt-get install python3-venv")
-    wheel = python.parent.parent / PIP_WHEEL.rsplit("/", 1)[1]
-    wheel.write_bytes(content)
-    # a wheel can be run from where it lies
-    command = [str(python), str(wheel / "pip"), "install", "--quiet", str(wheel)]
-    subprocess.run(command, check=True, env=pip_environment())
-    wheel.unlink()
+    admin = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    if admin and shutil.which("sudo") is None:
+        return
+    print("Installing python3-venv, which this Python lacks ...", flush=True)
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for words in (["update", "-qq"], ["install", "-qq", "--yes", "--no-install-recommends", "python3-venv"]):
+        subprocess.run([*admin, "apt-get", *words], check=False, env=environment, stdout=subprocess.DEVNULL)
 
 
 def add_torch(python: Path) -> None:
