@@ -174,6 +174,7 @@ class FakeRuntime(types.SimpleNamespace):
         super().__init__()
         self.__version__ = "1.99.0"
         self.calls: list[dict[str, Any]] = []
+        self.settings: dict[str, str] = {}
         self.available, self.given, self.error = available, given, error
 
     def get_available_providers(self) -> list[str]:
@@ -183,7 +184,7 @@ class FakeRuntime(types.SimpleNamespace):
         print("Failed to load libcudnn.so.9")
 
     def SessionOptions(self) -> Any:
-        return types.SimpleNamespace()
+        return types.SimpleNamespace(add_session_config_entry=self.settings.__setitem__)
 
     def InferenceSession(self, path: str, **kwargs: Any) -> Any:
         self.calls.append({"path": path, **kwargs})
@@ -282,3 +283,9 @@ def test_auto_without_a_gpu_build_says_so_once(install: Any, make_model: Any, ca
         assert open_session(make_model()).device == "cpu"
     assert len(caplog.records) == 1
     assert "CPU-only build" in caplog.text
+
+
+def test_threads_do_not_wait_in_a_busy_loop(install: Any, make_model: Any) -> None:
+    runtime = install(FakeRuntime(["CPUExecutionProvider"], []))
+    open_session(make_model(), device="cpu")
+    assert runtime.settings == {"session.intra_op.allow_spinning": "0"}
