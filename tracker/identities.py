@@ -18,10 +18,9 @@ from tracker.association.appearance import AppearanceModel
 from tracker.association.assignment import assign
 from tracker.config import TrackerConfig
 from tracker.memory import IdentityMemory
-from tracker.table import TrackTable, unit
+from tracker.table import TIME_SLACK_S, TrackTable, unit
 from tracker.types import BoolArray, DoubleArray, IntArray, TrackEvent, TrackEventKind
 
-_SLACK_S = 1e-6  # sums of frame times are not exact
 _HELD_BONUS = 1.0  # nats in favour of the identity that is claimed already, so that claims do not flicker
 
 
@@ -57,7 +56,7 @@ class Identities:
         c = self._config
         age = now - tracks.born_s
         seen = tracks.detection >= 0
-        tracks.proven |= seen & (age >= c.confirm_s - _SLACK_S)
+        tracks.proven |= seen & (age >= c.confirm_s - TIME_SLACK_S)
         lost = tracks.proven & ~seen & (tracks.ids > 0) & (tracks.vectors > 0)
         asking = seen & tracks.proven & ~tracks.settled & ((tracks.mean_s == now) | (tracks.ids == 0))
         if self._appearance.dimension is not None and (lost.any() or len(self._memory)):

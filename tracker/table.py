@@ -10,6 +10,9 @@ from tracker.boxes import cxcywh_to_xyxy
 from tracker.motion.kalman import MotionState
 from tracker.types import BoolArray, DoubleArray, IntArray
 
+TIME_SLACK_S = 1e-6
+"""Sums of frame times are not exact."""
+
 
 @dataclass(slots=True, eq=False)
 class TrackTable:

@@ -15,7 +15,7 @@ from tracker.config import TrackerConfig
 from tracker.errors import InputError
 from tracker.identities import Identities
 from tracker.motion import camera, kalman
-from tracker.table import TrackTable
+from tracker.table import TIME_SLACK_S, TrackTable
 from tracker.types import (
     AppearanceInfo,
     BoolArray,
@@ -27,8 +27,6 @@ from tracker.types import (
     TrackEvent,
     Tracks,
 )
-
-_TIME_SLACK_S = 1e-6  # sums of frame times are not exact
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -191,7 +189,7 @@ class Tracker:
         if frame_size is not None:
             centre = tracks.box[:, :2]
             patience[((centre < 0) | (centre > frame_size)).any(axis=1)] = self.config.max_outside_s
-        expired = now - tracks.seen_s > patience + _TIME_SLACK_S
+        expired = now - tracks.seen_s > patience + TIME_SLACK_S
         self._identities.retire(tracks, expired, now)
         if expired.any():
             self._tracks = tracks.select(~expired)
