@@ -1,10 +1,13 @@
-"""Networks from pictures to features, small enough for a CPU."""
+"""A network from pictures to features that is small enough for a CPU."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from reid.learning.backbones.base import Backbone
+from reid.learning.model_config import Neck
 
 
 class PartialInstanceNorm(nn.Module):
@@ -47,13 +50,21 @@ class ResidualBlock(nn.Module):
         return functional.relu(self.body(x) + self.shortcut(x))
 
 
-class SmallBackbone(nn.Module):
-    """Residual blocks at 1/4, 1/8 and 1/16 of the picture, then means over horizontal parts, then one linear layer.
+class SmallBackbone(Backbone):
+    """Residual blocks at 1/4, 1/8 and 1/16 of the picture, then means over horizontal parts.
 
     Parts (Sun et al. 2018, "Beyond Part Models", PCB) keep what is worn above apart from what is worn below.
+    The height of its pictures must be a multiple of 16 * parts.
     """
 
-    def __init__(self, dimension: int, *, widths: tuple[int, int, int, int] = (16, 32, 48, 64), parts: int = 4) -> None:
+    def __init__(
+        self,
+        dimension: int | None,
+        *,
+        widths: tuple[int, int, int, int] = (16, 32, 48, 64),
+        parts: int = 4,
+        neck: Neck = "bnneck",
+    ) -> None:
         super().__init__()
         stem, low, middle, high = widths
         self.stem = nn.Sequential(nn.Conv2d(3, stem, 3, 2, 1, bias=False), PartialInstanceNorm(stem), nn.ReLU())
@@ -63,13 +74,11 @@ class SmallBackbone(nn.Module):
             ResidualBlock(middle, high, 2, partial_instance_norm=False),
         )
         self._parts = parts
-        self.head = nn.Linear(high * parts, dimension, bias=False)
-        self.neck = nn.BatchNorm1d(dimension)
+        self.add_head(high * parts, dimension, neck)
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        """(B, 3, h, w) float, roughly -1..1 -> (B, dimension); `h` must be a multiple of 16 * parts."""
+    def pooled(self, pictures: Tensor) -> Tensor:
+        """(B, 3, h, w) float, roughly -1..1 -> (B, high * parts)."""
         x = self.blocks(self.stem(pictures))  # (B, high, h / 16, w / 16)
         batch, channels, height, width = x.shape
-        x = x.reshape(batch, channels, self._parts, height // self._parts, width).mean(dim=(3, 4))
-        out: Tensor = self.neck(self.head(x.flatten(1)))
-        return out
+        parts: Tensor = x.reshape(batch, channels, self._parts, height // self._parts, width).mean(dim=(3, 4))
+        return parts.flatten(1)

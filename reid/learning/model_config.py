@@ -1,0 +1,81 @@
+"""The settings of a network. No torch in here: the command line makes flags of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from reid.errors import InputError
+
+Neck: TypeAlias = Literal["bnneck", "none"]
+
+OSNET_WIDTHS = {"osnet_x1_0": 1.0, "osnet_x0_75": 0.75, "osnet_x0_5": 0.5, "osnet_x0_25": 0.25}
+"""Names of the OSNet variants and their width multipliers (Zhou et al. 2019, table 5: beta)."""
+
+TIMM_PREFIX = "timm:"
+_LARGEST_SIDE_PX, _LEAST_SIDE_PX = 1024, 32
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """Which network is trained. `reid.learning.embedding.build_model` makes it."""
+
+    backbone: str = "small"
+    """small (for CPUs), osnet_x1_0, osnet_x0_75, osnet_x0_5, osnet_x0_25, or timm:NAME for any model of timm (needs the
+    extra [timm])."""
+    height_px: int = 128
+    """Height of the crops that it takes: 256 for people in detail, a multiple of 64 for the small backbone."""
+    width_px: int = 64
+    """Width of the crops that it takes: half the height for people, the same for things as wide as high."""
+    dimension: int | None = 128
+    """Length of the learned vector, or none for as many numbers as the backbone has, without a linear layer."""
+    neck: Neck = "bnneck"
+    """bnneck: triplets see the features before a batch norm, identities and the exported vectors those after it."""
+    colour_dimension: int = 0
+    """Length of a projected colour histogram beside the learned vector; 0 for none. It has no learned weight."""
+    learned_share: float = 0.5
+    """Share of the learned vector in the cosine where a histogram is beside it."""
+    pretrained: Path | None = None
+    """A file of weights to begin with: a checkpoint of ours, or of the backbone alone (.pt, .pth, .safetensors)."""
+
+    def __post_init__(self) -> None:
+        if not (self.backbone in ("small", *OSNET_WIDTHS) or self.timm_name):
+            known = ", ".join(("small", *OSNET_WIDTHS))
+            raise InputError(f"backbone must be one of {known}, or {TIMM_PREFIX}NAME, got {self.backbone!r}")
+        for name in ("height_px", "width_px"):
+            _check_whole(name, getattr(self, name), _LEAST_SIDE_PX, _LARGEST_SIDE_PX)
+        if self.backbone == "small" and self.height_px % 64:
+            raise InputError(f"height_px must be a multiple of 64 for the small backbone, got {self.height_px}")
+        if self.dimension is not None:
+            _check_whole("dimension", self.dimension, 2, 8192)
+        if self.neck not in ("bnneck", "none"):
+            raise InputError(f"neck must be bnneck or none, got {self.neck!r}")
+        _check_whole("colour_dimension", self.colour_dimension, 0, 816)
+        if self.colour_dimension and (self.height_px % 2 or self.width_px % 2):
+            raise InputError("height_px and width_px must be even with a colour histogram, which halves them")
+        if not 0 < self.learned_share < 1:
+            raise InputError(f"learned_share must be above 0 and below 1, got {self.learned_share!r}")
+
+    @property
+    def timm_name(self) -> str:
+        """The name that timm knows the backbone by; empty for our own."""
+        return self.backbone.removeprefix(TIMM_PREFIX) if self.backbone.startswith(TIMM_PREFIX) else ""
+
+    @property
+    def architecture(self) -> str:
+        """One line for the card: `osnet_x0_25, 128 numbers, bnneck`."""
+        parts = [self.backbone]
+        if self.dimension is not None:
+            parts.append(f"{self.dimension} numbers")
+        if self.neck != "none":
+            parts.append(self.neck)
+        if self.colour_dimension:
+            share = f"{1 - self.learned_share:.2g}"
+            parts.append(f"colour histogram projected to {self.colour_dimension} (share {share} of the cosine)")
+        return ", ".join(parts)
+
+
+def _check_whole(name: str, value: object, least: int, most: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise InputError(f"{name} must be a whole number within {least}..{most}, got {value!r}")
