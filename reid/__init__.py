@@ -3,14 +3,16 @@
 Importing this imports neither torch nor onnxruntime.
 """
 
+from reid.calibrate import calibrate
 from reid.calibration import Calibration, fit_calibration
 from reid.card import Card
 from reid.embedder import Embedder, EmbedderInfo
-from reid.errors import DeviceError, InputError, MissingExtraError, ModelError, ReidError
+from reid.errors import DataError, DeviceError, InputError, MissingExtraError, ModelError, ReidError
 
 __all__ = [
     "Calibration",
     "Card",
+    "DataError",
     "DeviceError",
     "Embedder",
     "EmbedderInfo",
@@ -18,5 +20,6 @@ __all__ = [
     "MissingExtraError",
     "ModelError",
     "ReidError",
+    "calibrate",
     "fit_calibration",
 ]

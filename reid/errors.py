@@ -13,6 +13,10 @@ class ModelError(ReidError):
     """A model file or its card cannot be loaded or does not fit."""
 
 
+class DataError(ReidError):
+    """Data to learn from or to measure on is missing, broken, or of another kind than was asked for."""
+
+
 class DeviceError(ReidError):
     """The device that was asked for cannot be used; nothing falls back silently."""
 

@@ -22,16 +22,16 @@ PUBLIC = {
     "tracker.evaluation": "Benchmark EvaluationReport MotTracks MotTruth Scores evaluate evaluate_files "
     "read_mot_tracks read_mot_truth score_tracks",
     "tracker.demo": "DemoClip DemoConfig Truth",
-    "tracker.sinks": "SINK_KINDS CropsSink CsvSink JsonlSink MotSink VideoSink open_sinks",
+    "tracker.sinks": "SINK_KINDS CropsSink CsvSink JsonlSink MotSink TrackletsSink VideoSink open_sinks",
     "tracker.video": "StreamTimeouts open_source",
-    "reid": "Calibration Card DeviceError Embedder EmbedderInfo InputError MissingExtraError ModelError ReidError "
-    "fit_calibration",
+    "reid": "Calibration Card DataError DeviceError Embedder EmbedderInfo InputError MissingExtraError ModelError ReidError "
+    "calibrate fit_calibration",
 }
 
 ERRORS = {
     "tracker.errors": "TrackerError InputError ConfigError SourceError ModelError OutputError DisplayError "
     "MissingExtraError",
-    "reid.errors": "ReidError InputError ModelError DeviceError MissingExtraError",
+    "reid.errors": "ReidError InputError ModelError DataError DeviceError MissingExtraError",
 }
 
 SIGNATURES = {

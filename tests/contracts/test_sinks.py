@@ -90,7 +90,7 @@ def test_the_sinks_come_in_the_order_asked_for(tmp_path):
 @pytest.mark.parametrize(
     ("kinds", "message"),
     [
-        (["vidoe"], r"^save must be of video, mot, jsonl, csv, crops, got 'vidoe'; did you mean video\?"),
+        (["vidoe"], r"^save must be of video, mot, jsonl, csv, crops, tracklets, got 'vidoe'; did you mean video\?"),
         (["parquet"], r"got 'parquet'$"),
         (["mot", "csv", "mot"], r"^save must name each kind once, got mot twice"),
     ],

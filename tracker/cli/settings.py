@@ -12,7 +12,7 @@ from tracker.detectors.motion_config import MotionDetectorConfig
 from tracker.detectors.onnx_config import OnnxDetectorConfig
 from tracker.errors import ConfigError
 
-SaveKind = Literal["video", "mot", "jsonl", "csv", "crops"]
+SaveKind = Literal["video", "mot", "jsonl", "csv", "crops", "tracklets"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class TrackSettings:
     rate_hz: float | None = None
     """Frames a second: of pictures, or of a video in place of its own clock; none for what the source says, else 25."""
     save: tuple[SaveKind, ...] = ("video", "mot", "jsonl")
-    """What to write: any of video, mot, jsonl, csv, crops; an empty list for nothing."""
+    """What to write: any of video, mot, jsonl, csv, crops, tracklets; an empty list for nothing."""
     include_coasted: bool = False
     """Also write objects that were not seen in a frame, at their predicted positions."""
     out: Path | None = field(default=None, metadata=flag_only("DIR"))

@@ -11,10 +11,11 @@ from tracker.sinks.crops import CropsSink
 from tracker.sinks.csv import CsvSink
 from tracker.sinks.jsonl import JsonlSink
 from tracker.sinks.mot import MotSink
+from tracker.sinks.tracklets import TrackletsSink
 from tracker.sinks.video import VideoSink
 from tracker.types import Sink
 
-SINK_KINDS = ("video", "mot", "jsonl", "csv", "crops")
+SINK_KINDS = ("video", "mot", "jsonl", "csv", "crops", "tracklets")
 """What `open_sinks` knows."""
 
 
@@ -28,6 +29,7 @@ def open_sinks(kinds: Sequence[str], out: Path, *, overwrite: bool = False, rate
     | jsonl | `tracks.jsonl` |
     | csv | `tracks.csv` |
     | crops | `crops/<identity>/<frame>.jpg` |
+    | tracklets | `tracklets/`, a store to train from |
 
     Args:
         kinds: of `SINK_KINDS`, in any order, each once.
@@ -54,5 +56,6 @@ def open_sinks(kinds: Sequence[str], out: Path, *, overwrite: bool = False, rate
         "jsonl": lambda: JsonlSink(out / "tracks.jsonl", overwrite=overwrite),
         "csv": lambda: CsvSink(out / "tracks.csv", overwrite=overwrite),
         "crops": lambda: CropsSink(out / "crops", overwrite=overwrite),
+        "tracklets": lambda: TrackletsSink(out / "tracklets", overwrite=overwrite),
     }
     return [makers[kind]() for kind in kinds]

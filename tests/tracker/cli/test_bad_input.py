@@ -51,7 +51,7 @@ USAGE = [
     ([*TRACK, "--rate-hz", "-1"], "rate_hz must be above 0, got -1.0"),
     (
         [*TRACK, "--save", "mp4"],
-        "argument --save: must be a list (one of video, mot, jsonl, csv, crops each), got 'mp4'",
+        "argument --save: must be a list (one of video, mot, jsonl, csv, crops, tracklets each), got 'mp4'",
     ),
     ([*TRACK, "--save", "mot,mot"], "save must name each output once, got mot,mot"),
     ([*TRACK, "--save", ""], "--save is empty and there is no --show"),

@@ -1,0 +1,60 @@
+"""What lies in a folder, in an order that people expect."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from pathlib import Path
+
+from reid.data.pictures import PICTURE_SUFFIXES
+from reid.errors import DataError
+
+VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".ts"})
+_LICENCE = re.compile(r"licen[cs]e(\.(txt|md))?", re.IGNORECASE)
+
+
+def natural(path: Path) -> list[tuple[int, int, str]]:
+    """Sorts `2.jpg` before `10.jpg`, by the path's last part."""
+    parts = re.split(r"(\d+)", path.name)
+    return [(0, int(part), part) if part.isdecimal() else (1, 0, part) for part in parts]
+
+
+def entries(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Sub-folders and files, each in natural order; hidden ones are left out.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        with os.scandir(folder) as found:
+            seen = [(entry.is_dir(), entry.name) for entry in found if not entry.name.startswith((".", "__"))]
+    except OSError as error:
+        raise DataError(f"{folder} cannot be read: {error.strerror}") from error
+    folders = sorted((folder / name for is_folder, name in seen if is_folder), key=natural)
+    return folders, sorted((folder / name for is_folder, name in seen if not is_folder), key=natural)
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """Picture files directly in a folder, in natural order."""
+    return [path for path in entries(folder)[1] if path.suffix.lower() in PICTURE_SUFFIXES]
+
+
+def describe(folder: Path) -> str:
+    """What was found, for a message: `3 folders (a, b, c), 12 .jpg, 1 .txt`."""
+    folders, files = entries(folder)
+    names = ", ".join(path.name for path in folders[:4]) + (", ..." if len(folders) > 4 else "")
+    parts = [f"{len(folders)} folder{'s' * (len(folders) > 1)} ({names})"] if folders else []
+    counts = Counter(path.suffix.lower() or path.name for path in files)
+    parts += [f"{count} {suffix}" for suffix, count in counts.most_common(4)]
+    return ", ".join(parts) or "nothing"
+
+
+def stated_licence(folder: Path) -> str | None:
+    """First line with text of a file LICENSE or LICENCE (.txt, .md) in the folder or the one above it."""
+    for place in (folder, folder.resolve().parent):
+        for path in entries(place)[1]:
+            if _LICENCE.fullmatch(path.name):
+                text = path.read_text(encoding="utf-8", errors="replace")
+                return next((line.strip(" #\t") for line in text.splitlines() if line.strip(" #\t")), None)
+    return None

@@ -1,0 +1,72 @@
+"""A folder an identity."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reid.data.cache import PixelCache
+from reid.data.config import DataConfig
+from reid.data.crops import Crops
+from reid.data.files import describe, entries, pictures_in
+from reid.data.pictures import FilePictures
+from reid.errors import DataError
+
+_CAMERA = re.compile(r"(?:^|_)c(\d{1,4})(?=[s_.])", re.IGNORECASE)
+_TRAINING = frozenset(("train", "training"))
+
+
+def read_folders(folder: Path, config: DataConfig) -> Crops:
+    """Every sub-folder with pictures is an identity, called like the folder.
+
+    Where all pictures have a camera in their names as Market-1501's do (`0002_c1s1_000451_03.jpg`), that is the
+    camera. A folder whose only sub-folder holds the identities is passed through.
+
+    Raises:
+        DataError: there is no folder with pictures, or the identities lie a level deeper and it is not clear where.
+    """
+    folder, found = identity_folders(folder)
+    paths = [path for _, pictures in found for path in pictures]
+    identity = np.repeat(np.arange(len(found)), [len(pictures) for _, pictures in found])
+    pictures = FilePictures(paths)
+    return Crops(
+        pictures,
+        identity,
+        [name for name, _ in found],
+        camera=_cameras(paths),
+        licence=config.licence,
+        cache=PixelCache(pictures, config.cache_mb << 20),
+    )
+
+
+def identity_folders(folder: Path) -> tuple[Path, list[tuple[str, list[Path]]]]:
+    """The folder that holds the identities, and their names and pictures.
+
+    Raises:
+        DataError: as `read_folders`.
+    """
+    folders, _ = entries(folder)
+    found = [(path.name, pictures) for path in folders if (pictures := pictures_in(path))]
+    if found:
+        return folder, found
+    if len(folders) == 1:
+        return identity_folders(folders[0])
+    deeper = [path for path in folders if any(pictures_in(inner) for inner in entries(path)[0])]
+    deeper.sort(key=lambda path: path.name.lower() not in _TRAINING)  # stable
+    hint = f": did you mean {deeper[0]}?" if deeper else ""
+    raise DataError(
+        f"{folder} must hold a folder an identity with pictures in it, found {describe(folder)}; "
+        f"none of these folders holds a picture itself{hint}"
+    )
+
+
+def _cameras(paths: Sequence[Path]) -> NDArray[np.int64] | None:
+    """(N,) cameras by file name, None unless every name has one."""
+    found = [_CAMERA.search(path.name) for path in paths]
+    if not all(found):
+        return None
+    return np.array([int(match[1]) for match in found if match], np.int64)

@@ -1,0 +1,91 @@
+"""Crops of tracklet stores, as `reidtrack track --save tracklets` writes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reid.data.cache import PixelCache
+from reid.data.config import DataConfig
+from reid.data.crops import Crops
+from reid.data.files import describe, entries
+from reid.data.pictures import FilePictures
+from reid.data.selection import spread_evenly
+from reid.errors import DataError
+from reid.tracklets.reading import Tracklets, is_tracklet_store, read_tracklets
+
+
+def find_stores(folder: Path, levels: int = 2) -> list[Path]:
+    """The store that a folder is, or those below it: `runs` holds `runs/street/tracklets`."""
+    if is_tracklet_store(folder):
+        return [folder]
+    return [store for child in entries(folder)[0] for store in find_stores(child, levels - 1)] if levels else []
+
+
+def read_store_crops(folder: Path, config: DataConfig) -> Crops:
+    """Crops of one store or of all in a folder; each tracklet is an identity, each run of a tracker a group.
+
+    Two crops are of the same object in one tracklet, of different ones in tracklets that were seen together, and
+    otherwise unknown, also where the tracker gave two tracklets one number.
+
+    Raises:
+        DataError: there is no store, one cannot be read, or no crop remains.
+    """
+    stores = [read_tracklets(path) for path in find_stores(folder)]
+    if not stores:
+        raise DataError(f"{folder} must be or hold a tracklet store (store.jsonl), found {describe(folder)}")
+    rows = [_wanted(store, config) for store in stores]
+    if not sum(map(len, rows)):
+        raise DataError(
+            f"{folder} must give crops of at least {config.least_width_px}x{config.least_height_px} px and visibility "
+            f"{config.least_visibility:g}, found none among {sum(map(len, stores))} stored crops"
+        )
+    pictures = FilePictures(
+        [store.picture(row) for store, kept in zip(stores, rows, strict=True) for row in kept.tolist()]
+    )
+    # one table for all stores: which store, run, tracker's number, tracklet
+    table = np.concatenate(
+        [
+            np.stack((np.full(len(kept), k), s.run[kept], s.identity[kept], s.tracklet[kept]), axis=1)
+            for k, (s, kept) in enumerate(zip(stores, rows, strict=True))
+        ]
+    )  # (N, 4)
+    tracklets, first, identity = np.unique(table[:, [0, 3]], axis=0, return_index=True, return_inverse=True)
+    sources = {(k, run.number): run.source for k, store in enumerate(stores) for run in store.runs}
+    names = [f"{sources[k, run]}/{number} ({tracklet})" for k, run, number, tracklet in table[first].tolist()]
+    return Crops(
+        pictures,
+        identity.reshape(-1),
+        names,
+        labelled=False,
+        time_s=np.concatenate([store.time_s[kept] for store, kept in zip(stores, rows, strict=True)]),
+        group=np.unique(table[:, :2], axis=0, return_inverse=True)[1].reshape(-1),
+        together=_together(stores, tracklets),
+        kin=np.unique(table[first, :3], axis=0, return_inverse=True)[1].reshape(-1),
+        licence=config.licence,
+        cache=PixelCache(pictures, config.cache_mb << 20),
+    )
+
+
+def _wanted(store: Tracklets, config: DataConfig) -> NDArray[np.int64]:
+    """Rows that are large and visible enough, at most so many a tracklet."""
+    size = store.boxes[:, 2:] - store.boxes[:, :2]  # (N, 2)
+    keep = (size[:, 0] >= config.least_width_px) & (size[:, 1] >= config.least_height_px)
+    keep &= 1 - store.covered >= config.least_visibility
+    rows = np.flatnonzero(keep)
+    if config.most_crops is not None:
+        rows = rows[spread_evenly(store.tracklet[rows], store.time_s[rows], config.most_crops)]
+    return rows
+
+
+def _together(stores: list[Tracklets], tracklets: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(M, 2) pairs of rows of `tracklets` (i, 2: store and number, sorted) that were seen together."""
+    pairs = []
+    for k, store in enumerate(stores):
+        start, end = np.searchsorted(tracklets[:, 0], [k, k + 1])
+        numbers = tracklets[start:end, 1]  # of the tracklets that have a crop left
+        known = np.isin(store.together, numbers).all(axis=1)
+        pairs.append(np.searchsorted(numbers, store.together[known]) + start)
+    return np.concatenate(pairs)

@@ -1,0 +1,196 @@
+"""Tracklets to train from: crops, and what is certain of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from reid.errors import DataError
+from reid.tracklets import CutConfig, PieceCutter, Pieces, TrackletWriter, is_tracklet_store, remove_tracklets
+from tracker.boxes import clip
+from tracker.errors import ConfigError, InputError, OutputError
+from tracker.sinks.text import already_there
+from tracker.types import FloatArray, FrameResult, IntArray, RunInfo, TrackEvent
+
+_SLACK_S = 1e-3  # time stamps are rounded to milliseconds in some files
+
+
+@dataclass(slots=True)
+class _Kept:
+    """The crops of one tracklet."""
+
+    spacing_s: float
+    taken_s: float = -np.inf
+    count: int = 0
+
+
+class TrackletsSink:
+    """A store of tracklets (`reid.tracklets`, docs/outputs.md), which `reidtrack train` reads.
+
+    A track is cut where it becomes doubtful whether it still shows the same object: at gaps, where it crosses another
+    one, where it was found again or recalled by appearance, and where it turned out to have been somebody else, of
+    which the last `doubt_s` are taken back. Crops are `spacing_s` apart at first and ever farther as a tracklet grows
+    older. Predicted positions give no crop, and neither does what is small, badly covered or mostly out of the picture.
+
+    Args:
+        folder: made where missing.
+        overwrite: delete the store that an earlier run left there; otherwise that is an error.
+        spacing_s: seconds between two crops of a tracklet at first.
+        dense: crops at that spacing; each further so many are twice as far apart.
+        least_px: shortest side worth keeping.
+        most_covered: largest share of a box inside another box, or out of the picture, with which it is still kept.
+        doubt_s: how much of a tracklet is taken back when its track turns out to have been somebody else.
+        cut: where tracks are cut.
+        jpeg_quality: 1..100.
+
+    Raises:
+        ConfigError: an argument is out of range.
+        OutputError: a store is there, is being written by another process, or a file cannot be written.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        overwrite: bool = False,
+        spacing_s: float = 0.5,
+        dense: int = 32,
+        least_px: int = 16,
+        most_covered: float = 0.5,
+        doubt_s: float = 1.0,
+        cut: CutConfig | None = None,
+        jpeg_quality: int = 92,
+    ) -> None:
+        if not spacing_s > 0:
+            raise ConfigError(f"spacing_s must be more than 0, got {spacing_s}")
+        for name, value, low, high in (
+            ("dense", dense, 1, np.inf),
+            ("least_px", least_px, 1, np.inf),
+            ("most_covered", most_covered, 0, 1),
+            ("doubt_s", doubt_s, 0, np.inf),
+            ("jpeg_quality", jpeg_quality, 1, 100),
+        ):
+            if not low <= value <= high:
+                raise ConfigError(
+                    f"{name} must be {low} or more" + f" and at most {high}" * (high < np.inf) + f", got {value}"
+                )
+        self.path = folder
+        self._overwrite = overwrite
+        self._spacing_s, self._dense = spacing_s, dense
+        self._least_px, self._most_covered = least_px, most_covered
+        self._doubt_s, self._quality = doubt_s, jpeg_quality
+        self._cutter = PieceCutter(cut)
+        self._kept: dict[int, _Kept] = {}  # by tracklet, of those that go on
+        self._last: dict[int, int] = {}  # by track, of the last frame: its tracklet
+        self._writer: TrackletWriter | None = None
+
+    def open(self, run: RunInfo) -> None:
+        """Make the store, or replace an earlier one."""
+        try:
+            if is_tracklet_store(self.path):
+                if not self._overwrite:
+                    raise already_there(self.path)
+                remove_tracklets(self.path)
+            self._writer = TrackletWriter(self.path, jpeg_quality=self._quality)
+            self._writer.begin_run(run.source.name, rate_hz=run.source.rate_hz)
+            self._writer.commit()
+        except DataError as error:
+            raise OutputError(str(error)) from error
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def write(self, result: FrameResult) -> None:
+        """Keep the crops of this frame that are due, and note who is seen together for the first time."""
+        if self._writer is None:
+            raise InputError(f"{self.path} is not open")
+        tracks, time_s = result.tracks, result.frame.time_s
+        height_px, width_px = result.frame.image.shape[:2]
+        inside = clip(tracks.boxes, width_px, height_px)  # (M, 4)
+        seen = np.flatnonzero(~tracks.coasted & (_area(inside) > 0))
+        renamed, broken = self._changes(self._writer, tracks.events, time_s)
+        pieces = self._cutter.update(tracks.ids[seen], inside[seen], time_s, renamed=renamed, broken=broken)
+        for tracklet in pieces.ended:
+            self._kept.pop(tracklet, None)
+        self._last.update(zip(tracks.ids[seen].tolist(), pieces.tracklet.tolist(), strict=True))
+        try:
+            for place in self._due(pieces, inside[seen], tracks.boxes[seen], time_s).tolist():
+                self._keep(self._writer, result, int(seen[place]), inside, pieces, place)
+            self._writer.together(pieces.together, frame=result.frame.index)
+            self._writer.commit()
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def close(self) -> None:
+        """Finish the store."""
+        if self._writer is not None:
+            try:
+                self._writer.close()
+            except OSError as error:
+                raise self._failure(error) from error
+
+    def _changes(
+        self, writer: TrackletWriter, events: Sequence[TrackEvent], time_s: float
+    ) -> tuple[dict[int, int], list[int]]:
+        """Which tracks go on under another number, and which numbers stand for another piece from now on."""
+        renamed: dict[int, int] = {}
+        broken: list[int] = []
+        for event in events:
+            if event.kind == "corrected":
+                # it went over to somebody else a while ago, or was taken for somebody else from the start
+                broken += [event.track_id] if event.replaces is None else [event.track_id, event.replaces]
+                doubted = -1 if event.replaces is None else self._last.pop(event.replaces, -1)
+                if doubted >= 0:
+                    writer.doubt(doubted, since_s=time_s - self._doubt_s)
+            elif event.kind in ("recovered", "recalled") and event.replaces is not None:
+                renamed[event.replaces] = event.track_id  # known by appearance, but without a break in the track
+                self._last.pop(event.replaces, None)
+            else:
+                broken.append(event.track_id)
+            if event.kind == "ended":
+                self._last.pop(event.track_id, None)
+        return renamed, broken
+
+    def _due(self, pieces: Pieces, inside: FloatArray, boxes: FloatArray, time_s: float) -> IntArray:
+        """(n,) of the boxes seen (m,), those whose crop is to be kept now."""
+        corners = np.rint(inside)
+        fit = (corners[:, 2:] - corners[:, :2]).min(axis=1, initial=np.inf) >= self._least_px  # (m,)
+        fit &= (pieces.tracklet >= 0) & (pieces.covered <= self._most_covered)
+        fit &= _area(inside) >= (1 - self._most_covered) * _area(boxes)
+        due = []
+        for place in np.flatnonzero(fit).tolist():
+            kept = self._kept.setdefault(int(pieces.tracklet[place]), _Kept(self._spacing_s))
+            if time_s - kept.taken_s >= kept.spacing_s - _SLACK_S:
+                kept.taken_s = time_s
+                kept.count += 1
+                if kept.count % self._dense == 0:
+                    kept.spacing_s *= 2
+                due.append(place)
+        return np.array(due, np.int64)
+
+    def _keep(
+        self, writer: TrackletWriter, result: FrameResult, row: int, inside: FloatArray, pieces: Pieces, place: int
+    ) -> None:
+        tracks = result.tracks
+        x1, y1, x2, y2 = np.rint(inside[row]).astype(np.int64).tolist()
+        writer.add_crop(
+            int(pieces.tracklet[place]),
+            result.frame.image[y1:y2, x1:x2],
+            identity=int(tracks.ids[row]),
+            frame=result.frame.index,
+            time_s=result.frame.time_s,
+            box=tracks.boxes[row],
+            score=float(tracks.scores[row]),
+            covered=float(pieces.covered[place]),
+            class_number=int(tracks.classes[row]),
+        )
+
+    def _failure(self, error: OSError) -> OutputError:
+        return OutputError(f"{error.filename or self.path} cannot be written: {error.strerror}; the rest is kept")
+
+
+def _area(boxes: FloatArray) -> FloatArray:
+    """(n, 4) -> (n,) in square pixels."""
+    return np.asarray((boxes[:, 2:] - boxes[:, :2]).prod(axis=1))
