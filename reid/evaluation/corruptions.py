@@ -111,7 +111,7 @@ def _low_resolution(crop: Crop, rng: np.random.Generator) -> Crop:
 
 
 def _to_pixels(values: NDArray[Any]) -> NDArray[np.uint8]:
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(values), 0, 255), np.uint8)
 
 
 KINDS: dict[str, Callable[[Crop, np.random.Generator], Crop]] = {
