@@ -1,13 +1,245 @@
-"""Batches of P identities with K pictures each, which batch-hard mining needs."""
+"""Batches of P identities with K pictures each, which triplet mining needs. Needs numpy alone."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from reid.data.crops import Crops
 from reid.errors import InputError
+
+_logger = logging.getLogger(__name__)
+_BATCH, _EPOCH = 0, 1  # second words of the seeds of the two kinds of draws
+
+
+@dataclass(frozen=True, slots=True)
+class SamplerConfig:
+    """What a batch is made of."""
+
+    identities: int = 16
+    """P, identities in a batch; all of them where there are fewer."""
+    pictures: int = 4
+    """K, pictures of each; an identity that has fewer gives some of them more than once."""
+    least_pictures: int = 2
+    """Identities with fewer pictures are left out: a single picture has no positive. 1 takes them all."""
+    spread_time: bool = True
+    """Where times are known, take an identity's pictures from K equal parts of its time: neighbours in time look the
+    same and teach nothing."""
+    spread_cameras: bool = True
+    """Where cameras are known, take an identity's pictures from as many cameras as possible."""
+    together: Literal["auto", "always", "never"] = "auto"
+    """Whether a batch is made of groups of identities that were seen together, so that each anchor has a certain (and,
+    from one scene, a hard) negative: `auto` where there are tracklets, of which nothing else is certain."""
+    most_together: int = 8
+    """Most identities in one such group; 2 or more."""
+
+    def __post_init__(self) -> None:
+        for name, least in (("identities", 2), ("pictures", 2), ("least_pictures", 1), ("most_together", 2)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise InputError(f"{name} must be a whole number of {least} or more, got {value!r}")
+        if self.together not in ("auto", "always", "never"):
+            raise InputError(f"together must be one of auto, always, never, got {self.together!r}")
+
+
+class PkSampler:
+    """Endless batches of rows; in each epoch every identity comes at least once.
+
+    Everything that is drawn depends on the seed and on the number of the batch or epoch alone, so that a sampler that
+    is restored goes on exactly as the one whose state it was. Rows of one identity stand together.
+
+    Source: Hermans, Beyer, Leibe 2017, "In Defense of the Triplet Loss", section 2 ("PK batches").
+
+    Args:
+        crops: what to draw from.
+        config: see `SamplerConfig`.
+        seed: the same gives the same batches.
+
+    Raises:
+        InputError: fewer than two identities can be drawn.
+    """
+
+    def __init__(self, crops: Crops, config: SamplerConfig | None = None, seed: int = 0) -> None:
+        self.config = config or SamplerConfig()
+        self._seed, self._batch, self._epoch = seed, 0, -1
+        together = self.config.together
+        self._grouped = together == "always" or (together == "auto" and not crops.labelled[crops.identities].all())
+        numbers, count = np.unique(crops.identity, return_counts=True)
+        numbers = numbers[count >= self.config.least_pictures]
+        partners = _Partners(crops, numbers) if self._grouped else None
+        if partners is not None:
+            alone = np.array([not len(partners.of(k)) for k in range(len(numbers))], np.bool_)
+            if alone.any():
+                _logger.info("%d identities were seen together with nobody and are left out", int(alone.sum()))
+                numbers = numbers[~alone]
+                partners = _Partners(crops, numbers)
+        self._partners = partners
+        self.identities: NDArray[np.int64] = numbers
+        """(E,) numbers of the identities that are drawn from."""
+        if len(numbers) < 2:
+            raise InputError(
+                f"sampling needs two identities or more with at least {self.config.least_pictures} pictures each"
+                + " that were seen together" * self._grouped
+                + f", got {len(numbers)} of {len(crops.identities)}"
+            )
+        self.identities_per_batch: int = min(self.config.identities, len(numbers))
+        """P, or less where there are fewer identities."""
+        self._rows = _rows_by_time(crops, numbers)
+        self._crops = crops
+        self._waiting: NDArray[np.int64] = np.zeros(0, np.int64)  # (w,) who has not come in this epoch, in order
+
+    @property
+    def batch_size(self) -> int:
+        """Rows in each batch."""
+        return self.identities_per_batch * self.config.pictures
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """About how many batches show every identity once."""
+        return -(-len(self.identities) // self.identities_per_batch)
+
+    def __iter__(self) -> Iterator[NDArray[np.int64]]:
+        return self
+
+    def __next__(self) -> NDArray[np.int64]:
+        """The next batch: (P * K,) rows."""
+        rng = np.random.default_rng([self._seed, _BATCH, self._batch])
+        chosen = self._choose_together(rng) if self._partners is not None else self._choose()
+        rows = np.concatenate([self._draw(self._rows[k], rng) for k in chosen])
+        self._batch += 1
+        return rows
+
+    def state(self) -> dict[str, Any]:
+        """All that `restore` needs, in plain whole numbers and lists."""
+        return {
+            "seed": self._seed,
+            "identities": len(self.identities),
+            "batch": self._batch,
+            "epoch": self._epoch,
+            "waiting": self._waiting.tolist(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on as the sampler with this state would have, given the same crops and configuration.
+
+        Raises:
+            InputError: it is the state of a sampler over other data.
+        """
+        if state["identities"] != len(self.identities):
+            raise InputError(
+                f"the state is of a sampler over {state['identities']} identities, and this one has "
+                f"{len(self.identities)}: the data or the configuration changed"
+            )
+        self._seed, self._batch, self._epoch = int(state["seed"]), int(state["batch"]), int(state["epoch"])
+        self._waiting = np.array(state["waiting"], np.int64)
+
+    def _choose(self) -> list[int]:
+        """P different identities (as places in `identities`), each once before any comes twice."""
+        chosen: list[int] = []
+        while len(chosen) < self.identities_per_batch:
+            chosen.append(self._next(chosen))
+        return chosen
+
+    def _next(self, chosen: list[int]) -> int:
+        """Whoever waits longest and is not chosen yet; a new epoch begins where nobody is left."""
+        free = np.flatnonzero(~np.isin(self._waiting, chosen))
+        if not len(free):
+            self._epoch += 1
+            rng = np.random.default_rng([self._seed, _EPOCH, self._epoch])
+            self._waiting = rng.permutation(len(self.identities))
+            free = np.flatnonzero(~np.isin(self._waiting, chosen))
+        who = int(self._waiting[free[0]])
+        self._waiting = np.delete(self._waiting, free[0])
+        return who
+
+    def _choose_together(self, rng: np.random.Generator) -> list[int]:
+        """P identities in groups in which everybody was seen together with everybody."""
+        assert self._partners is not None
+        chosen: list[int] = []
+        while (room := self.identities_per_batch - len(chosen)) > 0:
+            if room == 1:  # nobody can come along: better somebody who knows one of those who are here
+                near = np.setdiff1d(np.concatenate([self._partners.of(k) for k in chosen]), chosen)
+                chosen.append(self._pick(near, rng) if len(near) else self._next(chosen))
+                continue
+            group = [self._next(chosen)]
+            common = np.setdiff1d(self._partners.of(group[0]), chosen)
+            while len(common) and len(group) < min(room, self.config.most_together):
+                group.append(self._pick(common, rng))
+                common = np.setdiff1d(np.intersect1d(common, self._partners.of(group[-1])), group)
+            chosen += group
+        return chosen
+
+    def _pick(self, candidates: NDArray[np.int64], rng: np.random.Generator) -> int:
+        """One of the candidates (sorted), of those who still wait in this epoch if there is any."""
+        waiting = candidates[np.isin(candidates, self._waiting)]
+        who = int(rng.choice(waiting if len(waiting) else candidates))
+        self._waiting = self._waiting[self._waiting != who]
+        return who
+
+    def _draw(self, rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+        """K of an identity's rows (n,), which are in order of time."""
+        count = self.config.pictures
+        if len(rows) <= count:
+            again = rng.permutation(rows)[: count % len(rows)]  # nobody comes twice more often than another
+            return np.concatenate((np.tile(rows, count // len(rows)), again))
+        cameras = self._crops.camera[rows]
+        if self.config.spread_cameras and (cameras != cameras[0]).any():
+            return rows[_deal(cameras, count, rng)]
+        if self.config.spread_time and np.isfinite(self._crops.time_s[rows]).all():
+            edges = np.linspace(0, len(rows), count + 1)
+            low, high = np.ceil(edges[:-1]).astype(np.int64), np.ceil(edges[1:]).astype(np.int64)  # (K,) each
+            return np.asarray(rows[rng.integers(low, high)])
+        return np.asarray(rng.choice(rows, count, replace=False))
+
+
+class _Partners:
+    """Who was seen together with whom, among the identities that are drawn from."""
+
+    def __init__(self, crops: Crops, numbers: NDArray[np.int64]) -> None:
+        pairs = crops.together
+        pairs = np.searchsorted(numbers, pairs[np.isin(pairs, numbers).all(axis=1)])  # (m, 2) places in `numbers`
+        both = np.concatenate((pairs, pairs[:, ::-1]))
+        both = both[np.lexsort((both[:, 1], both[:, 0]))]
+        self._start = np.searchsorted(both[:, 0], np.arange(len(numbers) + 1))
+        self._other = both[:, 1]
+        # labelled identities of one video are different, whether they met or not
+        rows = crops.labelled[crops.identity] & (crops.group >= 0) & np.isin(crops.identity, numbers)
+        member = np.stack((crops.group[rows], np.searchsorted(numbers, crops.identity[rows])), axis=1)
+        member = np.unique(member, axis=0)  # (p, 2) group and place
+        self._members = {int(group): member[member[:, 0] == group, 1] for group in np.unique(member[:, 0]).tolist()}
+        self._groups: dict[int, list[int]] = {}
+        for group, place in member.tolist():
+            self._groups.setdefault(place, []).append(group)
+
+    def of(self, place: int) -> NDArray[np.int64]:
+        """Sorted places of those who were seen together with this one."""
+        met = self._other[self._start[place] : self._start[place + 1]]
+        parts = [met, *(self._members[group] for group in self._groups.get(place, ()))]
+        everybody = np.unique(np.concatenate(parts))
+        return everybody[everybody != place]
+
+
+def _rows_by_time(crops: Crops, numbers: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Rows of each identity, in order of group and time."""
+    order = np.lexsort((crops.time_s, crops.group, crops.identity))
+    start = np.searchsorted(crops.identity[order], numbers)
+    end = np.searchsorted(crops.identity[order], numbers, side="right")
+    return [order[a:b] for a, b in zip(start.tolist(), end.tolist(), strict=True)]
+
+
+def _deal(cameras: NDArray[np.int64], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Places (count,) of pictures (n,), n > count, from the cameras in turn; cameras and pictures in random order."""
+    order = rng.permutation(len(cameras))
+    _, which, size = np.unique(cameras[order], return_inverse=True, return_counts=True)
+    by_camera = np.argsort(which, kind="stable")
+    turn = np.empty(len(cameras), np.int64)  # the how-manieth of its camera each picture is
+    turn[by_camera] = np.arange(len(cameras)) - np.repeat(np.cumsum(size) - size, size)
+    return np.asarray(order[np.lexsort((rng.permutation(len(size))[which], turn))[:count]])
 
 
 def pk_batches(
@@ -48,5 +280,5 @@ def _first_not_in(queue: list[int], chosen: list[int]) -> int:
 
 def _draw(rows: NDArray[np.int64], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
     if len(rows) >= count:
-        return rng.choice(rows, count, replace=False)
+        return np.asarray(rng.choice(rows, count, replace=False))
     return np.concatenate((rows, rng.choice(rows, count - len(rows), replace=True)))

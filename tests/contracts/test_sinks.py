@@ -75,7 +75,7 @@ class TestEverySink:
         (sink,) = open_sinks([kind], tmp_path)
         sink.open(RUN)
         sink.close()
-        assert set(contents(tmp_path)) <= {"tracks.txt", "tracks.jsonl", "tracks.csv"}
+        assert set(contents(tmp_path)) <= {"tracks.txt", "tracks.jsonl", "tracks.csv", "tracklets/store.jsonl"}
 
     def test_it_may_be_written_from_any_thread(self, kind, tmp_path):
         assert not isinstance(open_sinks([kind], tmp_path)[0], InteractiveSink)
