@@ -166,10 +166,6 @@ class Detections:
             self.frame_size,
         )
 
-    def with_embeddings(self, embeddings: FloatArray) -> Detections:
-        """The same detections with an embedding for each row, (N, D)."""
-        return Detections(self.boxes, self.scores, self.classes, embeddings, None, self.quality, self.frame_size)
-
     @classmethod
     def from_ultralytics(cls, results: Any) -> Detections:
         """From one `ultralytics.engine.results.Results` (or its `.boxes`)."""

@@ -37,11 +37,11 @@ def candidates(track_boxes: DoubleArray, track_std: DoubleArray, detection_boxes
     """
     height = track_boxes[:, 3] - track_boxes[:, 1]  # (T,)
     margin = np.minimum(track_std, 0.5) * height  # (T,) px
-    wide = track_boxes + margin[:, None] * np.array([-1.0, -1.0, 1.0, 1.0])  # (T, 4)
+    wide = _widen(track_boxes, margin)  # (T, 4)
     # the sweep finds pairs of the widest box; the exact widening is a pair's own
-    t, d, _ = overlapping(wide, _widen(detection_boxes, float(margin.max(initial=0.0))))
+    t, d, _ = overlapping(wide, _widen(detection_boxes, margin.max(initial=0.0, keepdims=True)))
     a = wide[t]  # (P, 4)
-    b = detection_boxes[d] + margin[t, None] * np.array([-1.0, -1.0, 1.0, 1.0])  # (P, 4)
+    b = _widen(detection_boxes[d], margin[t])  # (P, 4)
     size = np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])  # (P, 2)
     common = np.maximum(size[:, 0], 0) * np.maximum(size[:, 1], 0)
     union = area(a) + area(b) - common
@@ -52,8 +52,9 @@ def candidates(track_boxes: DoubleArray, track_std: DoubleArray, detection_boxes
     return Candidates(t[keep], d[keep], overlap[keep])
 
 
-def _widen(boxes: DoubleArray, margin_px: float) -> DoubleArray:
-    return np.asarray(boxes + margin_px * np.array([-1.0, -1.0, 1.0, 1.0]))
+def _widen(boxes: DoubleArray, margin_px: DoubleArray) -> DoubleArray:
+    """(N, 4) boxes, and (N,) or (1,) how far each side goes outwards."""
+    return np.asarray(boxes + margin_px[:, None] * np.array([-1.0, -1.0, 1.0, 1.0]))
 
 
 def cosine(a: DoubleArray | FloatArray, b: DoubleArray | FloatArray) -> DoubleArray:

@@ -22,6 +22,21 @@ def require_path(flag: str, path: Path) -> None:
         raise UsageError(f"{flag}: there is no file or folder {path}")
 
 
+def check_device(device: str) -> None:
+    """Refuse the name of a device that means nothing; whether it can be used is known when a model is opened.
+
+    Raises:
+        UsageError: it is no such name.
+    """
+    from reid.device import Device
+    from reid.errors import DeviceError
+
+    try:
+        Device.parse(device)
+    except DeviceError as error:
+        raise UsageError(f"--device: {error}") from error
+
+
 def open_embedder(name: str, device: str) -> Embedder | None:
     """The embedder of `--embedder`: `default`, an .onnx file, or None for `none`.
 

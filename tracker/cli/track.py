@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tracker.cli.checks import existing_results, open_embedder
+from tracker.cli.checks import check_device, existing_results, open_embedder
 from tracker.cli.context import Context
 from tracker.cli.errors import UsageError
 from tracker.cli.flags import parse_arguments
@@ -37,6 +37,7 @@ def run(argv: Sequence[str], context: Context) -> int:
     """Follow one source to its end."""
     settings = parse_arguments(TrackSettings, argv, command="track", summary=_SUMMARY, examples=_EXAMPLES, config=True)
     _check(settings)
+    check_device(settings.device)
     # Whatever can be refused is refused before the first file is written: display, models, then the source.
     if settings.show:
         from tracker.video.window import check_display
@@ -77,7 +78,9 @@ def _paths(sinks: Sequence[Sink]) -> list[Path]:
 
 def _check(settings: TrackSettings) -> None:
     source = settings.source.strip()
-    live_or_glob = re.match(r"[A-Za-z][A-Za-z0-9+.-]*://|(/dev/video)?\d{1,4}$|.*[*?\[]", source)
+    from tracker.video.url import looks_like_url  # loads OpenCV
+
+    live_or_glob = looks_like_url(source) or re.match(r"(/dev/video)?\d{1,4}$|.*[*?\[]", source)
     # unlike Path's own, this one leaves `~nobody` as it is
     if not source or not (live_or_glob or Path(os.path.expanduser(settings.source)).exists()):  # noqa: PTH111
         raise UsageError(

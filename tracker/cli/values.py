@@ -116,7 +116,8 @@ def _parse_bool(text: str) -> bool:
 
 def _parse_number(text: str, kind: type[int] | type[float]) -> int | float:
     number = kind(text)
-    if not math.isfinite(number):
+    in_range = math.isfinite(number) if isinstance(number, float) else abs(number) < 2**63
+    if not in_range:
         raise ValueError(text)
     return number
 

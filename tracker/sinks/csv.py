@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
-from pathlib import Path
 
-from tracker.errors import InputError
-from tracker.sinks.text import LineFile
+from tracker.sinks.text import TextSink
 from tracker.types import FrameResult, RunInfo
 
 COLUMNS = ("frame", "time_s", "id", "x1", "y1", "x2", "y2", "score", "class", "class_name", "coasted")
 
 
-class CsvSink:
+class CsvSink(TextSink):
     """One row an object and frame below a header row; comma, UTF-8, quoted where needed, lines end in LF (RFC 4180).
 
     | column | meaning |
@@ -26,31 +23,15 @@ class CsvSink:
     | score | the detector's, 0..1 |
     | class, class_name | number and name; the name is empty where the detector has none |
     | coasted | 1 where the position is predicted, else 0 |
-
-    Args:
-        path: the file.
-        overwrite: replace an existing one.
-
-    Raises:
-        OutputError: as `MotSink`.
     """
-
-    def __init__(self, path: Path, *, overwrite: bool = False) -> None:
-        self.path = path
-        self._overwrite = overwrite
-        self._file: LineFile | None = None
-        self._class_names: Mapping[int, str] = {}
 
     def open(self, run: RunInfo) -> None:
         """Make the file and write the header row."""
-        self._class_names = run.class_names
-        self._file = LineFile(self.path, overwrite=self._overwrite)
-        self._file.write(",".join(COLUMNS) + "\n")
+        super().open(run)
+        self._append(",".join(COLUMNS) + "\n")
 
     def write(self, result: FrameResult) -> None:
         """Append one frame."""
-        if self._file is None:
-            raise InputError(f"{self.path} is not open")
         tracks = result.tracks
         text = io.StringIO()
         table = csv.writer(text, lineterminator="\n")
@@ -60,9 +41,4 @@ class CsvSink:
             name = self._class_names.get(number, "")
             head = (result.frame.index, f"{result.frame.time_s:.6f}", track_id)
             table.writerow((*head, *corners, f"{score:.4f}", number, name, int(coasted)))
-        self._file.write(text.getvalue())
-
-    def close(self) -> None:
-        """Finish the file."""
-        if self._file is not None:
-            self._file.close()
+        self._append(text.getvalue())

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
-from tracker.errors import InputError
-from tracker.sinks.text import LineFile
+from tracker.sinks.text import TextSink
 from tracker.types import FrameResult, RunInfo, TrackEvent
 
 SCHEMA = "reidtrack.tracks"
 SCHEMA_VERSION = 1
 
 
-class JsonlSink:
+class JsonlSink(TextSink):
     """One JSON object a line: first a header, then one a frame, also where nothing is in it.
 
     Header:
@@ -44,25 +41,11 @@ class JsonlSink:
     | events | kind, id and time_s of each `TrackEvent`, and `replaces` where it has one |
 
     The version rises when a key changes its meaning or goes; new keys may come without that.
-
-    Args:
-        path: the file.
-        overwrite: replace an existing one.
-
-    Raises:
-        OutputError: as `MotSink`.
     """
-
-    def __init__(self, path: Path, *, overwrite: bool = False) -> None:
-        self.path = path
-        self._overwrite = overwrite
-        self._file: LineFile | None = None
-        self._class_names: Mapping[int, str] = {}
 
     def open(self, run: RunInfo) -> None:
         """Make the file and write the header."""
-        self._class_names = run.class_names
-        self._file = LineFile(self.path, overwrite=self._overwrite)
+        super().open(run)
         source = run.source
         self._put(
             {
@@ -104,15 +87,8 @@ class JsonlSink:
             }
         )
 
-    def close(self) -> None:
-        """Finish the file."""
-        if self._file is not None:
-            self._file.close()
-
     def _put(self, line: dict[str, Any]) -> None:
-        if self._file is None:
-            raise InputError(f"{self.path} is not open")
-        self._file.write(json.dumps(line, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n")
+        self._append(json.dumps(line, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n")
 
 
 def _event(event: TrackEvent) -> dict[str, Any]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import io
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from tracker.errors import InputError, OutputError
+from tracker.types import RunInfo
 
 _FLUSH_S = 1.0
 
@@ -78,6 +80,39 @@ class LineFile:
             ) from error
         self._whole_bytes += len(data)
         self._flushed_s = time.monotonic()
+
+
+class TextSink:
+    """What the sinks of text have in common: one `LineFile`, open from `open` to `close`.
+
+    Args:
+        path: the file.
+        overwrite: replace an existing one.
+
+    Raises:
+        OutputError: from `open`, where the file exists or cannot be made; from `write` and `close`, where that fails.
+    """
+
+    def __init__(self, path: Path, *, overwrite: bool = False) -> None:
+        self.path = path
+        self._overwrite = overwrite
+        self._file: LineFile | None = None
+        self._class_names: Mapping[int, str] = {}
+
+    def open(self, run: RunInfo) -> None:
+        """Make the file."""
+        self._class_names = run.class_names
+        self._file = LineFile(self.path, overwrite=self._overwrite)
+
+    def close(self) -> None:
+        """Finish the file."""
+        if self._file is not None:
+            self._file.close()
+
+    def _append(self, lines: str) -> None:
+        if self._file is None:
+            raise InputError(f"{self.path} is not open")
+        self._file.write(lines)
 
 
 def already_there(path: Path) -> OutputError:

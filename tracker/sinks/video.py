@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from tracker.errors import InputError
 from tracker.sinks.text import already_there
 from tracker.types import FrameResult, RunInfo
+from tracker.video.annotator import Annotator
 from tracker.video.calm import Calmer
-from tracker.video.drawing import Trails, draw_tracks
 from tracker.video.writer import CODECS, Codec, VideoWriter
 
 _DEFAULT_RATE_HZ = 25.0
@@ -49,10 +48,10 @@ class VideoSink:
         self._stem = stem
         self._overwrite = overwrite
         self._rate_hz = rate_hz
-        self._trails = Trails(trail_s) if trail_s > 0 else None
+        self._trail_s = trail_s
+        self._annotator = Annotator({}, trail_s)
         self._codec = codec
         self._calmer = Calmer()
-        self._class_names: Mapping[int, str] = {}
         self._live = False
         self._began_s: float | None = None
         self._writer: VideoWriter | None = None
@@ -69,8 +68,7 @@ class VideoSink:
                 path = self._stem.with_name(self._stem.name + codec.suffix)
                 if path.exists():
                     raise already_there(path)
-        # a name a box helps where there is more than one kind
-        self._class_names = run.class_names if len(run.class_names) > 1 else {}
+        self._annotator = Annotator(run.class_names, self._trail_s)
         self._live = run.source.live
         rate_hz = self._rate_hz or run.source.rate_hz or _DEFAULT_RATE_HZ
         if self._live and self._rate_hz is None:
@@ -83,18 +81,11 @@ class VideoSink:
         """Draw and append one frame."""
         if self._writer is None:
             raise InputError(f"{self._stem} is not open")
-        if self._trails is not None:
-            self._trails.update(result.tracks)
+        self._annotator.follow(result)
         repeats = self._repeats(result.frame.time_s) if self._live else 1
         if repeats == 0:
             return
-        image = draw_tracks(
-            self._calmer(result.frame.image),
-            result.tracks,
-            class_names=self._class_names,
-            trails=self._trails,
-            dash_coasted=result.detected,
-        )
+        image = self._annotator.draw(self._calmer(result.frame.image), result)
         for _ in range(repeats):
             self._writer.write(image)
 

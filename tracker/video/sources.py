@@ -15,7 +15,7 @@ from tracker.video.file import VideoFile
 from tracker.video.live import Camera, StreamTimeouts, open_stream
 from tracker.video.moment import Span
 from tracker.video.pictures import PICTURE_SUFFIXES, Pictures, glob_paths, picture_paths
-from tracker.video.url import StreamUrl
+from tracker.video.url import StreamUrl, looks_like_url
 
 
 def open_source(
@@ -50,7 +50,7 @@ def open_source(
             if rate_hz is not None:
                 raise SourceError(f"camera {camera[1]} is live and has a clock of its own: leave rate_hz out")
             return Camera(int(camera[1]), span=span)
-        if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text):
+        if looks_like_url(text):
             return open_stream(StreamUrl(text), span=span, rate_hz=rate_hz, timeouts=timeouts)
     if not text.strip():
         raise SourceError("the source must be a file, folder, glob, camera number or URL, got an empty text")

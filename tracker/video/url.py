@@ -10,6 +10,12 @@ from tracker.errors import SourceError
 SCHEMES = frozenset({"rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "udp", "tcp", "rtp", "srt"})
 
 
+def looks_like_url(text: str) -> bool:
+    """Whether a URL is meant, also a malformed one: what follows a stream's scheme may hold a password."""
+    scheme, colon, rest = text.strip().partition(":")
+    return bool(colon) and ((rest.startswith("//") and scheme.isascii()) or scheme.lower() in SCHEMES)
+
+
 class StreamUrl:
     """A URL for FFmpeg.
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
 
 import cv2
 
 from tracker.errors import DisplayError
 from tracker.types import FrameResult, RunInfo
-from tracker.video.drawing import Trails, draw_tracks
+from tracker.video.annotator import Annotator
 
 _KEYS_THAT_STOP = (ord("q"), ord("Q"), 27)  # 27 is Esc
 _PROBE = "import cv2; cv2.namedWindow('reidtrack'); cv2.waitKey(1)"
@@ -33,8 +32,8 @@ class Window:
 
     def __init__(self, title: str = "reidtrack", *, trail_s: float = 1.5) -> None:
         self._title = title
-        self._trails = Trails(trail_s) if trail_s > 0 else None
-        self._class_names: Mapping[int, str] = {}
+        self._trail_s = trail_s
+        self._annotator = Annotator({}, trail_s)
         self._open = False
         self._stop = False
 
@@ -48,7 +47,7 @@ class Window:
         # the wheels name a folder of fonts that is not in them, and warn about it again and again
         os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")
         check_display()
-        self._class_names = run.class_names if len(run.class_names) > 1 else {}
+        self._annotator = Annotator(run.class_names, self._trail_s)
         try:
             cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
             cv2.resizeWindow(self._title, run.source.width_px, run.source.height_px)
@@ -58,16 +57,8 @@ class Window:
 
     def write(self, result: FrameResult) -> None:
         """Show one frame and look at the keys."""
-        if self._trails is not None:
-            self._trails.update(result.tracks)
-        image = draw_tracks(
-            result.frame.image,
-            result.tracks,
-            class_names=self._class_names,
-            trails=self._trails,
-            dash_coasted=result.detected,
-        )
-        cv2.imshow(self._title, image)
+        self._annotator.follow(result)
+        cv2.imshow(self._title, self._annotator.draw(result.frame.image, result))
         key = cv2.waitKey(1) & 0xFF
         closed = cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1
         self._stop = self._stop or key in _KEYS_THAT_STOP or closed

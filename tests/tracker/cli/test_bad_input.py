@@ -65,6 +65,8 @@ USAGE = [
     ([*TRACK, "--classes", "person"], "classes cannot be honoured by detector 'motion'"),
     ([*TRACK, "--conf", "0.5"], "conf cannot be honoured by detector 'motion'"),
     ([*TRACK, "--device", "cpu"], "device cannot be honoured by detector 'motion'"),
+    ([*TRACK, "--device", "gpu9", "--embedder", "default"], "--device: device must be auto, cpu, cuda"),
+    ([*TRACK, "--every", "9" * 400], "argument --every: must be a whole number, got"),
     ([*TRACK, "--onnx.nms-iou", "0.5"], "onnx.nms_iou cannot be honoured by detector 'motion'"),
     ([*TRACK, "--detector", "det.txt", "--classes", "3"], "classes cannot be honoured by detector 'det.txt'"),
     ([*TRACK, "--tracker.memory-s", "-1"], "tracker.memory_s must be a finite number of at least 0, got -1.0"),
@@ -91,7 +93,6 @@ FAILED = [
     ([*TRACK, "--detector", "fake.onnx"], "fake.onnx"),
     ([*TRACK[:2], "--embedder", "fake.onnx"], "fake.onnx"),
     ([*TRACK, "--detector", "det-bad.txt"], "det-bad.txt"),
-    ([*TRACK, "--device", "gpu9", "--embedder", "default"], "device must be auto, cpu, cuda"),
     ([*TRACK, "--out", "det.txt/x"], "det.txt"),
 ]
 

@@ -72,11 +72,20 @@ def test_every_finite_number_survives_being_written_and_read(value: float) -> No
     assert parse(render(value), float) == value
 
 
-@given(st.integers(), st.booleans(), st.none() | st.integers())
+WHOLE = st.integers(-(2**63) + 1, 2**63 - 1)
+
+
+@given(WHOLE, st.booleans(), st.none() | WHOLE)
 def test_other_scalars_survive_too(number: int, flag: bool, optional: int | None) -> None:
     assert parse(render(number), int) == number
     assert parse(render(flag), bool) is flag
     assert parse(render(optional), int | None) == optional
+
+
+@pytest.mark.parametrize("text", [str(2**63), "-" + "9" * 400])
+def test_a_whole_number_beyond_64_bits_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="must be a whole number, got"):
+        parse(text, int)
 
 
 def test_unions_are_described_in_words() -> None:

@@ -73,6 +73,12 @@ def test_what_is_no_source_is_said(place, spec, kind, message):
         open_source(spec)
 
 
+def test_a_malformed_url_does_not_show_its_password():
+    with pytest.raises(SourceError, match="must name a host") as raised:
+        open_source("rtsp:/user:secret@10.0.0.5/live")
+    assert "secret" not in str(raised.value)
+
+
 def test_opencvs_own_complaints_stay_out_of_the_users_way(place):
     specs = ["text.mp4", "bad.jpg", "83", "rtsp://user:secret@127.0.0.1:9/live", "http://127.0.0.1:9/a"]
     code = f"""
