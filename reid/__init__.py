@@ -3,8 +3,8 @@
 Importing this imports neither torch nor onnxruntime.
 """
 
-from reid.calibrate import calibrate
 from reid.calibration import Calibration, fit_calibration
+from reid.calibration_fit import calibrate
 from reid.card import Card
 from reid.embedder import Embedder, EmbedderInfo
 from reid.errors import DataError, DeviceError, InputError, MissingExtraError, ModelError, ReidError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,6 +29,12 @@ class Calibration:
     """Cosine that 1 in 100 pairs of different identities exceeds; None where unknown."""
     threshold_fpr_1e3: float | None = None
     """Cosine that 1 in 1000 pairs of different identities exceeds; None where unknown."""
+    interval_fpr_1e2: tuple[float, float] | None = None
+    """Where `threshold_fpr_1e2` lies in 95 of 100 draws of the identities; None where unknown."""
+    interval_fpr_1e3: tuple[float, float] | None = None
+    """The same of `threshold_fpr_1e3`."""
+    identities: int | None = None
+    """How many identities it was fitted on; None where unknown."""
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.slope) and self.slope > 0):
@@ -40,6 +47,11 @@ class Calibration:
             value = getattr(self, name)
             if value is not None and not -1 <= value <= 1:
                 raise InputError(f"calibration.{name} must be None or a cosine within -1..1, got {value!r}")
+        for name in ("interval_fpr_1e2", "interval_fpr_1e3"):
+            object.__setattr__(self, name, _check_interval(name, getattr(self, name)))
+        whole = isinstance(self.identities, int) and not isinstance(self.identities, bool)
+        if self.identities is not None and not (whole and self.identities >= 2):
+            raise InputError(f"calibration.identities must be None or a whole number above 1, got {self.identities!r}")
 
     def log_likelihood_ratio(self, cosine: NDArray[np.float64]) -> NDArray[np.float64]:
         """Elementwise log p(cosine | same) - log p(cosine | different), any shape; 0 where both are equally likely."""
@@ -68,7 +80,7 @@ def fit_calibration(cosine: ArrayLike, same: ArrayLike, *, limit: float | None =
         raise InputError(f"cosine[{int(np.flatnonzero(~np.isfinite(x))[0])}] must be finite")
     if not (y.any() and (~y).any()):
         raise InputError(f"pairs of both kinds are needed, got {int(y.sum())} same and {int((~y).sum())} different")
-    slope, offset = _logistic_newton(x, y)
+    slope, offset = balanced_logistic(x, y)
     if slope <= 0:
         raise InputError("pairs of one identity must be more alike than others: this model cannot be calibrated")
     different = np.sort(x[~y])
@@ -82,8 +94,25 @@ def _threshold(different: NDArray[np.float64], rate: float) -> float | None:
     return float(np.clip(np.quantile(different, 1 - rate), -1, 1))
 
 
-def _logistic_newton(x: NDArray[np.float64], y: NDArray[np.bool_]) -> tuple[float, float]:
-    weight = np.where(y, 0.5 / y.sum(), 0.5 / (~y).sum())  # (P,) both kinds count half
+def _check_interval(name: str, value: Any) -> tuple[float, float] | None:
+    """A pair of cosines in order; JSON has it as a list."""
+    if value is None:
+        return None
+    numbers = isinstance(value, tuple | list) and len(value) == 2 and all(isinstance(v, int | float) for v in value)
+    if not numbers or not -1 <= value[0] <= value[1] <= 1:
+        raise InputError(f"calibration.{name} must be None or two cosines within -1..1 in order, got {value!r}")
+    return (float(value[0]), float(value[1]))
+
+
+def balanced_logistic(
+    x: NDArray[np.float64], y: NDArray[np.bool_], weight: NDArray[np.float64] | None = None
+) -> tuple[float, float]:
+    """Slope and offset of the logistic regression of `y` (P,) on `x` (P,) where both kinds count half.
+
+    `weight` (P,) is how much each pair counts among its kind; all the same by default.
+    """
+    weight = np.ones(len(x)) if weight is None else weight
+    weight = 0.5 * weight / np.where(y, weight[y].sum(), weight[~y].sum())  # (P,) both kinds count half
     design = np.stack((x, np.ones_like(x)), axis=1)  # (P, 2)
     parameters = np.zeros(2)
     for _ in range(_NEWTON_STEPS):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import difflib
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +24,58 @@ METADATA_KEY = "reidtrack.card"
 Layout: TypeAlias = Literal["NCHW", "NHWC"]
 Colour: TypeAlias = Literal["RGB", "BGR"]
 InputDtype: TypeAlias = Literal["float32", "float16", "uint8"]
+Precision: TypeAlias = Literal["float32", "float16", "int8"]
+Resize: TypeAlias = Literal["linear", "area"]
 Channels: TypeAlias = tuple[float, float, float]
 
 _MAX_SIDE_PX = 4096
-_CHOICES = {"layout": ("NCHW", "NHWC"), "colour": ("RGB", "BGR"), "dtype": ("float32", "float16", "uint8")}
+_CHOICES = {
+    "layout": ("NCHW", "NHWC"),
+    "colour": ("RGB", "BGR"),
+    "dtype": ("float32", "float16", "uint8"),
+    "precision": ("float32", "float16", "int8"),
+    "resize": ("linear", "area"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Pictures that a model was trained on."""
+
+    name: str
+    """What they are called."""
+    licence: str | None = None
+    """Their licence, as an SPDX expression where there is one; None where nobody stated it."""
+
+    def __post_init__(self) -> None:
+        _check_text("source.name", self.name)
+        if self.licence is not None:
+            _check_text("source.licence", self.licence)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One figure that was measured with this model."""
+
+    data: str
+    """What it was measured on."""
+    measure: str
+    """What was measured, such as `mAP` or `rank-1`."""
+    value: float
+    """The figure."""
+    low: float | None = None
+    """Lower end of its interval over identities."""
+    high: float | None = None
+    """Upper end of its interval over identities."""
+
+    def __post_init__(self) -> None:
+        _check_text("score.data", self.data)
+        _check_text("score.measure", self.measure)
+        if not _is_number(self.value):
+            raise ModelError(f"score.value must be a finite number, got {self.value!r}")
+        for name in ("low", "high"):
+            if getattr(self, name) is not None and not _is_number(getattr(self, name)):
+                raise ModelError(f"score.{name} must be a finite number or null, got {getattr(self, name)!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +108,21 @@ class Card:
     """Licence of the weights, as an SPDX expression where there is one."""
     training: str | None = None
     """What it was trained on and how, in a sentence or two."""
+    architecture: str | None = None
+    """The network, in a line."""
+    precision: Precision = "float32"
+    """What the weights are stored and multiplied in."""
+    resize: Resize = "linear"
+    """How crops become the model's size, both axes by themselves: `linear` interpolates between pixels, `area` takes
+    the means of what falls together, which is smoother for crops that are much larger."""
+    sources: tuple[Source, ...] = ()
+    """The pictures that it was trained on, with their licences."""
+    scores: tuple[Score, ...] = ()
+    """What was measured with it."""
+    date: str | None = None
+    """Day of its training, `YYYY-MM-DD`."""
+    weights_hash: str | None = None
+    """SHA-256 of the trained weights: the same in every precision that was made of them."""
 
     def __post_init__(self) -> None:
         for name in ("height_px", "width_px", "dimension"):
@@ -67,9 +132,7 @@ class Card:
                 raise ModelError(f"card.{name} must be one of {', '.join(choices)}, got {getattr(self, name)!r}")
         if not isinstance(self.name, str) or not self.name:
             raise ModelError(f"card.name must be a text that is not empty, got {self.name!r}")
-        for name in ("licence", "training"):
-            if not isinstance(getattr(self, name), str | None):
-                raise ModelError(f"card.{name} must be a text or null, got {getattr(self, name)!r}")
+        self._check_history()
         if not _is_number(self.scale) or self.scale <= 0:
             raise ModelError(f"card.scale must be a finite number above 0, got {self.scale!r}")
         for name in ("mean", "std"):
@@ -81,6 +144,18 @@ class Card:
         plain = (self.scale, self.mean, self.std) == (1, (0, 0, 0), (1, 1, 1))
         if self.dtype == "uint8" and not plain:
             raise ModelError("card: a uint8 model takes pixels as they are, so scale, mean and std must be left out")
+
+    def _check_history(self) -> None:
+        """What says where the model comes from."""
+        for name in ("licence", "training", "architecture", "date", "weights_hash"):
+            if not isinstance(getattr(self, name), str | None):
+                raise ModelError(f"card.{name} must be a text or null, got {getattr(self, name)!r}")
+        if self.date is not None:
+            _check_date(self.date)
+        if self.weights_hash is not None and not re.fullmatch("[0-9a-f]{64}", self.weights_hash):
+            raise ModelError(f"card.weights_hash must be 64 hexadecimal digits or null, got {self.weights_hash!r}")
+        object.__setattr__(self, "sources", _check_rows("sources", self.sources, Source))
+        object.__setattr__(self, "scores", _check_rows("scores", self.scores, Score))
 
     def to_json(self) -> str:
         """As JSON, one key a field; `from_json` reads it back to an equal card."""
@@ -128,17 +203,32 @@ def _load(text: str) -> Any:
 
 
 def check_card_keys(values: Mapping[str, Any], what: str) -> dict[str, Any]:
-    """The values with `calibration` as an object; unknown keys are refused with the nearest known one."""
+    """The values with `calibration`, `sources` and `scores` as objects.
+
+    Unknown keys are refused with the nearest known one: what a newer version means by its key cannot be guessed, and a
+    model that is called another way than its card says gives vectors that look right and are not.
+    """
     _refuse_unknown(values, Card, what)
     out = dict(values)
+    if isinstance(out.get("date"), dt.date):  # as YAML reads an unquoted day
+        out["date"] = out["date"].isoformat()
     if isinstance(out.get("calibration"), Mapping):
-        inner = out["calibration"]
-        _refuse_unknown(inner, Calibration, f"{what}: calibration")
-        try:
-            out["calibration"] = Calibration(**inner)
-        except (TypeError, ReidError) as error:
-            raise ModelError(f"{what}: {error}") from error
+        out["calibration"] = _as_object(out["calibration"], Calibration, f"{what}: calibration")
+    for name, kind in (("sources", Source), ("scores", Score)):
+        if isinstance(out.get(name), list | tuple):
+            rows = enumerate(out[name])
+            out[name] = tuple(
+                _as_object(row, kind, f"{what}: {name}[{k}]") if isinstance(row, Mapping) else row for k, row in rows
+            )
     return out
+
+
+def _as_object(values: Mapping[str, Any], kind: type, what: str) -> Any:
+    _refuse_unknown(values, kind, what)
+    try:
+        return kind(**values)
+    except (TypeError, ReidError) as error:
+        raise ModelError(f"{what}: {error}") from error
 
 
 def complete_card(values: Mapping[str, Any], assumed: Mapping[str, Any], what: str) -> Card:
@@ -153,7 +243,8 @@ def complete_card(values: Mapping[str, Any], assumed: Mapping[str, Any], what: s
     if missing:
         raise ModelError(
             f"{what} must state {', '.join(missing)}: the model itself does not tell. "
-            f"If it is an embedder, give a card: Embedder(card=...), or the key {METADATA_KEY} in the file's metadata"
+            "If it is an embedder, state its card: in a file NAME.card.json or NAME.card.yaml beside NAME.onnx, by "
+            f"Embedder(card=...), or in the key {METADATA_KEY} of the file's metadata"
         )
     try:
         return Card(**merged)
@@ -167,7 +258,29 @@ def _refuse_unknown(values: Mapping[str, Any], kind: type, what: str) -> None:
         if key not in known:
             near = difflib.get_close_matches(str(key), known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
-            raise ModelError(f"{what} has an unknown key {key!r}: {hint}")
+            raise ModelError(
+                f"{what} has an unknown key {key!r}: {hint}. If a newer reidtrack wrote it, update this one"
+            )
+
+
+def _check_text(name: str, value: Any) -> None:
+    if not isinstance(value, str) or not value:
+        raise ModelError(f"{name} must be a text that is not empty, got {value!r}")
+
+
+def _check_date(text: str) -> None:
+    try:
+        valid = dt.date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        valid = False
+    if not valid:
+        raise ModelError(f"card.date must be a day as YYYY-MM-DD or null, got {text!r}")
+
+
+def _check_rows(name: str, value: Any, kind: type) -> tuple[Any, ...]:
+    if not isinstance(value, tuple | list) or not all(isinstance(row, kind) for row in value):
+        raise ModelError(f"card.{name} must be a list, each a {kind.__name__}, got {value!r}")
+    return tuple(value)
 
 
 def _check_integer(name: str, value: Any, largest: int) -> None:

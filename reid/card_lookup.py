@@ -1,4 +1,4 @@
-"""The card of a model file: what its metadata says, else what the caller says, else what its graph suggests."""
+"""The card of a model file: what the caller says, else a file beside it, its metadata, its graph."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ CardArgument: TypeAlias = Card | Mapping[str, Any] | str | Path | None
 # Of pixels scaled to 0..1, in RGB: torchvision's constants, which nearly every converted PyTorch model expects.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+CARD_SUFFIXES = (".card.json", ".card.yaml")
+"""In the place of `.onnx`: the name of a file beside a model that states its card."""
 
 _logger = logging.getLogger(__name__)
 
@@ -25,8 +27,9 @@ _logger = logging.getLogger(__name__)
 def card_of(session: OnnxSession, given: CardArgument) -> Card:
     """The card by which `session` is called.
 
-    A `given` card wins over the metadata key `reidtrack.card`; keys that neither states are read off the graph, and
-    where that is a guess (colour order and normalisation), a warning says what was assumed.
+    A `given` card wins over a file beside the model (`osnet.card.json` or `osnet.card.yaml` for `osnet.onnx`), and that
+    over the metadata key `reidtrack.card`. Keys that are not stated there are read off the graph, and where that is a
+    guess (colour order and normalisation), a warning says what was assumed.
 
     Raises:
         ModelError: the model is no embedder, the card is wrong, or card and graph contradict each other.
@@ -45,6 +48,15 @@ def card_of(session: OnnxSession, given: CardArgument) -> Card:
     return card
 
 
+def card_file_beside(model: Path) -> Path | None:
+    """The file in which the user states the card of a model that has none inside; None where there is no such file."""
+    names = [model.with_suffix(suffix) for suffix in CARD_SUFFIXES]
+    found = [path for path in names if path.is_file()]
+    if len(found) > 1:
+        raise ModelError(f"model {model} must have one card beside it, got {' and '.join(p.name for p in found)}")
+    return found[0] if found else None
+
+
 def _stated(session: OnnxSession, given: CardArgument) -> tuple[str, dict[str, Any]]:
     """What states the card, for messages, and the keys that it states."""
     if isinstance(given, Card):
@@ -55,6 +67,9 @@ def _stated(session: OnnxSession, given: CardArgument) -> tuple[str, dict[str, A
         return f"card {given}", read_card_file(Path(given))
     if given is not None:
         raise ModelError(f"card must be a Card, a mapping, a path or None, got {type(given).__name__}")
+    beside = card_file_beside(session.path)
+    if beside is not None:
+        return f"card {beside}", read_card_file(beside)
     what = f"card of {session.path.name}"
     text = session.metadata.get(METADATA_KEY)
     return what, parse_card_keys(text, what) if text is not None else {}

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from reid.batching import CropBuffers
 from reid.calibration import Calibration
 from reid.card import Card
 from reid.card_lookup import CardArgument, card_of
@@ -24,6 +25,7 @@ DEFAULT_MODEL = Path(__file__).parent / "weights" / "default.onnx"
 
 _MIN_SIDE_PX = 2  # a crop of one column has no texture that a resize could show
 _MIN_NORM = 1e-12
+_FIXED_INSIDE = "its input takes any batch, but the graph is made for one crop: export it with a dynamic batch"
 _logger = logging.getLogger(__name__)
 
 
@@ -36,7 +38,8 @@ class EmbedderInfo:
     dimension: int
     """Length of the vectors."""
     model_hash: str
-    """SHA-256 of the model file, in hexadecimal: vectors of two models are never compared."""
+    """SHA-256 of the model file (and of the files that hold weights of it), in hexadecimal: vectors of two models are
+    never compared."""
     calibration: Calibration | None
     """What its cosines mean; None where nobody measured it."""
 
@@ -55,12 +58,13 @@ class Embedder:
         card: CardArgument = None,
         max_batch: int = 64,
         threads: int | None = None,
+        external_data: bool = False,
     ) -> None:
         """Load a model.
 
-        `model` is `default` or an ONNX file. `device` and `threads` are those of `reid.runtime.open_session`. `card` is
-        needed only where the file has none inside and its graph does not tell (see `reid.card_lookup`). More than
-        `max_batch` crops are run in several batches.
+        `model` is `default` or an ONNX file. `device`, `threads` and `external_data` are those of
+        `reid.runtime.open_session`. `card` is needed only where the file has none inside or beside it and its graph
+        does not tell (see `reid.card_lookup`). More than `max_batch` crops are run in several batches.
 
         Raises:
             ModelError: the file or its card is missing, broken, or does not fit an embedder.
@@ -71,15 +75,16 @@ class Embedder:
         if isinstance(max_batch, bool) or not isinstance(max_batch, int) or max_batch < 1:
             raise InputError(f"max_batch must be a whole number of at least 1, got {max_batch!r}")
         path = DEFAULT_MODEL if str(model) == "default" else Path(model)
-        self._session: OnnxSession = open_session(path, device=device, threads=threads)
+        self._session: OnnxSession = open_session(path, device=device, threads=threads, external_data=external_data)
         self.card: Card = card_of(self._session, card)
         fixed = self._session.inputs[0].shape[0]
         self._fixed_batch = fixed is not None
         self._batch_size = fixed or max_batch
-        self._buffers = _Buffers(self.card)
+        self._buffers = CropBuffers(self.card)
         self._lock = threading.Lock()
         self._check_output()
-        self.info = EmbedderInfo(self.card.name, self.card.dimension, _sha256(path), self.card.calibration)
+        files = (path, *self._session.external)
+        self.info = EmbedderInfo(self.card.name, self.card.dimension, _sha256(files), self.card.calibration)
 
     @property
     def device(self) -> str:
@@ -98,76 +103,67 @@ class Embedder:
             InputError: the image or the boxes are not as above; the message names the row.
             ModelError: the model failed while running.
         """
-        _check_image(image)
+        _check_image(image, "image")
         corners = crop_corners(boxes, image.shape[1], image.shape[0])
-        vectors = np.empty((len(corners), self.card.dimension), np.float32)
+        return self._embed([image[y1:y2, x1:x2] for x1, y1, x2, y2 in corners.tolist()])
+
+    def crops(self, pixels: NDArray[np.uint8] | Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Embed pictures that are crops already.
+
+        `pixels` (N, h, w, 3) uint8 BGR, or a list of pictures (h, w, 3) of any sizes -> (N, D) as for boxes. Those that
+        are not of the model's size are resized as its card says. Inputs are never changed.
+
+        Raises:
+            InputError: a picture is not as above; the message names the row.
+            ModelError: the model failed while running.
+        """
+        if isinstance(pixels, np.ndarray) and pixels.ndim != 4 and pixels.dtype != object:
+            raise InputError(f"pixels must have shape (N, h, w, 3), or be a list of pictures, got {pixels.shape}")
+        for row, crop in enumerate(pixels):
+            _check_image(crop, f"pixels[{row}]")
+        return self._embed(pixels)
+
+    def _embed(self, crops: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]) -> NDArray[np.float32]:
+        vectors = np.empty((len(crops), self.card.dimension), np.float32)
         with self._lock:
-            for start in range(0, len(corners), self._batch_size):
-                part = corners[start : start + self._batch_size]
-                vectors[start : start + len(part)] = self._run(image, part)
+            for start in range(0, len(crops), self._batch_size):
+                part = crops[start : start + self._batch_size]
+                vectors[start : start + len(part)] = self._run(part)
         return _unit_rows(vectors, self.card.name)
 
-    def _run(self, image: NDArray[np.uint8], corners: NDArray[np.int64]) -> NDArray[Any]:
-        """One call of the model: (n, 4) whole-pixel corners -> (n, D), not yet normalised."""
-        rows = self._batch_size if self._fixed_batch else len(corners)
+    def _run(self, crops: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]) -> NDArray[Any]:
+        """One call of the model: n crops -> (n, D), not yet normalised."""
+        rows = self._batch_size if self._fixed_batch else len(crops)
         pixels = self._buffers.pixels(rows)  # (rows, h, w, 3) uint8
-        size = (self.card.width_px, self.card.height_px)
-        for row, (x1, y1, x2, y2) in enumerate(corners.tolist()):
-            cv2.resize(image[y1:y2, x1:x2], size, dst=pixels[row], interpolation=cv2.INTER_LINEAR)
-        pixels[len(corners) :] = 0  # what fills up a fixed batch
+        for row, crop in enumerate(crops):
+            self._buffers.write(row, crop)
+        pixels[len(crops) :] = 0  # what fills up a fixed batch
         output = self._session.run({self._session.inputs[0].name: self._buffers.prepare(rows)})[0]
-        return output.reshape(rows, -1)[: len(corners)]
+        return output.reshape(rows, -1)[: len(crops)]
 
     def _check_output(self) -> None:
-        """Run the model once, so that an output which does not fit is found now and not at the first person."""
-        rows = self._batch_size if self._fixed_batch else 1
-        self._buffers.pixels(rows)[:] = 0
-        output = self._session.run({self._session.inputs[0].name: self._buffers.prepare(rows)})[0]
-        if output.dtype.kind != "f" or output.size != rows * self.card.dimension or len(output) != rows:
+        """Run the model, so that an output which does not fit is found now and not at the first people.
+
+        A graph may say that it takes any batch and still hold the number 1 somewhere inside: two crops tell.
+        """
+        for rows in (self._batch_size,) if self._fixed_batch else (1, min(2, self._batch_size)):
+            self._buffers.pixels(rows)[:] = 0
+            try:
+                output = self._session.run({self._session.inputs[0].name: self._buffers.prepare(rows)})[0]
+            except ModelError as error:
+                if rows == 1 or self._fixed_batch:
+                    raise
+                raise ModelError(f"{error}. {_FIXED_INSIDE}") from error
+            wanted = output.dtype.kind == "f" and output.ndim > 0 and len(output) == rows
+            if wanted and output.size == rows * self.card.dimension:
+                continue
+            hint = "it is no embedder, or its card states another dimension" if rows == 1 else _FIXED_INSIDE
             raise ModelError(
                 f"model {self._session.path} must give ({rows}, {self.card.dimension}) float vectors for {rows} crops, "
-                f"got {output.shape} in {output.dtype}: it is no embedder, or its card states another dimension"
+                f"got {output.shape} in {output.dtype}: {hint}"
             )
         if len(self._session.outputs) > 1:
             _logger.warning("%s has several outputs: its vectors are %s", self.card.name, self._session.outputs[0].name)
-
-
-class _Buffers:
-    """Memory for one batch, kept from call to call: crops as pixels, and as the model wants them."""
-
-    def __init__(self, card: Card) -> None:
-        self._card = card
-        self._pixels = np.empty((0, card.height_px, card.width_px, 3), np.uint8)
-        self._input: NDArray[Any] = self._pixels
-        # (pixel * scale - mean) / std = pixel * gain + bias, channels in the model's order
-        std = np.asarray(card.std, np.float32)
-        self._gain = np.float32(card.scale) / std  # (3,)
-        self._bias = -np.asarray(card.mean, np.float32) / std  # (3,)
-        self._channels = (2, 1, 0) if card.colour == "RGB" else (0, 1, 2)
-
-    def pixels(self, rows: int) -> NDArray[np.uint8]:
-        """(rows, h, w, 3) uint8 BGR to write crops into."""
-        if rows > len(self._pixels):
-            self._pixels = np.empty((rows, *self._pixels.shape[1:]), np.uint8)
-            shape = self._pixels.shape if self._card.layout == "NHWC" else (rows, 3, *self._pixels.shape[1:3])
-            as_it_is = self._card.dtype == "uint8" and self._card.layout == "NHWC" and self._card.colour == "BGR"
-            self._input = self._pixels if as_it_is else np.empty(shape, self._card.dtype)
-        return self._pixels[:rows]
-
-    def prepare(self, rows: int) -> NDArray[Any]:
-        """The first `rows` crops as the model takes them: colour order, normalisation, layout, dtype."""
-        target = self._input[:rows]
-        if self._input is self._pixels:
-            return target
-        planes = target if self._card.layout == "NCHW" else np.moveaxis(target, 3, 1)  # (rows, 3, h, w), a view
-        for plane, channel in enumerate(self._channels):
-            source = self._pixels[:rows, :, :, channel]  # (rows, h, w)
-            if self._card.dtype == "uint8":
-                planes[:, plane] = source
-            else:
-                np.multiply(source, self._gain[plane], out=planes[:, plane], casting="same_kind")
-                planes[:, plane] += self._bias[plane]
-        return target
 
 
 def crop_corners(boxes: ArrayLike, width_px: int, height_px: int) -> NDArray[np.int64]:
@@ -202,13 +198,13 @@ def _refuse_row(values: NDArray[np.float64], bad: Any, must: str) -> None:
         raise InputError(f"boxes[{row}] must be {must}, got {values[row].tolist()}{more}")
 
 
-def _check_image(image: Any) -> None:
+def _check_image(image: Any, name: str) -> None:
     if not isinstance(image, np.ndarray):
-        raise InputError(f"image must be a numpy array (H, W, 3) of uint8, got {type(image).__name__}")
+        raise InputError(f"{name} must be a numpy array (H, W, 3) of uint8, got {type(image).__name__}")
     if image.dtype != np.uint8:
-        raise InputError(f"image must be uint8 with values 0..255, got {image.dtype}")
+        raise InputError(f"{name} must be uint8 with values 0..255, got {image.dtype}")
     if image.ndim != 3 or image.shape[2] != 3 or min(image.shape[:2]) == 0:
-        raise InputError(f"image must have shape (H, W, 3), BGR and not empty, got {image.shape}")
+        raise InputError(f"{name} must have shape (H, W, 3), BGR and not empty, got {image.shape}")
 
 
 def _unit_rows(vectors: NDArray[np.float32], name: str) -> NDArray[np.float32]:
@@ -225,6 +221,11 @@ def _unit_rows(vectors: NDArray[np.float32], name: str) -> NDArray[np.float32]:
     return vectors
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _sha256(files: Sequence[Path]) -> str:
+    """Of all the files, one after the other."""
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()

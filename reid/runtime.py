@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from reid.device import Device, import_onnxruntime, missing_provider_message, preload_gpu_libraries
 from reid.errors import DeviceError, InputError, ModelError
+from reid.onnx_file import external_paths, read_contents
 
 _logger = logging.getLogger(__name__)
 
@@ -39,10 +40,12 @@ class TensorInfo:
 class OnnxSession:
     """A loaded model. Made by `open_session`; several threads may call `run` at once."""
 
-    def __init__(self, session: Any, device: Device, path: Path) -> None:
+    def __init__(self, session: Any, device: Device, path: Path, external: tuple[Path, ...] = ()) -> None:
         self._session = session
         self._device = device
         self.path = path
+        self.external = external
+        """Files beside the model that hold weights of it."""
         self.inputs = tuple(_tensor_info(value, path) for value in session.get_inputs())
         self.outputs = tuple(_tensor_info(value, path) for value in session.get_outputs())
         self.metadata: Mapping[str, str] = dict(session.get_modelmeta().custom_metadata_map)
@@ -109,12 +112,33 @@ class OnnxSession:
         return f"inputs {[t.name for t in self.inputs]}, outputs {[t.name for t in self.outputs]}"
 
 
-def open_session(model: str | Path, *, device: str = "auto", threads: int | None = None) -> OnnxSession:
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What a session is made of, whatever device it is put on."""
+
+    path: Path
+    threads: int | None
+    custom_ops: Path | None
+
+
+def open_session(
+    model: str | Path,
+    *,
+    device: str = "auto",
+    threads: int | None = None,
+    external_data: bool = False,
+    custom_ops: str | Path | None = None,
+) -> OnnxSession:
     """Load an ONNX file and put it on a device.
 
     `device` is `auto`, `cpu`, `cuda[:N]` or `tensorrt[:N]`. `auto` takes CUDA where the session really gets it, else
     the CPU, and logs which; any other device is taken or refused, never exchanged. `threads` is how many threads one
     operator may use on the CPU; None leaves it to onnxruntime (one a core).
+
+    A model that keeps weights in other files is refused unless `external_data` allows it, and then they must lie beside
+    it: such a file can be exchanged without the model changing. Operators that neither ONNX nor onnxruntime defines are
+    refused unless `custom_ops` names the shared library that has them. Such a library is code that runs with all your
+    rights: name only one that you trust.
 
     Raises:
         DeviceError: the device is unknown or cannot be used; the message says why and what helps.
@@ -126,40 +150,45 @@ def open_session(model: str | Path, *, device: str = "auto", threads: int | None
         raise DeviceError(f"threads must be None or a whole number of at least 1, got {threads!r}")
     path = Path(model)
     _check_file(path)
+    external = _check_contents(path, external_data, custom_ops is not None)
     ort = import_onnxruntime()
+    request = _Request(path, threads, None if custom_ops is None else Path(custom_ops))
     if wanted.kind == "auto":
-        return _open_auto(ort, path, threads)
-    return OnnxSession(_open_exactly(ort, path, wanted, threads), wanted, path)
+        session, wanted = _open_auto(ort, request)
+    else:
+        session = _open_exactly(ort, request, wanted)
+    return OnnxSession(session, wanted, path, external)
 
 
-def _open_auto(ort: Any, path: Path, threads: int | None) -> OnnxSession:
+def _open_auto(ort: Any, request: _Request) -> tuple[Any, Device]:
+    path = request.path
     cuda, cpu = Device("cuda"), Device("cpu")
     if missing_provider_message(cuda, ort) is None:
         try:
-            session = OnnxSession(_open_exactly(ort, path, cuda, threads), cuda, path)
+            session = _open_exactly(ort, request, cuda)
         except DeviceError as error:
             _logger.warning("device auto: %s runs on the CPU, because %s", path.name, error)
         else:
-            _logger.info("device auto: %s runs on %s", path.name, session.device)
-            return session
+            _logger.info("device auto: %s runs on %s", path.name, cuda)
+            return session, cuda
     else:
         _logger.info("device auto: %s runs on the CPU (this onnxruntime is a CPU-only build)", path.name)
-    return OnnxSession(_open_exactly(ort, path, cpu, threads), cpu, path)
+    return _open_exactly(ort, request, cpu), cpu
 
 
-def _open_exactly(ort: Any, path: Path, device: Device, threads: int | None) -> Any:
+def _open_exactly(ort: Any, request: _Request, device: Device) -> Any:
     """An onnxruntime session that has every provider of `device`."""
     message = missing_provider_message(device, ort)
     if message is not None:
         raise DeviceError(message)
     complaint = preload_gpu_libraries(ort) if device.kind != "cpu" else ""
     try:
-        session = _create(ort, path, device, threads)
+        session = _create(ort, request, device)
     except Exception as error:
         # Is it the model or the device? Whatever loads on the CPU is a sound model.
         if device.kind == "cpu":
-            raise ModelError(_load_failure(path, error)) from error
-        _open_exactly(ort, path, Device("cpu"), threads)
+            raise ModelError(_load_failure(request.path, error)) from error
+        _open_exactly(ort, request, Device("cpu"))
         raise DeviceError(_gpu_failure(device, _first_line(error) + complaint)) from error
     got = list(session.get_providers())
     if not set(device.required_providers) <= set(got):
@@ -168,17 +197,19 @@ def _open_exactly(ort: Any, path: Path, device: Device, threads: int | None) -> 
     return session
 
 
-def _create(ort: Any, path: Path, device: Device, threads: int | None) -> Any:
+def _create(ort: Any, request: _Request, device: Device) -> Any:
     options = ort.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     # threads that wait for work in a busy loop take the cores from decoding, tracking and encoding: beside other work
     # YOLOX-nano takes 45 ms with it and 30 without, on 2 cores, at half the CPU time
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    if threads is not None:
-        options.intra_op_num_threads = threads
+    if request.threads is not None:
+        options.intra_op_num_threads = request.threads
+    if request.custom_ops is not None:
+        options.register_custom_ops_library(str(request.custom_ops))
     # enable_fallback=0: without it onnxruntime prints and goes on with the CPU
     return ort.InferenceSession(
-        str(path), sess_options=options, providers=device.provider_arguments(), enable_fallback=0
+        str(request.path), sess_options=options, providers=device.provider_arguments(), enable_fallback=0
     )
 
 
@@ -202,15 +233,29 @@ def _check_file(path: Path) -> None:
         raise ModelError(f"model {path} must be smaller than 2 GiB, as every ONNX file is, got {size} bytes")
 
 
+def _check_contents(path: Path, external_data: bool, custom_ops: bool) -> tuple[Path, ...]:
+    """Refuse what the file may not bring along; returns its files of weights where they are allowed."""
+    contents = read_contents(path)
+    if contents.custom_operators and not custom_ops:
+        raise ModelError(
+            f"model {path} uses operators that onnxruntime does not have (custom operators): "
+            f"{', '.join(sorted(contents.custom_operators)[:4])}. Export it with ONNX's own operators, or name the "
+            "library that has them: open_session(custom_ops=...)"
+        )
+    if contents.external_files and not external_data:
+        raise ModelError(
+            f"model {path} keeps its weights in other files ({', '.join(sorted(contents.external_files)[:4])}), "
+            "which can be exchanged without the model changing: export it with the weights inside, or put them there "
+            f"""by python -c "import onnx; onnx.save(onnx.load('{path.name}'), 'whole.onnx')", """
+            "or allow it: external_data=True"
+        )
+    return external_paths(path, contents.external_files)
+
+
 def _load_failure(path: Path, error: Exception) -> str:
     text = str(error)
-    if "not a registered function/op" in text or "Custom operator" in text:
-        return f"model {path} uses operators that onnxruntime does not have (custom operators): {_first_line(error)}"
-    if "xternal data" in text or "external_data" in text or "GetExtDataFromTensorProto" in text:
-        return (
-            f"model {path} keeps its weights in another file that cannot be read ({_first_line(error)}): "
-            "export it with the weights inside"
-        )
+    if "not a registered function/op" in text or "No Op registered" in text:
+        return f"model {path} uses operators that onnxruntime does not have (is it too old?): {_first_line(error)}"
     if "Protobuf parsing failed" in text or "InvalidProtobuf" in type(error).__name__:
         return f"model {path} is not an ONNX file, or is cut off: export, copy or download it again"
     return f"model {path} cannot be loaded: {_first_line(error)}"

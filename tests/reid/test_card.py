@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from reid import Calibration, Card, ModelError
-from reid.card import METADATA_KEY
+from reid.card import METADATA_KEY, Score, Source
 from reid.card_lookup import IMAGENET_MEAN, card_of
 from reid.runtime import open_session
 
@@ -25,9 +25,16 @@ CARD = Card(
     scale=1 / 255,
     mean=(0.1, 0.2, 0.3),
     std=(0.4, 0.5, 0.6),
-    calibration=Calibration(9.5, -4.25, 5.0, 0.7, None),
+    calibration=Calibration(9.5, -4.25, 5.0, 0.7, None, (0.6, 0.75), None, 148),
     licence="Apache-2.0",
     training="on übungsdata",
+    architecture="osnet_x0_25, 3 numbers",
+    precision="float16",
+    resize="area",
+    sources=(Source("rendered figures", "Apache-2.0"), Source("street", None)),
+    scores=(Score("street", "mAP", 0.875, 0.8, 0.9), Score("street", "rank-1", 0.9)),
+    date="2026-01-31",
+    weights_hash="0123456789abcdef" * 4,
 )
 
 
@@ -58,6 +65,21 @@ BAD_CARDS: list[tuple[dict[str, Any], str]] = [
     ({"std": [1, 0, 1]}, "std must be three numbers above 0"),
     ({"name": ""}, "name must be a text that is not empty"),
     ({"licence": 3}, "licence must be a text or null"),
+    ({"architecture": 3}, "architecture must be a text or null"),
+    ({"precision": "int4"}, "precision must be one of float32, float16, int8, got 'int4'"),
+    ({"resize": "crop"}, "resize must be one of linear, area"),
+    ({"sources": "mine"}, "sources must be a list, each a Source, got 'mine'"),
+    ({"sources": [{"name": ""}]}, r"sources\[0\]: source.name must be a text that is not empty"),
+    ({"sources": [{"name": "x", "license": "MIT"}]}, r"sources\[0\] has an unknown key 'license': did you mean 'lic"),
+    ({"sources": [{"name": "x"}, "y"]}, "sources must be a list, each a Source"),
+    ({"scores": [{"data": "x", "measure": "mAP"}]}, r"scores\[0\]: .*value"),
+    ({"scores": [{"data": "x", "measure": "mAP", "value": "high"}]}, "score.value must be a finite number"),
+    ({"scores": [{"data": "x", "measure": "mAP", "value": 1, "low": "0"}]}, "score.low must be a finite number or"),
+    ({"date": "31.1.2026"}, "date must be a day as YYYY-MM-DD or null, got '31.1.2026'"),
+    ({"date": 20260131}, "date must be a text or null"),
+    ({"weights_hash": "abc"}, "weights_hash must be 64 hexadecimal digits or null"),
+    ({"calibration": {"slope": 1, "offset": 0, "interval_fpr_1e2": [1]}}, "interval_fpr_1e2 must be None or two"),
+    ({"tokens": 3}, "unknown key 'tokens'.* If a newer reidtrack wrote it, update this one"),
 ]
 
 
@@ -74,8 +96,25 @@ def test_text_that_is_no_card_is_refused(text: str, message: str) -> None:
         Card.from_json(text)
 
 
+def test_a_card_of_the_first_version_is_read() -> None:
+    old = (
+        '{"name": "x", "height_px": 128, "width_px": 64, "dimension": 192, "layout": "NHWC", "colour": "BGR", '
+        '"dtype": "uint8", "scale": 1.0, "mean": [0.0, 0.0, 0.0], "std": [1.0, 1.0, 1.0], "calibration": {'
+        '"slope": 21.3, "offset": -15.6, "limit": 5.7, "threshold_fpr_1e2": 0.86, "threshold_fpr_1e3": null}, '
+        '"licence": "Apache-2.0", "training": "once"}'
+    )
+    card = Card.from_json(old)
+    assert (card.precision, card.resize, card.sources, card.date) == ("float32", "linear", (), None)
+    assert card.calibration is not None
+    assert card.calibration.interval_fpr_1e2 is None
+
+
+def test_a_day_in_yaml_needs_no_quotes() -> None:
+    assert Card.from_json("name: x\nheight_px: 8\nwidth_px: 4\ndimension: 3\ndate: 2026-01-31\n").date == "2026-01-31"
+
+
 def test_missing_keys_are_named() -> None:
-    with pytest.raises(ModelError, match=r"must state height_px, width_px, dimension: .* give a card: .*reidtrack"):
+    with pytest.raises(ModelError, match=r"must state height_px, width_px, dimension: .* state its card: .*reidtrack"):
         Card.from_json('{"name": "x"}')
 
 
@@ -90,6 +129,22 @@ def test_a_given_card_wins_over_the_metadata(make_model: Any) -> None:
     session = open_session(make_model(metadata={METADATA_KEY: CARD.to_json()}), device="cpu")
     assert card_of(session, replace(CARD, colour="BGR")).colour == "BGR"
     assert card_of(session, {"colour": "BGR", "scale": 1.0, "mean": (0, 0, 0), "std": (1, 1, 1)}).name == "model"
+
+
+def test_a_file_beside_the_model_states_its_card(make_model: Any, tmp_path: Path) -> None:
+    inside = open_session(make_model(metadata={METADATA_KEY: CARD.to_json()}, name="eyes.onnx"), device="cpu")
+    (tmp_path / "eyes.card.yaml").write_text("colour: BGR\nlicence: MIT\n")
+    card = card_of(inside, None)
+    assert (card.name, card.colour, card.licence) == ("eyes", "BGR", "MIT")
+    assert card_of(inside, CARD) == CARD  # what is given wins
+    (tmp_path / "eyes.card.json").write_text(CARD.to_json())
+    with pytest.raises(ModelError, match=r"must have one card beside it, got eyes\.card\.json and eyes\.card\.yaml"):
+        card_of(inside, None)
+    (tmp_path / "eyes.card.yaml").unlink()
+    assert card_of(inside, None) == CARD
+    (tmp_path / "eyes.card.json").write_text("{")
+    with pytest.raises(ModelError, match=r"eyes\.card\.json must be JSON or YAML"):
+        card_of(inside, None)
 
 
 @pytest.mark.parametrize("suffix", ["json", "yaml"])

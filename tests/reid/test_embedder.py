@@ -197,3 +197,81 @@ def test_models_that_are_no_embedders_are_refused(make_model: Any, arguments: An
 def test_a_model_that_does_not_exist_is_named() -> None:
     with pytest.raises(ModelError, match=r"model osnet\.onnx does not exist"):
         Embedder("osnet.onnx")
+
+
+def test_crops_of_the_models_size_are_taken_as_they_are(make_model: Any) -> None:
+    crops = np.random.default_rng(3).integers(0, 256, (5, 8, 4, 3), np.uint8)
+    crops.setflags(write=False)
+    wanted = unit(crops.reshape(5, -1, 3).mean(axis=1))
+    embedder = Embedder(make_model(), card=PLAIN, max_batch=2)
+    np.testing.assert_allclose(embedder.crops(crops), wanted, atol=1e-5)
+    np.testing.assert_allclose(embedder.crops(list(crops)), wanted, atol=1e-5)
+
+
+def test_crops_of_any_size_are_what_boxes_would_cut_out(make_model: Any, picture: np.ndarray) -> None:
+    embedder = Embedder(make_model(), card=PLAIN)
+    cut = [picture[y1:y2, x1:x2] for x1, y1, x2, y2 in crop_corners(BOXES, 80, 60).tolist()]
+    np.testing.assert_array_equal(embedder.crops(cut), embedder(picture, BOXES))
+    same_size = np.stack([picture, picture[::-1]])
+    assert embedder.crops(same_size).shape == (2, 3)
+
+
+def test_no_crops_give_no_vectors(make_model: Any) -> None:
+    embedder = Embedder(make_model(), card=PLAIN)
+    assert embedder.crops([]).shape == (0, 3)
+    assert embedder.crops(np.zeros((0, 8, 4, 3), np.uint8)).shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "message"),
+    [
+        (np.zeros((8, 4, 3), np.uint8), r"pixels must have shape \(N, h, w, 3\), or be a list.*got \(8, 4, 3\)"),
+        (np.zeros((2, 8, 4, 3)), r"pixels\[0\] must be uint8"),
+        ([np.zeros((8, 4, 3), np.uint8), np.zeros((8, 4), np.uint8)], r"pixels\[1\] must have shape"),
+        ([np.zeros((8, 4, 3), np.uint8), None], r"pixels\[1\] must be a numpy array .* got NoneType"),
+        ([np.zeros((0, 4, 3), np.uint8)], r"pixels\[0\] must have shape .* not empty"),
+    ],
+)
+def test_bad_crops_are_refused(make_model: Any, pixels: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Embedder(make_model(), card=PLAIN).crops(pixels)
+
+
+def test_the_card_says_how_crops_are_resized(make_model: Any) -> None:
+    stripes = np.zeros((64, 32, 3), np.uint8)
+    stripes[::8] = [200, 100, 50]  # 1 row in 8: linear interpolation of every 8th pair of rows misses them all
+    stripes[:, :, 0] += 10
+    plain, smooth = (Embedder(make_model(), card=PLAIN | {"resize": how}) for how in ("linear", "area"))
+    np.testing.assert_allclose(plain.crops([stripes])[0], [1, 0, 0], atol=1e-5)
+    np.testing.assert_allclose(smooth.crops([stripes])[0], unit(np.array([[35, 12.5, 6.25]]))[0], atol=0.02)
+    small = np.random.default_rng(0).integers(0, 256, (4, 3, 3), np.uint8)  # area is for shrinking alone
+    np.testing.assert_array_equal(plain.crops([small]), smooth.crops([small]))
+
+
+def test_a_graph_that_is_fixed_to_one_crop_inside_is_found_at_once(make_model: Any) -> None:
+    onnx = pytest.importorskip("onnx")
+    path = make_model()
+    model = onnx.load(path)
+    model.graph.node[-1].output[0] = "loose"
+    model.graph.node.append(onnx.helper.make_node("Reshape", ["loose", "one"], ["vectors"]))
+    model.graph.initializer.append(onnx.helper.make_tensor("one", onnx.TensorProto.INT64, [2], [1, -1]))
+    onnx.save(model, path)
+    with pytest.raises(ModelError, match=r"must give \(2, 3\).*the graph is made for one crop"):
+        Embedder(path, card=PLAIN)
+    model.graph.initializer[-1].CopyFrom(onnx.helper.make_tensor("one", onnx.TensorProto.INT64, [2], [1, 3]))
+    onnx.save(model, path)
+    with pytest.raises(ModelError, match=r"failed while running.*the graph is made for one crop"):
+        Embedder(path, card=PLAIN)
+    assert Embedder(path, card=PLAIN, max_batch=1).crops(np.ones((3, 8, 4, 3), np.uint8)).shape == (3, 3)
+
+
+def test_the_hash_covers_weights_in_other_files(make_model: Any) -> None:
+    onnx = pytest.importorskip("onnx")
+    path = make_model(name="eyes.onnx")
+    model = onnx.load(path)
+    gain = next(tensor for tensor in model.graph.initializer if tensor.name == "gain")
+    gain.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(gain), "gain"))  # only raw data is moved out
+    onnx.save(model, path, save_as_external_data=True, location="weights.bin", size_threshold=0)
+    both = path.read_bytes() + (path.parent / "weights.bin").read_bytes()
+    embedder = Embedder(path, card=PLAIN, external_data=True)
+    assert embedder.info.model_hash == hashlib.sha256(both).hexdigest()

@@ -112,20 +112,49 @@ def test_a_file_over_two_gibibytes_is_refused(tmp_path: Path) -> None:
         open_session(path, device="cpu")
 
 
-def test_custom_operators_and_lost_weights_are_named(make_model: Any, tmp_path: Path) -> None:
+def test_custom_operators_are_refused_by_name(make_model: Any, tmp_path: Path) -> None:
     custom = onnx.load(make_model())
     custom.graph.node[0].op_type, custom.graph.node[0].domain = "Sparkle", "own.ops"
     custom.opset_import.append(onnx.helper.make_opsetid("own.ops", 1))
     onnx.save(custom, tmp_path / "custom.onnx")
-    with pytest.raises(ModelError, match=r"custom operators.*Sparkle"):
+    with pytest.raises(ModelError, match=r"custom operators.*own\.ops::Sparkle.*open_session\(custom_ops=\.\.\.\)"):
         open_session(tmp_path / "custom.onnx", device="cpu")
-    outside = onnx.load(make_model())
-    for tensor in outside.graph.initializer:  # only raw data is moved out
-        tensor.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(tensor), tensor.name))
-    onnx.save(outside, tmp_path / "out.onnx", save_as_external_data=True, location="weights.bin", size_threshold=0)
-    (tmp_path / "weights.bin").unlink()
-    with pytest.raises(ModelError, match="export it with the weights inside"):
-        open_session(tmp_path / "out.onnx", device="cpu")
+    with pytest.raises(ModelError, match="cannot be loaded"):  # it is asked for the library, which is none
+        open_session(tmp_path / "custom.onnx", device="cpu", custom_ops=tmp_path / "custom.onnx")
+
+
+def test_an_operator_that_onnx_lacks_is_named(make_model: Any, tmp_path: Path) -> None:
+    unknown = onnx.load(make_model())
+    unknown.graph.node[0].op_type = "Sparkle"
+    onnx.save(unknown, tmp_path / "unknown.onnx")
+    with pytest.raises(ModelError, match=r"operators that onnxruntime does not have.*Sparkle"):
+        open_session(tmp_path / "unknown.onnx", device="cpu")
+
+
+@pytest.fixture
+def outside(make_model: Any, tmp_path: Path) -> Path:
+    """A model whose weights are in weights.bin beside it."""
+    model = onnx.load(make_model())
+    gain = next(tensor for tensor in model.graph.initializer if tensor.name == "gain")
+    gain.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(gain), "gain"))  # only raw data is moved out
+    path = tmp_path / "out.onnx"
+    onnx.save(model, path, save_as_external_data=True, location="weights.bin", size_threshold=0)
+    return path
+
+
+def test_weights_in_other_files_are_refused_unless_allowed(outside: Path) -> None:
+    with pytest.raises(ModelError, match=r"other files \(weights\.bin\).*onnx\.save.*external_data=True"):
+        open_session(outside, device="cpu")
+    session = open_session(outside, device="cpu", external_data=True)
+    assert [path.name for path in session.external] == ["weights.bin"]
+    pictures = np.random.default_rng(0).random((5, 3, 8, 4)).astype(np.float32)
+    np.testing.assert_allclose(session.run({"pictures": pictures})[0], pictures.mean(axis=(2, 3)), atol=1e-6)
+
+
+def test_lost_weights_are_named(outside: Path) -> None:
+    (outside.parent / "weights.bin").unlink()
+    with pytest.raises(ModelError, match=r"'weights\.bin', and there is no such file"):
+        open_session(outside, device="cpu", external_data=True)
 
 
 @pytest.mark.parametrize("threads", [0, -1, 1.5, True, "2"])
