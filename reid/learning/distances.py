@@ -1,24 +1,158 @@
-"""Distances between all rows of a batch, safe under autocast and where two rows are equal."""
+"""Distances between rows of batches: in at least float32 whatever autocast says, with gradients that stay finite."""
 
 from __future__ import annotations
+
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
 
-_TINY = 1e-12  # squared distances up to this count as zero: float32 rounding of unit vectors is about 1e-7
+from reid.errors import InputError
+
+DistanceName = Literal["euclidean", "squared_euclidean", "cosine"]
+"""What TripletLoss and the other losses measure by; `cosine` is 1 - cosine, from 0 to 2."""
+
+DISTANCES: tuple[DistanceName, ...] = get_args(DistanceName)
+
+
+def pairwise(embeddings: Tensor, reference: Tensor | None = None, *, distance: DistanceName = "euclidean") -> Tensor:
+    """(B, D) -> (B, B) distances between its rows, or with `reference` (C, D) -> (B, C) to those; 0 or more.
+
+    float64 stays float64, everything else is computed and returned in float32.
+
+    Raises:
+        InputError: there is no such distance.
+    """
+    check_distance(distance)
+    with torch.autocast(embeddings.device.type, enabled=False):
+        rows = at_least_float32(embeddings)
+        others = None if reference is None else at_least_float32(reference)
+        if distance == "cosine":
+            return 1 - _pairwise_cosine(rows, others)
+        # distances do not change when all rows move together; around their mean, squares lose fewer digits
+        centre = rows.detach().mean(dim=0)  # (D,)
+        distances: Tensor = _PairwiseEuclidean.apply(  # type: ignore[no-untyped-call]
+            rows - centre, None if others is None else others - centre, distance == "squared_euclidean"
+        )
+        return distances
+
+
+def paired(first: Tensor, second: Tensor, *, distance: DistanceName = "euclidean") -> Tensor:
+    """(..., D) and (..., D) -> (...) distances from each row to its partner, in at least float32.
+
+    The gradient of a Euclidean distance between equal rows, which has no direction, is zero.
+
+    Raises:
+        InputError: there is no such distance.
+    """
+    check_distance(distance)
+    with torch.autocast(first.device.type, enabled=False):
+        first, second = at_least_float32(first), at_least_float32(second)
+        if distance == "cosine":
+            return (1 - (unit(first) * unit(second)).sum(dim=-1)).clamp_min(0)
+        squared = (first - second).square().sum(dim=-1)
+        if distance == "squared_euclidean":
+            return squared
+        zero = squared <= _smallest(squared)
+        return torch.where(zero, 1.0, squared).sqrt().masked_fill(zero, 0.0)
 
 
 def pairwise_squared_euclidean(embeddings: Tensor) -> Tensor:
-    """(B, D) -> (B, B) squared distances, 0 or more, in at least float32 whatever autocast says."""
-    with torch.autocast(embeddings.device.type, enabled=False):
-        rows = embeddings if embeddings.dtype == torch.float64 else embeddings.float()
-        square = (rows * rows).sum(dim=1)  # (B,)
-        # |a - b|^2 = |a|^2 + |b|^2 - 2 a.b
-        return (square[:, None] + square[None, :] - 2 * rows @ rows.T).clamp_min(0)
+    """(B, D) -> (B, B) squared distances."""
+    return pairwise(embeddings, distance="squared_euclidean")
 
 
 def pairwise_euclidean(embeddings: Tensor) -> Tensor:
     """(B, D) -> (B, B) distances. The gradient at distance zero, which sqrt has not, is zero."""
-    squared = pairwise_squared_euclidean(embeddings)
-    zero = squared <= _TINY
-    return torch.where(zero, 1.0, squared).sqrt().masked_fill(zero, 0.0)
+    return pairwise(embeddings, distance="euclidean")
+
+
+def pairwise_cosine(embeddings: Tensor) -> Tensor:
+    """(B, D) -> (B, B) cosine distances, 1 - cosine."""
+    return pairwise(embeddings, distance="cosine")
+
+
+def to_euclidean(distances: Tensor, distance: DistanceName) -> Tensor:
+    """Distances of any kind between unit vectors -> their Euclidean distances, of the same shape."""
+    if distance == "euclidean":
+        return distances
+    # |u - v|^2 = 2 (1 - u.v)
+    squared = distances if distance == "squared_euclidean" else 2 * distances
+    return squared.clamp_min(0).sqrt()
+
+
+def check_distance(distance: str) -> None:
+    """Refuse a name that is no distance.
+
+    Raises:
+        InputError: there is no such distance.
+    """
+    if distance not in DISTANCES:
+        raise InputError(f"distance must be one of {', '.join(DISTANCES)}, got {distance!r}")
+
+
+def at_least_float32(values: Tensor) -> Tensor:
+    """The same values; float16 and bfloat16 become float32."""
+    return values if values.dtype == torch.float64 else values.float()
+
+
+def unit(rows: Tensor) -> Tensor:
+    """(..., D) -> the same directions with length 1; a row of zeros stays zero and has the gradient zero."""
+    square = rows.square().sum(dim=-1, keepdim=True)  # (..., 1)
+    zero = square <= _smallest(square)
+    return rows * torch.where(zero, 1.0, square).rsqrt().masked_fill(zero, 0.0)
+
+
+def _smallest(values: Tensor) -> float:
+    """The smallest normal number of the kind: below it quotients are no longer exact."""
+    return torch.finfo(values.dtype).tiny
+
+
+def _pairwise_cosine(rows: Tensor, others: Tensor | None) -> Tensor:
+    """(B, D), (C, D) -> (B, C) cosines, -1 to 1."""
+    left = unit(rows)
+    right = left if others is None else unit(others)
+    return (left @ right.T).clamp(-1, 1)
+
+
+class _PairwiseEuclidean(torch.autograd.Function):
+    """(Squared) distances with one matrix product forward and, among a batch's own rows, one backward.
+
+    `|a - b|^2 = |a|^2 + |b|^2 - 2 a.b` is exact to about eps * (|a|^2 + |b|^2). Squares below that are rounding, and
+    count as zero: their square root would be noise, and its gradient noise of length 1.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, others: Tensor | None, squared: bool) -> Tensor:
+        """(B, D), (C, D) or None for the rows themselves -> (B, C)."""
+        right = rows if others is None else others
+        left_square, right_square = rows.square().sum(dim=1), right.square().sum(dim=1)  # (B,), (C,)
+        sum_of_squares = left_square[:, None] + right_square[None, :]  # (B, C)
+        values = torch.addmm(sum_of_squares, rows, right.T, alpha=-2)  # (B, C)
+        rounding = sum_of_squares.mul_(torch.finfo(rows.dtype).eps)
+        values.masked_fill_(values <= rounding, 0.0)
+        if not squared:
+            values.sqrt_()
+        if others is None:
+            values.fill_diagonal_(0.0)
+        ctx.save_for_backward(rows, right, None if squared else values)
+        ctx.own_rows, ctx.squared = others is None, squared
+        return values
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        """Of a distance: (a - b) / |a - b|; of its square: 2 (a - b)."""
+        rows, right, distances = ctx.saved_tensors
+        with torch.autocast(rows.device.type, enabled=False):
+            if ctx.squared:
+                weights = 2 * gradient
+            else:
+                zero = distances == 0
+                weights = (gradient / torch.where(zero, 1.0, distances)).masked_fill(zero, 0.0)  # (B, C)
+            if ctx.own_rows:
+                weights = weights + weights.T
+                # sum over b of w_ab (a - b)
+                return torch.addmm(rows * weights.sum(dim=1)[:, None], weights, right, alpha=-1), None, None
+            of_rows = torch.addmm(rows * weights.sum(dim=1)[:, None], weights, right, alpha=-1)
+            of_right = torch.addmm(right * weights.sum(dim=0)[:, None], weights.T, rows, alpha=-1)
+            return of_rows, (of_right if ctx.needs_input_grad[1] else None), None
