@@ -15,9 +15,10 @@ _LICENCE = re.compile(r"licen[cs]e(\.(txt|md))?", re.IGNORECASE)
 
 
 def natural(path: Path) -> list[tuple[int, int, str]]:
-    """Sorts `2.jpg` before `10.jpg`, by the path's last part."""
-    parts = re.split(r"(\d+)", path.name)
-    return [(0, int(part), part) if part.isdecimal() else (1, 0, part) for part in parts]
+    """Sorts `2.jpg` before `10.jpg` and `a.jpg` before `B.jpg`, by the path's last part."""
+    parts = re.split(r"(\d+)", path.name.casefold())
+    key = [(0, int(part), part) if part.isdecimal() else (1, 0, part) for part in parts]
+    return [*key, (2, 0, path.name)]
 
 
 def entries(folder: Path) -> tuple[list[Path], list[Path]]:

@@ -221,7 +221,7 @@ class _Partners:
         met = self._other[self._start[place] : self._start[place + 1]]
         parts = [met, *(self._members[group] for group in self._groups.get(place, ()))]
         everybody = np.unique(np.concatenate(parts))
-        return everybody[everybody != place]
+        return np.asarray(everybody[everybody != place])
 
 
 def _rows_by_time(crops: Crops, numbers: NDArray[np.int64]) -> list[NDArray[np.int64]]:
