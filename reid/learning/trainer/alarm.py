@@ -1,0 +1,86 @@
+"""Notices a training that learns nothing, and says what to change."""
+
+from __future__ import annotations
+
+import math
+
+from reid.errors import ReidError
+from reid.learning.trainer.config import AlarmConfig, LossConfig
+from reid.learning.trainer.progress import TrainProgress
+
+_SOFT_PARKED = math.log(2)  # softplus(0): every negative is exactly as far as the positive
+
+_ADVICE = (
+    "Take a lower optimizer.learning_rate (a third of it), a longer optimizer.warmup_share, loss.mining semi_hard or "
+    "loss.margin soft for the beginning, or identities beside the triplets (loss.identity_weight 1); and look whether "
+    "the labels are right"
+)
+
+
+class CollapseError(ReidError):
+    """A training was stopped because it learns nothing; the message says why, and what to change."""
+
+
+class CollapseAlarm:
+    """Judges every row of the history.
+
+    Three signs. A loss or gradient that is not finite: at once. All vectors near one point (mean cosine), or the
+    triplet loss parked at the margin, which it is where everybody is as far from everybody (Hermans et al. 2017,
+    section 3.4): when it lasts. A loss near the margin alone is no sign, since hard mining begins there and still
+    learns; parked is where strangers are no farther than one's own kind as well.
+
+    Args:
+        config: the thresholds.
+        loss: whose margin it is.
+        since: the step at which each sign that is still there began; it is changed, and belongs to a checkpoint.
+    """
+
+    def __init__(self, config: AlarmConfig, loss: LossConfig, since: dict[str, int]) -> None:
+        self._config = config
+        self._parked_at = _SOFT_PARKED if loss.margin == "soft" else float(loss.margin)
+        self._since = since
+
+    def check(self, row: TrainProgress) -> None:
+        """Judge a row.
+
+        Raises:
+            CollapseError: see above.
+        """
+        self.check_finite(row.step, row.loss, row.gradient_norm)
+        if not self._config.enabled or row.step <= self._config.after_steps:
+            return
+        self._follow("cosine", row, self._one_point(row))
+        self._follow("margin", row, self._parked(row))
+
+    def check_finite(self, step: int, loss: float, gradient_norm: float) -> None:
+        """Refuse what no step can be made from; also asked before a checkpoint is written.
+
+        Raises:
+            CollapseError: the loss or the length of its gradient is not finite.
+        """
+        if not (math.isfinite(loss) and math.isfinite(gradient_norm)):
+            raise CollapseError(
+                f"step {step}: the loss is {loss:g} and its gradient {gradient_norm:g} long: not finite. Take a lower "
+                "optimizer.learning_rate, a smaller optimizer.clip_norm, or precision float32"
+            )
+
+    def _follow(self, sign: str, row: TrainProgress, message: str | None) -> None:
+        if message is None:
+            self._since.pop(sign, None)
+            return
+        began = self._since.setdefault(sign, row.step)
+        if row.step - began >= self._config.for_steps:
+            raise CollapseError(f"step {row.step}: {message}, since step {began}: this has collapsed. {_ADVICE}")
+
+    def _one_point(self, row: TrainProgress) -> str | None:
+        if row.mean_cosine is None or row.mean_cosine <= self._config.mean_cosine:
+            return None
+        return f"the mean cosine between crops is {row.mean_cosine:.3f}, above {self._config.mean_cosine:g}"
+
+    def _parked(self, row: TrainProgress) -> str | None:
+        if row.triplet_loss is None or row.positive_distance is None or row.negative_distance is None:
+            return None
+        slack = self._config.margin_tolerance * self._parked_at
+        if abs(row.triplet_loss - self._parked_at) > slack or row.negative_distance - row.positive_distance > slack:
+            return None
+        return f"the triplet loss is parked at {row.triplet_loss:.4f}, the margin, and strangers are no farther"

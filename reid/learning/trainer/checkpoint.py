@@ -1,0 +1,111 @@
+"""Everything that a training needs to go on as if it had never stopped, in one file that is whole or not there."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import pickle
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from reid.data import Crops
+from reid.errors import ModelError
+
+VERSION = 1
+_SHOWN = 5
+
+
+def save_atomically(content: Mapping[str, Any], path: Path) -> None:
+    """Write tensors and plain values so that `path` holds the old content or the new, whatever happens meanwhile."""
+    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            torch.save(dict(content), file)
+            file.flush()
+            os.fsync(file.fileno())  # the bytes are on the disk before the name says so
+        Path(draft).replace(path)
+    except BaseException:
+        Path(draft).unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint of a training; no code in it is run.
+
+    Raises:
+        ModelError: it is missing, broken, or no checkpoint of a training.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise ModelError(f"there is no checkpoint {path} to resume from") from error
+    except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError, OSError, KeyError) as error:
+        raise ModelError(f"checkpoint {path} cannot be read: {str(error).splitlines()[0]}") from error
+    if not isinstance(content, dict) or "step" not in content or "model" not in content:
+        raise ModelError(f"checkpoint {path} must be one of a training, with weights and a step; it has neither")
+    if content.get("version") != VERSION:
+        raise ModelError(f"checkpoint {path} must have version {VERSION}, got {content.get('version')!r}")
+    return content
+
+
+def describe_run(config: Any, crops: Crops, validation: Crops | None, processes: int) -> dict[str, str]:
+    """What a run depends on, as texts by name, so that a resumed one can be compared with the one it goes on with."""
+    described = {f"--{name.replace('_', '-')}": value for name, value in _flat(dataclasses.asdict(config), "").items()}
+    # Where it computes, what it says while it runs and what the card says do not change what is learned.
+    kept = {
+        name: value
+        for name, value in described.items()
+        if not name.startswith("--card.") and name not in ("--device", "--tensorboard")
+    }
+    held_out = "none" if validation is None else _fingerprint(validation)
+    return {**kept, "training data": _fingerprint(crops), "held-out data": held_out, "processes": str(processes)}
+
+
+def check_same_run(then: Mapping[str, str], now: Mapping[str, str], path: Path) -> None:
+    """Refuse to go on with other settings or data than the checkpoint was made with.
+
+    Raises:
+        ModelError: something differs; the message names it.
+    """
+    names = sorted(name for name in {*then, *now} if then.get(name) != now.get(name))
+    if not names:
+        return
+    shown = ", ".join(f"{name} was {then.get(name)}, is {now.get(name)}" for name in names[:_SHOWN])
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    raise ModelError(
+        f"{path} cannot be resumed: {shown}{more}. Give what it was begun with; or begin anew, with "
+        "--model.pretrained to start from its weights"
+    )
+
+
+def _flat(values: Mapping[str, Any], prefix: str) -> dict[str, str]:
+    out: dict[str, str] = {}
+    for name, value in values.items():
+        out |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": str(value)}
+    return out
+
+
+def _fingerprint(crops: Crops) -> str:
+    """How many there are, and a hash of who is in each picture and of the pictures' names in their folders."""
+    digest = hashlib.sha256(np.ascontiguousarray(crops.identity).tobytes())
+    for row in range(len(crops)):
+        digest.update(Path(crops.picture_name(row)).name.encode(errors="surrogateescape") + b"\0")
+    return f"{len(crops)} crops {digest.hexdigest()[:12]}"
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last through a power cut, where the system can."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

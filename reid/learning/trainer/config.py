@@ -1,0 +1,205 @@
+"""The settings of a training. No torch in here: the command line makes flags, files and the reference of them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from reid.errors import InputError
+from reid.learning.augment_config import AugmentConfig
+from reid.learning.model_config import ModelConfig
+from reid.learning.sampling import SamplerConfig
+
+Mining: TypeAlias = Literal[
+    "batch_hard",
+    "batch_all",
+    "semi_hard",
+    "semi_hard_tensorflow_addons",
+    "all_positives_hard_negative",
+    "distance_weighted",
+    "hard",
+    "easy_positive",
+    "random",
+]
+Precision: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
+
+
+@dataclass(frozen=True, slots=True)
+class LossConfig:
+    """What is minimised: triplets, and beside them the cross-entropy of naming the identity."""
+
+    mining: Mining = "batch_hard"
+    """Which triplets of a batch count; docs/training.md says when to take which."""
+    margin: float | Literal["soft"] = 0.3
+    """How much farther than the positive a negative should be; `soft` for a softplus without an edge."""
+    distance: Literal["euclidean", "squared_euclidean", "cosine"] = "euclidean"
+    """Between two vectors of unit length."""
+    reduction: Literal["mean", "nonzero"] = "mean"
+    """Mean over all triplets, or over those that still have a loss."""
+    triplet_weight: float = 1.0
+    """Weight of the triplets; 0 leaves them out."""
+    identity_weight: float = 1.0
+    """Weight of the cross-entropy over the identities; 0 leaves it out. It needs labels: with tracklets it is not
+    used, since two of them may be one object."""
+    label_smoothing: float = 0.1
+    """Share of the target that is spread over all identities, so that the classifier is not pushed to certainty."""
+
+    def __post_init__(self) -> None:
+        if self.margin != "soft" and not (_is_number(self.margin) and float(self.margin) > 0):
+            raise InputError(f'margin must be "soft" or a finite number above 0, got {self.margin!r}')
+        for name in ("triplet_weight", "identity_weight"):
+            _check_number(name, getattr(self, name), least=0)
+        if self.triplet_weight == 0 and self.identity_weight == 0:
+            raise InputError("triplet_weight or identity_weight must be above 0, or there is nothing to learn from")
+        if not (_is_number(self.label_smoothing) and 0 <= self.label_smoothing < 1):
+            raise InputError(f"label_smoothing must be at least 0 and below 1, got {self.label_smoothing!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerConfig:
+    """How weights follow their gradients: AdamW, a linear warm-up, then half a cosine."""
+
+    learning_rate: float = 2e-3
+    """The highest step size, right after the warm-up; a tenth of it or less for fine-tuning."""
+    warmup_share: float = 0.1
+    """Share of all steps in which the step size rises from a hundredth of its highest value."""
+    final_share: float = 0.01
+    """Step size at the end as a share of the highest."""
+    weight_decay: float = 5e-4
+    """Decoupled decay of weights (AdamW); norms and biases do not decay."""
+    clip_norm: float | None = 5.0
+    """Longest gradient that is followed at its full length; none for no limit."""
+    average_decay: float = 0.0
+    """Weights are averaged over about 1 / (1 - this) steps, and the average is validated and exported; 0 takes the
+    weights of the last step."""
+    frozen: tuple[str, ...] = ()
+    """Weights that stay as they are, by name or glob: `backbone.stem*`; for fine-tuning."""
+    freeze_batch_norm: bool = False
+    """Keep the means and variances of batch norms as they are; for fine-tuning on little data."""
+
+    def __post_init__(self) -> None:
+        _check_number("learning_rate", self.learning_rate, above=0)
+        _check_number("weight_decay", self.weight_decay, least=0)
+        if self.clip_norm is not None:
+            _check_number("clip_norm", self.clip_norm, above=0)
+        for name, top in (("warmup_share", 0.9), ("final_share", 1.0), ("average_decay", 0.99999)):
+            value = getattr(self, name)
+            if not (_is_number(value) and 0 <= value <= top):
+                raise InputError(f"{name} must be within 0..{top:g}, got {value!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationConfig:
+    """What is held out to see how it goes, and when to stop."""
+
+    share: float = 0.2
+    """Share of the identities that is held out and never trained on; 0 for none: no score, no calibration."""
+    every: int = 5
+    """Epochs between two validations; the last epoch is always validated."""
+    patience: int = 0
+    """Stop after so many validations without a better mAP; 0 never stops early."""
+    keep: Literal["best", "last"] = "best"
+    """Which weights are exported: those of the validation with the best mAP, or the last."""
+
+    def __post_init__(self) -> None:
+        if not (_is_number(self.share) and 0 <= self.share <= 0.9):
+            raise InputError(f"share must be within 0..0.9, got {self.share!r}")
+        _check_whole("every", self.every, 1)
+        _check_whole("patience", self.patience, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmConfig:
+    """When a training that learns nothing is stopped, with a word on what to change."""
+
+    enabled: bool = True
+    """Stop on a collapse. What is not finite is never trained on, whatever this says."""
+    after_steps: int = 100
+    """Steps at the beginning in which nothing is judged."""
+    for_steps: int = 100
+    """How long the sign of a collapse must last."""
+    mean_cosine: float = 0.9
+    """Collapsed: the mean cosine between the vectors of a batch is above this."""
+    margin_tolerance: float = 0.01
+    """Parked: the triplet loss is within this share of the margin, and strangers are no farther than this share of the
+    margin beyond the own kind."""
+
+    def __post_init__(self) -> None:
+        _check_whole("after_steps", self.after_steps, 0)
+        _check_whole("for_steps", self.for_steps, 1)
+        if not (_is_number(self.mean_cosine) and -1 <= self.mean_cosine <= 1):
+            raise InputError(f"mean_cosine must be within -1..1, got {self.mean_cosine!r}")
+        _check_number("margin_tolerance", self.margin_tolerance, above=0)
+
+
+@dataclass(frozen=True, slots=True)
+class CardConfig:
+    """What the exported model says of itself beyond what is measured."""
+
+    name: str | None = None
+    """Its name in messages and reports; none for the name of the file."""
+    licence: str | None = None
+    """Licence of the weights, as an SPDX expression where there is one."""
+    data: str | None = None
+    """What it was trained on, in a few words; none for the name of the data's folder."""
+    data_licence: str | None = None
+    """Licence of that data; none for what the data itself says."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """Everything that a training depends on beside its data. The same config, data and seed give the same losses."""
+
+    epochs: int = 60
+    """How often the data is gone through."""
+    epoch_steps: int | None = None
+    """Batches an epoch; none for as many as show as many pictures as there are, and 10 or more."""
+    seed: int = 0
+    """Of everything that is drawn: weights, held-out identities, batches, augmentation, mined triplets."""
+    device: str = "auto"
+    """Where it computes: auto (a GPU where there is one), cpu, cuda or cuda:N; a GPU that is not there is an error."""
+    precision: Precision = "auto"
+    """Of the network's arithmetic: auto is float32 on a CPU, mixed with bfloat16 or float16 on a GPU, as it can."""
+    log_every: int = 10
+    """Steps between two rows of the history; losses are means over them."""
+    tensorboard: bool = False
+    """Also write the history for TensorBoard; needs the extra [tensorboard]."""
+    model: ModelConfig = field(default_factory=ModelConfig)
+    """Which network is trained, and from which weights."""
+    loss: LossConfig = field(default_factory=LossConfig)
+    """What is minimised."""
+    sampler: SamplerConfig = field(default_factory=SamplerConfig)
+    """What a batch is made of."""
+    augmentation: AugmentConfig = field(default_factory=AugmentConfig)
+    """How pictures are varied."""
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    """How weights follow their gradients."""
+    validation: ValidationConfig = field(default_factory=ValidationConfig)
+    """What is held out."""
+    alarm: AlarmConfig = field(default_factory=AlarmConfig)
+    """When to give up."""
+    card: CardConfig = field(default_factory=CardConfig)
+    """What the exported model says of itself."""
+
+    def __post_init__(self) -> None:
+        _check_whole("epochs", self.epochs, 1)
+        if self.epoch_steps is not None:
+            _check_whole("epoch_steps", self.epoch_steps, 1)
+        _check_whole("seed", self.seed, 0)
+        _check_whole("log_every", self.log_every, 1)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _check_number(name: str, value: Any, *, least: float | None = None, above: float | None = None) -> None:
+    wanted = f"of at least {least:g}" if least is not None else f"above {above:g}"
+    if not _is_number(value) or (least is not None and value < least) or (above is not None and value <= above):
+        raise InputError(f"{name} must be a finite number {wanted}, got {value!r}")
+
+
+def _check_whole(name: str, value: Any, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise InputError(f"{name} must be a whole number of at least {least}, got {value!r}")

@@ -1,0 +1,103 @@
+"""From trained weights to a model file that says what it is."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from reid.calibration import Calibration
+from reid.calibration_fit import calibrate
+from reid.card import Card, Score, Source
+from reid.data import Crops
+from reid.evaluation import Report
+from reid.learning.embedding import EmbeddingModel
+from reid.learning.export import export_onnx
+from reid.learning.trainer.config import TrainConfig
+
+_MOST_HISTOGRAMS = 4000  # for the principal components of the colour histogram
+_BATCH = 64
+
+HeldOut: TypeAlias = tuple[Crops, NDArray[np.float32], Report]
+"""Held-out crops, their vectors (N, D), and what was measured."""
+
+
+@torch.no_grad()
+def fit_colours(model: EmbeddingModel, crops: Crops, seed: int) -> None:
+    """Fit the projection of the colour histogram, where the network has one, to the crops that are trained on."""
+    histogram = model.histogram
+    if histogram is None:
+        return
+    rng = np.random.default_rng(seed)
+    rows = np.sort(rng.permutation(len(crops))[:_MOST_HISTOGRAMS])
+    parts = [
+        histogram(torch.from_numpy(crops.pixels(rows[at : at + _BATCH], *model.size_px)).float() / 255)
+        for at in range(0, len(rows), _BATCH)
+    ]
+    model.fit_colour_projection(torch.cat(parts))
+
+
+def export_trained(
+    model: EmbeddingModel,
+    config: TrainConfig,
+    out: Path,
+    crops: Crops,
+    held_out: HeldOut | None,
+    *,
+    steps: int,
+    today: dt.date,
+) -> Path:
+    """Write `out`: the network on the CPU, with a card. `held_out`: the crops held out, their vectors and figures.
+
+    Raises:
+        ModelError: the exported graph differs from the network.
+        MissingExtraError: onnx or onnxscript is not installed.
+    """
+    said = config.card
+    data = said.data or "the pictures given to reidtrack train"
+    licence = said.data_licence or crops.licence
+    kind = "identities" if bool(crops.labelled[crops.identities].all()) else "tracklets"
+    start = "a random start" if config.model.pretrained is None else f"the weights of {config.model.pretrained.name}"
+    calibration, scores = _measured(held_out, config.seed)
+    card = Card(
+        name=said.name or out.stem,
+        height_px=config.model.height_px,
+        width_px=config.model.width_px,
+        dimension=_dimension(model),
+        layout="NHWC",
+        colour="BGR",
+        dtype="uint8",
+        calibration=calibration,
+        licence=said.licence,
+        training=f"{steps} steps from {start} on {len(crops)} crops of {len(crops.identities)} {kind}; "
+        f"{config.loss.mining} triplets, seed {config.seed}.",
+        architecture=config.model.architecture,
+        sources=(Source(data, licence),),
+        date=today.isoformat(),
+        scores=scores,
+    )
+    return export_onnx(model, card, out, seed=config.seed)
+
+
+def _measured(held_out: HeldOut | None, seed: int) -> tuple[Calibration | None, tuple[Score, ...]]:
+    """What its cosines mean and how good it is, as far as the held-out crops can say."""
+    if held_out is None:
+        return None, ()
+    crops, vectors, report = held_out
+    what = f"{report.identities} held-out identities, {report.queries} queries"
+    figures = {"mAP": report.mean_average_precision, "rank-1": report.rank_1}
+    relations = None
+    if not bool(crops.labelled[crops.identities].all()):
+        relations = crops.relations(np.arange(len(crops)))
+    calibration = calibrate(vectors, crops.identity, relations=relations, seed=seed)
+    return calibration, tuple(Score(what, name, e.value, e.low, e.high) for name, e in figures.items())
+
+
+@torch.no_grad()
+def _dimension(model: EmbeddingModel) -> int:
+    model.eval()
+    return int(model(torch.zeros((1, *model.size_px, 3), dtype=torch.uint8)).shape[1])

@@ -1,0 +1,10 @@
+"""One seed from several numbers: what is drawn at a step depends on the seed and the step alone, and can be resumed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def seed_of(*words: int) -> int:
+    """A seed for torch, 0 .. 2^63 - 1, that differs wherever a word does."""
+    return int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0] >> np.uint64(1))

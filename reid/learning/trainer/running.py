@@ -1,0 +1,82 @@
+"""Runs a training from wherever it stands to the exported model."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from reid.data import Crops
+from reid.errors import MissingExtraError
+from reid.learning.trainer.checkpoint import check_same_run, describe_run
+from reid.learning.trainer.config import TrainConfig
+from reid.learning.trainer.device import open_device
+from reid.learning.trainer.distributed import joined_processes
+from reid.learning.trainer.folder import Existing, Folder
+from reid.learning.trainer.history import row_from_plain
+from reid.learning.trainer.progress import ProgressCallback, TrainResult
+from reid.learning.trainer.recording import Recording
+from reid.learning.trainer.training import MakeObjective, Training
+from reid.learning.trainer.validation import hold_out
+
+
+def run_training(
+    config: TrainConfig,
+    crops: Crops,
+    validation: Crops | None,
+    out: Path,
+    *,
+    progress: ProgressCallback,
+    stop: Callable[[], bool],
+    existing: Existing,
+    make_objective: MakeObjective | None,
+) -> TrainResult:
+    """See `reid.learning.trainer.train`."""
+    _check_export_possible()
+    device = open_device(config.device)
+    if validation is None:
+        crops, validation = hold_out(crops, config)
+    with contextlib.ExitStack() as stack:
+        processes = stack.enter_context(joined_processes(device))
+        # what is drawn here leaves the caller's generator as it was
+        stack.enter_context(torch.random.fork_rng(devices=[device] if device.type == "cuda" else []))
+        folder = Folder.beside(out)
+        run = describe_run(config, crops, validation, processes.count)
+        checkpoint = folder.prepare(existing, processes)
+        if checkpoint is not None:
+            check_same_run(checkpoint["run"], run, folder.checkpoint)
+        training = stack.enter_context(
+            Training(config, crops, validation, device, processes, make_objective, checkpoint)
+        )
+        rows = [] if checkpoint is None else [row_from_plain(row) for row in checkpoint["history"]]
+        recording = stack.enter_context(
+            Recording(folder, rows, progress, tensorboard=config.tensorboard, first=processes.first)
+        )
+        stopped = training.run(folder, recording, stop, run)
+        standing = training.standing
+        written = None
+        if not stopped:
+            written = training.finish(folder, out)
+    return TrainResult(
+        stopped="interrupted" if stopped else "early" if standing.step < training.steps else "done",
+        step=standing.step,
+        best_step=standing.best_step,
+        best_map=standing.best_map,
+        best_rank1=standing.best_rank1,
+        model=written,
+        checkpoint=folder.checkpoint,
+        history=folder.history,
+        curves=folder.curves,
+    )
+
+
+def _check_export_possible() -> None:
+    """Hours of training should not end in a missing package."""
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError("onnx, onnxscript and onnxruntime", ("train", "cpu"), "exporting the model") from error

@@ -1,0 +1,80 @@
+"""How well a network knows identities that it never saw."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from reid.data import UNKNOWN, Crops, split_identities
+from reid.errors import InputError
+from reid.evaluation import EvaluationConfig, Report, evaluate
+from reid.learning.trainer.config import TrainConfig
+from reid.learning.trainer.distributed import Processes
+
+_BATCH = 64
+WHILE_TRAINING = EvaluationConfig(replicates=0, later_s=())
+"""Intervals cost more than the figures themselves."""
+INTERVALS = EvaluationConfig(later_s=())
+"""At the end, for the card."""
+
+
+def hold_out(crops: Crops, config: TrainConfig) -> tuple[Crops, Crops | None]:
+    """Identities to train on, and those of `validation.share` to validate on (None where it is 0).
+
+    Raises:
+        InputError: fewer than two identities would be held out, which cannot be told apart or confused.
+    """
+    if config.validation.share == 0:
+        return crops, None
+    train, held_out = split_identities(crops, share=config.validation.share, seed=config.seed)
+    if len(held_out.identities) < 2:
+        raise InputError(
+            f"validation.share {config.validation.share:g} of {len(crops.identities)} identities holds out "
+            f"{len(held_out.identities)}: 2 or more are needed. Take a larger share, or 0 for no validation"
+        )
+    return train, held_out
+
+
+def embed_crops(
+    network: nn.Module, crops: Crops, size_px: tuple[int, int], device: torch.device, processes: Processes
+) -> NDArray[np.float32]:
+    """Unit vectors (N, D) of all crops, each process doing its part of them; all get all."""
+    shares = np.array_split(np.arange(len(crops)), processes.count)  # (n_r,) of each process
+    most = max(len(share) for share in shares)
+    training = network.training
+    network.eval()
+    with torch.no_grad():
+        parts = [
+            network(torch.from_numpy(crops.pixels(rows, *size_px)).to(device)).float()
+            for rows in np.array_split(shares[processes.rank], max(1, -(-most // _BATCH)))
+        ]
+        own = torch.cat(parts)  # (n_r, D)
+        padded = torch.cat((own, own.new_zeros((most - len(own), own.shape[1]))))  # gathering wants equal lengths
+        every = processes.gather(padded).cpu().numpy()  # (most * count, D)
+    network.train(training)
+    kept = np.concatenate([np.arange(len(share)) + most * rank for rank, share in enumerate(shares)])
+    return np.asarray(every[kept], np.float32)
+
+
+def report_on(vectors: NDArray[np.float32], crops: Crops, config: EvaluationConfig = WHILE_TRAINING) -> Report:
+    """All measures of these vectors; pairs of tracklets of which nothing is known are left out.
+
+    Raises:
+        InputError: nothing can be measured, since no identity has two crops.
+    """
+
+    def unknown(queries: NDArray[np.int64], gallery: NDArray[np.int64]) -> NDArray[np.bool_]:
+        rows = np.concatenate((queries, gallery))
+        return np.asarray(crops.relations(rows)[: len(queries), len(queries) :] == UNKNOWN)
+
+    return evaluate(
+        vectors,
+        crops.identity,
+        crops.camera,
+        crops.time_s,
+        group=crops.group,
+        unknown=None if bool(crops.labelled[crops.identities].all()) else unknown,
+        config=config,
+    )

@@ -1,0 +1,280 @@
+"""A whole training: what it learns, what it leaves, and that a run that was told to stop goes on exactly."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from reid import Card, Embedder
+from reid.data import Crops
+from reid.errors import InputError, ModelError
+from reid.learning.trainer import LossConfig, OptimizerConfig, TrainConfig, TrainProgress, ValidationConfig, train
+from reid.learning.trainer.history import COLUMNS, read_history
+from reid.learning.trainer.objective import Batch, Cost, TripletObjective
+
+MakeCrops = Callable[..., Crops]
+CLOCKS = ("data_s", "compute_s")
+
+
+def losses(rows: list[TrainProgress]) -> list[dict[str, object]]:
+    """Everything but the clocks."""
+    return [{k: v for k, v in dataclasses.asdict(row).items() if k not in CLOCKS} for row in rows]
+
+
+def test_it_learns_and_leaves_a_model_a_history_and_curves(
+    tmp_path: Path, config: TrainConfig, make_crops: MakeCrops, real_export: None
+) -> None:
+    crops, seen = make_crops(20), []
+    config = replace(config, epochs=10)
+    before = torch.get_rng_state()
+    result = train(config, crops, None, tmp_path / "plates.onnx", progress=seen.append)
+    assert torch.equal(torch.get_rng_state(), before), "the caller's generator is left as it was"
+    assert (result.stopped, result.step) == ("done", 30)
+    assert result.best_map is not None
+    assert result.best_map > 0.8
+    assert seen == read_history(result.history)
+    assert [row.step for row in seen] == sorted({*range(2, 31, 2), *range(6, 31, 6)})
+    assert [row.step for row in seen if row.validation_map is not None] == [6, 12, 18, 24, 30]
+    assert (seen[-1].triplet_loss or 1) < 0.3 * (seen[0].triplet_loss or 0)
+    assert all(0 <= (row.active_share or 0) <= 1 for row in seen)
+    assert cv2.imread(str(result.curves)).shape == (1000, 960, 3)
+    embedder = Embedder(result.model)
+    assert embedder.info.dimension == 16
+    vectors = embedder.crops(crops.pixels(np.arange(12), 64, 32))
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+def test_the_card_says_what_was_measured(tmp_path: Path, config: TrainConfig, make_crops: MakeCrops) -> None:
+    card_config = replace(config.card, name="plates", licence="CC0-1.0", data="painted plates", data_licence="CC0-1.0")
+    result = train(replace(config, card=card_config), make_crops(), None, tmp_path / "m.onnx")
+    card = Card.from_json(result.model.read_text())
+    assert (card.name, card.licence) == ("plates", "CC0-1.0")
+    [source] = card.sources
+    assert (source.name, source.licence) == ("painted plates", "CC0-1.0")
+    scores = {score.measure: score.value for score in card.scores}
+    assert scores["mAP"] == pytest.approx(result.best_map)
+    assert scores["rank-1"] == pytest.approx(result.best_rank1)
+
+
+def test_the_same_seed_gives_the_same_losses_and_another_does_not(
+    tmp_path: Path, config: TrainConfig, make_crops: MakeCrops
+) -> None:
+    runs: list[list[TrainProgress]] = [[], [], []]
+    for number, seed in enumerate((0, 0, 1)):
+        train(replace(config, seed=seed), make_crops(), None, tmp_path / f"{number}.onnx", progress=runs[number].append)
+    assert losses(runs[0]) == losses(runs[1])
+    assert losses(runs[0]) != losses(runs[2])
+
+
+@pytest.mark.parametrize("average_decay", [0.0, 0.9])
+@pytest.mark.parametrize("stop_after", [3, 5])  # at the end of an epoch, and between two rows of the history
+def test_a_run_that_is_stopped_goes_on_exactly(
+    tmp_path: Path, config: TrainConfig, make_crops: MakeCrops, stop_after: int, average_decay: float
+) -> None:
+    config = replace(config, optimizer=replace(config.optimizer, average_decay=average_decay))
+    whole = train(config, make_crops(), None, tmp_path / "whole.onnx")
+    steps = iter(range(1, 100))
+    first = train(
+        config, make_crops(), None, tmp_path / "parts.onnx", stop=lambda: next(steps) == stop_after
+    )
+    assert (first.stopped, first.step, first.model) == ("interrupted", stop_after, None)
+    second = train(config, make_crops(), None, tmp_path / "parts.onnx", existing="resume")
+    assert second.stopped == "done"
+    assert losses(read_history(second.history)) == losses(read_history(whole.history))
+    ours, theirs = (torch.load(r.checkpoint, weights_only=True)["model"] for r in (second, whole))
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_a_finished_run_that_is_resumed_exports_again(
+    tmp_path: Path, config: TrainConfig, make_crops: MakeCrops
+) -> None:
+    out = tmp_path / "m.onnx"
+    first = train(config, make_crops(), None, out)
+    rows = read_history(first.history)
+    out.unlink()
+    again = train(config, make_crops(), None, out, existing="resume")
+    assert again == first
+    assert out.is_file()
+    assert read_history(again.history) == rows
+
+
+def test_a_training_that_is_there_is_refused_resumed_or_replaced(
+    tmp_path: Path, config: TrainConfig, make_crops: MakeCrops
+) -> None:
+    out = tmp_path / "m.onnx"
+    config = replace(config, epochs=1)
+    train(config, make_crops(), None, out)
+    mine = tmp_path / "m.train" / "notes.txt"
+    mine.write_text("not ours")
+    with pytest.raises(InputError, match=r"m\.train holds a training already"):
+        train(config, make_crops(), None, out)
+    with pytest.raises(ModelError, match=r"cannot be resumed: --epochs was 1, is 2"):
+        train(replace(config, epochs=2), make_crops(), None, out, existing="resume")
+    with pytest.raises(ModelError, match="cannot be resumed: .*training data was"):
+        train(config, make_crops(11), None, out, existing="resume")
+    assert train(replace(config, epochs=2), make_crops(), None, out, existing="replace").step == 6
+    assert mine.read_text() == "not ours"
+
+
+def test_it_stops_early_where_validation_does_not_get_better(
+    tmp_path: Path, config: TrainConfig, make_crops: MakeCrops
+) -> None:
+    config = replace(
+        config,
+        epochs=30,
+        optimizer=OptimizerConfig(learning_rate=1e-9),
+        validation=ValidationConfig(every=1, patience=2),
+    )
+    result = train(config, make_crops(), None, tmp_path / "m.onnx")
+    assert result.stopped == "early"
+    assert result.step < 30 * 3
+    assert result.model is not None
+
+
+def test_held_out_identities_are_never_trained_on(
+    tmp_path: Path, config: TrainConfig, make_crops: MakeCrops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crops, used = make_crops(10), set()
+    original = Crops.relations
+
+    def watch(self: Crops, rows: np.ndarray) -> np.ndarray:
+        used.update(self.identity[rows].tolist())
+        return original(self, rows)
+
+    monkeypatch.setattr(Crops, "relations", watch)
+    train(config, crops, None, tmp_path / "m.onnx")
+    assert len(used) == 8
+
+
+def test_without_validation_the_last_weights_are_exported_without_calibration(
+    tmp_path: Path, config: TrainConfig, make_crops: MakeCrops
+) -> None:
+    config = replace(config, validation=ValidationConfig(share=0))
+    result = train(config, make_crops(), None, tmp_path / "m.onnx")
+    assert result.best_map is None
+    card = Card.from_json(result.model.read_text())
+    assert card.calibration is None
+    assert card.scores == ()
+
+
+def test_tracklets_are_learned_from_by_what_is_known_of_each_pair(
+    tmp_path: Path, config: TrainConfig, make_crops: MakeCrops
+) -> None:
+    pairs = [(a, b) for a in range(10) for b in range(a) if a // 5 == b // 5]
+    crops = make_crops(10, labelled=False, together=pairs, group=np.repeat([0, 1], 30))
+    rows: list[TrainProgress] = []
+    result = train(config, crops, None, tmp_path / "m.onnx", progress=rows.append)
+    assert result.stopped == "done"
+    assert all(row.identity_loss is None for row in rows), "two tracklets may be one object"
+    assert all(row.triplet_loss is not None for row in rows)
+
+
+def test_fine_tuning_begins_with_the_weights_of_a_checkpoint(
+    tmp_path: Path, config: TrainConfig, make_crops: MakeCrops
+) -> None:
+    first = train(replace(config, epochs=10), make_crops(20), None, tmp_path / "first.onnx")
+    still = OptimizerConfig(learning_rate=1e-9)
+    seen: list[TrainProgress] = []
+    train(
+        replace(config, epochs=1, optimizer=still, model=replace(config.model, pretrained=first.checkpoint)),
+        make_crops(20),
+        None,
+        tmp_path / "second.onnx",
+        progress=seen.append,
+    )
+    last = read_history(first.history)[-1]
+    assert seen[-1].validation_map == pytest.approx(last.validation_map, abs=0.05)
+
+
+def test_frozen_weights_and_batch_norms_stay(tmp_path: Path, config: TrainConfig, make_crops: MakeCrops) -> None:
+    def weights(result_path: Path) -> dict[str, torch.Tensor]:
+        return torch.load(result_path, weights_only=True)["model"]  # type: ignore[no-any-return]
+
+    start = train(replace(config, epochs=1), make_crops(), None, tmp_path / "start.onnx")
+    tuned = train(
+        replace(
+            config,
+            epochs=1,
+            model=replace(config.model, pretrained=start.checkpoint),
+            optimizer=OptimizerConfig(frozen=("backbone.stem*",), freeze_batch_norm=True),
+        ),
+        make_crops(),
+        None,
+        tmp_path / "tuned.onnx",
+    )
+    before, after = weights(start.checkpoint), weights(tuned.checkpoint)
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert any(name.startswith("backbone.blocks") for name in changed)
+    assert not [name for name in changed if name.startswith("backbone.stem") or "running" in name]
+
+
+def test_a_name_that_freezes_nothing_is_refused(tmp_path: Path, config: TrainConfig, make_crops: MakeCrops) -> None:
+    with pytest.raises(InputError, match="optimizer.frozen must name weights such as backbone"):
+        train(replace(config, optimizer=OptimizerConfig(frozen=("stem*",))), make_crops(), None, tmp_path / "m.onnx")
+    with pytest.raises(InputError, match="must leave weights to train"):
+        train(replace(config, optimizer=OptimizerConfig(frozen=("*",))), make_crops(), None, tmp_path / "m.onnx")
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        LossConfig(mining="distance_weighted", identity_weight=0),
+        LossConfig(mining="batch_all", reduction="nonzero", margin="soft"),
+        LossConfig(mining="semi_hard", distance="cosine"),
+        LossConfig(triplet_weight=0),
+    ],
+    ids=str,
+)
+def test_other_losses(tmp_path: Path, config: TrainConfig, make_crops: MakeCrops, loss: LossConfig) -> None:
+    rows: list[TrainProgress] = []
+    train(replace(config, loss=loss), make_crops(), None, tmp_path / "m.onnx", progress=rows.append)
+    assert (rows[-1].identity_loss is None) == (loss.identity_weight == 0)
+    assert (rows[-1].triplet_loss is None) == (loss.triplet_weight == 0)
+    assert rows[-1].loss < rows[0].loss * 1.05
+
+
+def test_a_caller_may_bring_losses_of_its_own(tmp_path: Path, config: TrainConfig, make_crops: MakeCrops) -> None:
+    class Anchored(TripletObjective):
+        """Triplets, and a pull towards where the vectors were in the beginning."""
+
+        calls = 0
+
+        def forward(self, batch: Batch) -> Cost:
+            cost = super().forward(batch)
+            type(self).calls += 1
+            return dataclasses.replace(cost, total=cost.total + 0.1 * batch.after.square().mean())
+
+    train(
+        replace(config, epochs=1),
+        make_crops(),
+        None,
+        tmp_path / "m.onnx",
+        make_objective=lambda model, classes: Anchored(config.loss, 16, classes),
+    )
+    assert Anchored.calls == 3
+
+
+def test_bfloat16_on_a_cpu_trains_too(tmp_path: Path, config: TrainConfig, make_crops: MakeCrops) -> None:
+    rows: list[TrainProgress] = []
+    train(replace(config, precision="bfloat16"), make_crops(), None, tmp_path / "m.onnx", progress=rows.append)
+    assert rows[-1].loss < rows[0].loss
+
+
+def test_a_share_that_holds_out_one_identity_is_refused(
+    tmp_path: Path, config: TrainConfig, make_crops: MakeCrops
+) -> None:
+    with pytest.raises(InputError, match="holds out 1: 2 or more are needed"):
+        train(config, make_crops(5), None, tmp_path / "m.onnx")
+    assert not (tmp_path / "m.train").exists()
+
+
+def test_the_history_has_its_columns_in_order(tmp_path: Path, config: TrainConfig, make_crops: MakeCrops) -> None:
+    result = train(replace(config, epochs=1), make_crops(), None, tmp_path / "m.onnx")
+    assert result.history.read_text().splitlines()[0].split(",") == list(COLUMNS)
