@@ -1,6 +1,6 @@
-"""Write docs/configuration.md and configs/track.yaml from the settings' dataclasses, which document each key once.
+"""Write the reference pages in docs/ and the files of all defaults in configs/ from the settings' dataclasses.
 
-python tools/write_reference.py            # write both
+python tools/write_reference.py            # write them
 python tools/write_reference.py --check    # exit 1 where one is not current
 """
 
@@ -12,9 +12,11 @@ import textwrap
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from tracker.cli.schema import Key, keys, sections
 from tracker.cli.settings import TrackSettings
+from tracker.cli.train_settings import TrainSettings
 from tracker.cli.values import describe, render
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,8 +37,19 @@ key with its default.
 This page is written by `python tools/write_reference.py` from the dataclasses; change their documentation,
 not this file.
 """
+TRAINING_HEAD = """\
+# Configuration of a training
+
+Every key below can stand in a YAML file (`reidtrack train DATA --config FILE`) and is a flag as well:
+`loss.margin` is `--loss.margin`. Flags override the file, the file overrides the defaults, and the library's
+`TrainConfig` has the same defaults. [training.md](training.md) says which of them to touch, and when;
+[configs/train.yaml](../configs/train.yaml) has every key with its default.
+
+This page is written by `python tools/write_reference.py` from the dataclasses; change their documentation,
+not this file.
+"""
 YAML_HEAD = """\
-# reidtrack track SOURCE --config configs/track.yaml
+# reidtrack {command} --config configs/{name}.yaml
 #
 # Every key with its default: a file of defaults changes nothing. Copy the lines that you want to change.
 # Written by `python tools/write_reference.py`; change the dataclasses' documentation, not this file.
@@ -44,12 +57,18 @@ YAML_HEAD = """\
 
 
 def main() -> int:
-    """Write or check both files."""
+    """Write or check all files."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where a file is not current")
     check = parser.parse_args().check
     stale = 0
-    for path, text in ((ROOT / "docs/configuration.md", reference()), (ROOT / "configs/track.yaml", default_file())):
+    texts = {
+        "docs/configuration.md": reference(REFERENCE_HEAD, TrackSettings),
+        "docs/training-configuration.md": reference(TRAINING_HEAD, TrainSettings),
+        "configs/track.yaml": default_file(TrackSettings, name="track", command="track SOURCE"),
+        "configs/train.yaml": default_file(TrainSettings, name="train", command="train DATA"),
+    }
+    for path, text in ((ROOT / name, text) for name, text in texts.items()):
         if path.exists() and path.read_text(encoding="utf-8") == text:
             continue
         if check:
@@ -61,13 +80,13 @@ def main() -> int:
     return 1 if stale else 0
 
 
-def reference() -> str:
+def reference(head: str, settings: type[Any]) -> str:
     """The page of all keys, a table a section."""
-    parts = [REFERENCE_HEAD]
-    for section, members in by_section():
+    parts = [head]
+    for section, members in by_section(settings):
         parts.append(f"## {section or 'Main keys'}\n")
         if section:
-            parts.append(section_doc(section) + "\n")
+            parts.append(section_doc(settings, section) + "\n")
         parts.append("| key | value | default | meaning |\n|---|---|---|---|")
         for key in members:
             cells = (f"`{key.name}`", describe(key.hint), f"`{render(key.default)}`", key.doc)
@@ -76,30 +95,30 @@ def reference() -> str:
     return "\n".join(parts)
 
 
-def default_file() -> str:
+def default_file(settings: type[Any], *, name: str, command: str) -> str:
     """The YAML file of all keys at their defaults."""
-    lines = [YAML_HEAD]
-    for section, members in by_section():
+    lines = [YAML_HEAD.format(command=command, name=name)]
+    for section, members in by_section(settings):
         indent = ""
         if section:
-            lines += ["", *comment(section_doc(section), ""), f"{section}:"]
+            lines += ["", *comment(section_doc(settings, section), ""), f"{section}:"]
             indent = "  "
         for key in members:
             lines += [*comment(key.doc, indent), f"{indent}{key.path[-1]}: {render(key.default)}"]
     return "\n".join(lines) + "\n"
 
 
-def by_section() -> Iterator[tuple[str, list[Key]]]:
+def by_section(settings: type[Any]) -> Iterator[tuple[str, list[Key]]]:
     """The keys that a file may hold, by section; those without one come first."""
-    in_file = [key for key in keys(TrackSettings) if key.in_file]
+    in_file = [key for key in keys(settings) if key.in_file]
     in_file.sort(key=lambda key: len(key.path) > 1)  # stable: the order of the source is kept
     for section, members in groupby(in_file, lambda key: ".".join(key.path[:-1])):
         yield section, list(members)
 
 
-def section_doc(section: str) -> str:
+def section_doc(settings: type[Any], section: str) -> str:
     """The first paragraph of the documentation of a section's dataclass."""
-    text = sections(TrackSettings)[section].__doc__ or ""
+    text = sections(settings)[section].__doc__ or ""
     return " ".join(text.strip().split("\n\n")[0].split())
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from reid.errors import MissingExtraError
 from reid.learning.trainer.config import (
     AlarmConfig,
     CardConfig,
@@ -86,6 +87,10 @@ def train(
         DeviceError: a device that cannot be used.
         MissingExtraError: a package that is needed and not installed.
     """
+    try:
+        import torch  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError("torch", "train", "training") from error
     from reid.learning.trainer.running import run_training
 
     return run_training(

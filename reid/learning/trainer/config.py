@@ -142,9 +142,7 @@ class CardConfig:
     licence: str | None = None
     """Licence of the weights, as an SPDX expression where there is one."""
     data: str | None = None
-    """What it was trained on, in a few words; none for the name of the data's folder."""
-    data_licence: str | None = None
-    """Licence of that data; none for what the data itself says."""
+    """What it was trained on, in a few words; none for the name of the data's folder. Its licence is `data.licence`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +159,8 @@ class TrainConfig:
     """Where it computes: auto (a GPU where there is one), cpu, cuda or cuda:N; a GPU that is not there is an error."""
     precision: Precision = "auto"
     """Of the network's arithmetic: auto is float32 on a CPU, mixed with bfloat16 or float16 on a GPU, as it can."""
+    threads: int | None = None
+    """CPU threads for arithmetic; none for torch's own choice. Another number rounds sums otherwise."""
     log_every: int = 10
     """Steps between two rows of the history; losses are means over them."""
     tensorboard: bool = False
@@ -188,6 +188,8 @@ class TrainConfig:
             _check_whole("epoch_steps", self.epoch_steps, 1)
         _check_whole("seed", self.seed, 0)
         _check_whole("log_every", self.log_every, 1)
+        if self.threads is not None:
+            _check_whole("threads", self.threads, 1)
 
 
 def _is_number(value: Any) -> bool:

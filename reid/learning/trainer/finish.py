@@ -59,7 +59,6 @@ def export_trained(
     """
     said = config.card
     data = said.data or "the pictures given to reidtrack train"
-    licence = said.data_licence or crops.licence
     kind = "identities" if bool(crops.labelled[crops.identities].all()) else "tracklets"
     start = "a random start" if config.model.pretrained is None else f"the weights of {config.model.pretrained.name}"
     calibration, scores = _measured(held_out, config.seed)
@@ -76,7 +75,7 @@ def export_trained(
         training=f"{steps} steps from {start} on {len(crops)} crops of {len(crops.identities)} {kind}; "
         f"{config.loss.mining} triplets, seed {config.seed}.",
         architecture=config.model.architecture,
-        sources=(Source(data, licence),),
+        sources=(Source(data, crops.licence),),
         date=today.isoformat(),
         scores=scores,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -42,6 +42,7 @@ def run_training(
         processes = stack.enter_context(joined_processes(device))
         # what is drawn here leaves the caller's generator as it was
         stack.enter_context(torch.random.fork_rng(devices=[device] if device.type == "cuda" else []))
+        stack.enter_context(_threads(config.threads))
         folder = Folder.beside(out)
         run = describe_run(config, crops, validation, processes.count)
         checkpoint = folder.prepare(existing, processes)
@@ -70,6 +71,17 @@ def run_training(
         history=folder.history,
         curves=folder.curves,
     )
+
+
+@contextlib.contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """So many threads for torch's arithmetic, and as many as before afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _check_export_possible() -> None:

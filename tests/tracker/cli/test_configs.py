@@ -15,6 +15,7 @@ from tracker.cli.config_file import load_config
 from tracker.cli.flags import parse_arguments
 from tracker.cli.schema import build, keys
 from tracker.cli.settings import TrackSettings
+from tracker.cli.train_settings import TrainSettings
 from tracker.detectors import MotionDetectorConfig, OnnxDetectorConfig
 from tracker.pipeline import PipelineConfig
 
@@ -33,16 +34,18 @@ def test_there_is_a_file_a_use() -> None:
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_file_loads_and_is_commented(path: Path) -> None:
-    values = load_config(path, TrackSettings)
+    settings = TrainSettings if path.stem == "train" else TrackSettings
+    values = load_config(path, settings)
     assert values
-    assert isinstance(build(TrackSettings, {**SOURCE, **values}), TrackSettings)
+    assert isinstance(build(settings, {**SOURCE, **values}), settings)
     assert path.read_text(encoding="utf-8").startswith("# ")
 
 
-def test_the_default_file_is_the_defaults_and_has_every_key() -> None:
-    values = load_config(ROOT / "configs" / "track.yaml", TrackSettings)
-    assert build(TrackSettings, {**SOURCE, **values}) == TrackSettings("x")
-    assert set(values) == {key.path for key in keys(TrackSettings) if key.in_file}
+@pytest.mark.parametrize(("name", "settings"), [("track", TrackSettings), ("train", TrainSettings)])
+def test_the_default_file_is_the_defaults_and_has_every_key(name: str, settings: type) -> None:
+    values = load_config(ROOT / "configs" / f"{name}.yaml", settings)
+    assert build(settings, {**SOURCE, **values}) == settings(source="x")
+    assert set(values) == {key.path for key in keys(settings) if key.in_file}
 
 
 def test_the_command_has_the_defaults_of_the_library() -> None:
@@ -54,8 +57,9 @@ def test_the_command_has_the_defaults_of_the_library() -> None:
     assert (settings.every, settings.include_coasted) == (pipeline.every, pipeline.include_coasted)
 
 
-def test_every_key_is_documented_has_a_default_and_a_flag() -> None:
-    for key in keys(TrackSettings):
+@pytest.mark.parametrize("settings", [TrackSettings, TrainSettings])
+def test_every_key_is_documented_has_a_default_and_a_flag(settings: type) -> None:
+    for key in keys(settings):
         assert len(key.doc) > 10, f"{key.name} has no documentation"
         assert key.default is not MISSING or key.metadata.get("positional"), key.name
         assert key.flag.startswith("--")

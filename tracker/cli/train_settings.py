@@ -1,0 +1,44 @@
+"""The settings of `reidtrack train`: the root of `configs/train.yaml`."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from reid.data import DataConfig
+from reid.learning.trainer import TrainConfig
+from tracker.cli.schema import argument, flag_only
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainSettings(TrainConfig):
+    """Settings of `reidtrack train`."""
+
+    source: Path = field(metadata=argument("DATA"))
+    """What to learn from: a folder an identity, Market-1501-style pictures, MOT sequences or a tracklet store."""
+    out: Path = field(default=Path("model.onnx"), metadata=flag_only("FILE"))
+    """The model file to write; checkpoints, history and curves go to a folder beside it, model.train."""
+    validate_on: Path | None = field(default=None, metadata=flag_only("DATA"))
+    """Other data to validate on; without it some identities of DATA are held out."""
+    resume: bool = field(default=False, metadata=flag_only())
+    """Go on where a training that was stopped or killed left off; give everything else as before."""
+    overwrite: bool = field(default=False, metadata=flag_only())
+    """Replace the model and the training that are there already."""
+    kind: Literal["auto", "folders", "market", "mot", "tracklets"] = "auto"
+    """What kind of data it is; `auto` looks."""
+    data: DataConfig = field(default_factory=DataConfig)
+    """What is taken from the data."""
+
+    def __post_init__(self) -> None:
+        TrainConfig.__post_init__(self)
+        if self.resume and self.overwrite:
+            raise ValueError("resume and overwrite cannot both be given: one keeps what is there, one replaces it")
+
+    @property
+    def config(self) -> TrainConfig:
+        """What the library is told; the data is called by its folder's name where nobody named it."""
+        config = TrainConfig(**{f.name: getattr(self, f.name) for f in dataclasses.fields(TrainConfig)})
+        name = self.card.data or self.source.resolve().name
+        return dataclasses.replace(config, card=dataclasses.replace(self.card, data=name))
