@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,7 +32,7 @@ def ranked_examples(
     """Rankings to look at, for `picture.draw_rankings`.
 
     `vectors` (N, D), `report` and `config` are those of one evaluation. The queries are spread evenly over average
-    precision, the worst first; of an identity only its worst query is considered. Something that is as near as a match
+    precision, the worst first, and are of different identities. Something that is as near as a match
     stands before it, as it is scored.
 
     Raises:
@@ -43,6 +45,7 @@ def ranked_examples(
     unit = unit_vectors(vectors, len(sightings))
     plan = make_plan(sightings, settings, query=collection.query, unknown=collection.unknown())
     similar: Similarity = Reranked(unit, plan.gallery) if settings.rerank else Cosine(unit, plan.gallery)
+    names = _names(collection.names)
     rankings = []
     for place in _spread(report, collection.identity, rows):
         row = report.query_rows[place : place + 1]  # (1,)
@@ -53,28 +56,43 @@ def ranked_examples(
         found = plan.gallery[nearest]
         pictures = collection.pixels([int(row[0]), *found.tolist()], _HEIGHT_PX, _WIDTH_PX)
         entries = (
-            Found(picture, f"{similarity[at]:.3f}\n{_name(collection, int(crop))}", bool(match[0][at]))
+            Found(picture, f"{similarity[at]:.3f}\n{_name(collection, names, int(crop))}", bool(match[0][at]))
             for picture, at, crop in zip(pictures[1:], nearest, found, strict=True)
         )
         precision = report.query_scores.average_precision[place]
         rankings.append(
-            Ranking(pictures[0], f"query {_name(collection, int(row[0]))}", f"AP {precision:.2f}", tuple(entries))
+            Ranking(
+                pictures[0], f"query {_name(collection, names, int(row[0]))}", f"AP {precision:.2f}", tuple(entries)
+            )
         )
     return tuple(rankings)
 
 
-def _spread(report: Report, identity: NDArray[np.int64], rows: int) -> NDArray[np.int64]:
-    """Places among the queries: the worst of each identity, then evenly many from worst to best."""
+def _spread(report: Report, identity: NDArray[np.int64], rows: int) -> list[int]:
+    """Places among the queries, evenly spread from the worst to the best, each of another identity."""
     precision = report.query_scores.average_precision  # (Q,)
     places = np.flatnonzero(report.query_scores.matches > 0)
-    places = places[np.lexsort((places, precision[places]))]
-    first = np.unique(identity[report.query_rows[places]], return_index=True)[1]
-    worst = places[np.sort(first)]  # (identities,) by rising precision
-    return worst[np.unique(np.linspace(0, len(worst) - 1, min(rows, len(worst))).round().astype(np.int64))]
+    places = places[np.lexsort((places, precision[places]))]  # by rising precision
+    who = identity[report.query_rows[places]]
+    count = min(rows, len(np.unique(who)))
+    free = np.ones(len(places), np.bool_)
+    chosen: list[int] = []
+    for target in np.linspace(0, len(places) - 1, count):
+        open_places = np.flatnonzero(free)
+        nearest = int(open_places[np.abs(open_places - target).argmin()])
+        free &= who != who[nearest]
+        chosen.append(nearest)
+    return [int(place) for place in places[np.sort(chosen)]]
 
 
-def _name(collection: Collection, row: int) -> str:
+def _names(names: Sequence[str]) -> list[str]:
+    """The names without the sequence that they begin with, where it is one for all."""
+    parts = [name.rpartition("/") for name in names]
+    return [part[2] for part in parts] if len({part[0] for part in parts}) == 1 else list(names)
+
+
+def _name(collection: Collection, names: Sequence[str], row: int) -> str:
     number = int(collection.identity[row])
-    name = collection.names[number] if 0 <= number < len(collection.names) else str(number)
+    name = names[number] if 0 <= number < len(names) else str(number)
     camera = int(collection.camera[row])
     return name if camera < 0 else f"{name} c{camera}"

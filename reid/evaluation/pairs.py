@@ -16,80 +16,119 @@ LEAST_PASSING = 10
 """Pairs of two identities that must lie above a threshold before a rate at it is more than luck (as calibration has
 it): below 10 / FPR such pairs there is no TPR."""
 
-_SAMPLE = 2**17  # pairs of a kind that the bootstrap weighs; the figures themselves are of all pairs
+_SAMPLE = 2**16  # pairs of a kind that the bootstrap weighs; the figures themselves are of all pairs
 _BINS = 2 * GRID + 1  # one a cosine of the grid
 _SPARSE = 0.1  # below this rate it is quicker to draw places of a tile than to list what may be drawn
 _AT_ONCE = 16  # replicates
+TAIL = 5 * FPR
+"""The most alike strangers decide a threshold, so that this share of them is sampled apart, and more densely."""
 
 
-@dataclass(slots=True)
 class _Sample:
-    """Pairs of one kind: their cosines and whom they join."""
+    """A random part of the pairs of one kind: their cosines and whom they join.
 
-    cosine: list[NDArray[np.float32]]
-    first: list[NDArray[np.int64]]
-    second: list[NDArray[np.int64]]
+    Args:
+        expected: about how many pairs will come.
+        rng: draws.
+    """
 
-    def sorted(self) -> _Sorted:
-        cosine = np.concatenate(self.cosine)
-        order = np.argsort(cosine, kind="stable")
-        return _Sorted(cosine[order], np.concatenate(self.first)[order], np.concatenate(self.second)[order])
+    def __init__(self, expected: float, rng: np.random.Generator) -> None:
+        self._rate = min(1.0, _SAMPLE / max(expected, 1))
+        self._rng = rng
+        self._cosine: list[NDArray[np.float32]] = []
+        self._first: list[NDArray[np.int64]] = []
+        self._second: list[NDArray[np.int64]] = []
+
+    def add(
+        self,
+        chosen: NDArray[np.bool_],
+        cosine: NDArray[np.float32],
+        first: NDArray[np.int64],
+        second: NDArray[np.int64],
+    ) -> None:
+        """Keep each `chosen` pair (T, G) with the same chance."""
+        if self._rate > _SPARSE:
+            row, column = np.nonzero(chosen)
+            if self._rate < 1:
+                keep = self._rng.random(len(row)) < self._rate
+                row, column = row[keep], column[keep]
+        else:
+            flat = self._rng.integers(0, chosen.size, self._rng.binomial(chosen.size, self._rate))  # may repeat one
+            flat = flat[chosen.ravel()[flat]]
+            row, column = np.divmod(flat, chosen.shape[1])
+        self._cosine.append(cosine[row, column])
+        self._first.append(first[row])
+        self._second.append(second[column])
+
+    def pairs(self) -> _Pairs:
+        """What was kept."""
+        cosine = np.concatenate(self._cosine)
+        weight = np.full(len(cosine), 1 / self._rate, np.float32)
+        return _Pairs(cosine, np.concatenate(self._first), np.concatenate(self._second), weight)
 
 
 @dataclass(frozen=True, slots=True)
-class _Sorted:
-    """Pairs of one kind by rising cosine; all arrays are (pairs,)."""
+class _Pairs:
+    """Pairs of one kind; all arrays are (pairs,)."""
 
     cosine: NDArray[np.float32]
     first: NDArray[np.int64]
     second: NDArray[np.int64]
+    weight: NDArray[np.float32]
+    """How many pairs each stands for."""
+
+    def sorted(self) -> _Pairs:
+        """By rising cosine."""
+        order = np.argsort(self.cosine, kind="stable")
+        return _Pairs(self.cosine[order], self.first[order], self.second[order], self.weight[order])
+
+    def and_also(self, other: _Pairs) -> _Pairs:
+        """Both."""
+        names = ("cosine", "first", "second", "weight")
+        return _Pairs(*(np.concatenate((getattr(self, name), getattr(other, name))) for name in names))
 
 
 class PairTally:
     """Counts pairs of a query and a crop of its gallery by their cosine, tile by tile.
 
-    Memory is bounded: two histograms over the grid of cosines, and a sample of pairs for the intervals.
+    Memory is bounded: two histograms over the grid of cosines, and samples of pairs for the intervals.
 
     Args:
-        expected: (same, different) about how many pairs of each kind will come, which sets the rate of sampling.
-        seed: of the sample.
+        expected: (same, different) about how many pairs of each kind will come, which sets the rates of sampling.
+        tail: a cosine that about `TAIL` of the strangers exceed; where it lies matters little.
+        seed: of the samples.
     """
 
-    def __init__(self, expected: tuple[int, int], seed: int) -> None:
+    def __init__(self, expected: tuple[int, int], tail: float, seed: int) -> None:
         self._histograms = np.zeros((2, _BINS), np.int64)  # different, same
-        self._samples = (_Sample([], [], []), _Sample([], [], []))
+        self._tail = np.float32(tail)
+        rng = np.random.default_rng((seed, 3))
         same, different = expected
-        self._rates = tuple(min(1.0, _SAMPLE / max(count, 1)) for count in (different, same))
-        self._rng = np.random.default_rng((seed, 3))
+        self._friends, self._strangers = _Sample(same, rng), _Sample(different, rng)
+        self._lookalikes = _Sample(TAIL * different, rng)
 
     def add(
         self,
         cosine: NDArray[np.float32],
         match: NDArray[np.bool_],
-        ignored: NDArray[np.bool_],
+        counted: NDArray[np.bool_],
         first: NDArray[np.int64],
         second: NDArray[np.int64],
     ) -> None:
-        """A tile: cosines on the grid, `match`, `ignored`, all (T, G); identities `first` (T,) and `second` (G,)."""
+        """A tile of cosines on the grid (T, G).
+
+        `match` (T, G) those of one identity, `counted` (T, G) those that count, `first` (T,) and `second` (G,) the
+        numbers of the identities.
+        """
         bins = (cosine * GRID).astype(np.int32)
         bins += GRID
-        for kind, chosen in enumerate((~(match | ignored), match)):
+        same, different = counted & match, counted & ~match
+        for kind, chosen in enumerate((different, same)):
             self._histograms[kind] += np.bincount(bins[chosen], minlength=_BINS)
-            row, column = self._draw(chosen, self._rates[kind])
-            sample = self._samples[kind]
-            sample.cosine.append(cosine[row, column])
-            sample.first.append(first[row])
-            sample.second.append(second[column])
-
-    def _draw(self, chosen: NDArray[np.bool_], rate: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Rows and columns of the chosen pairs, all of them or each with the same small chance."""
-        if rate > _SPARSE:
-            row, column = np.nonzero(chosen)
-            keep = self._rng.random(len(row)) < rate
-            return row[keep], column[keep]
-        flat = self._rng.integers(0, chosen.size, self._rng.binomial(chosen.size, rate))  # may name one twice
-        flat = flat[chosen.ravel()[flat]]
-        return np.divmod(flat, chosen.shape[1])
+        alike = cosine >= self._tail
+        self._friends.add(same, cosine, first, second)
+        self._strangers.add(different & ~alike, cosine, first, second)
+        self._lookalikes.add(different & alike, cosine, first, second)
 
     @property
     def same(self) -> int:
@@ -125,18 +164,20 @@ class PairTally:
             return None, None
         if not len(resampling.counts):
             return Estimate(auc), None if tpr is None else Estimate(tpr)
-        different, same = (sample.sorted() for sample in self._samples)
+        same = self._friends.pairs().sorted()
+        different = self._strangers.pairs().and_also(self._lookalikes.pairs()).sorted()
         starts = range(0, len(resampling.counts), _AT_ONCE)
         parts = [_replicates(resampling.counts[start : start + _AT_ONCE], same, different) for start in starts]
         auc_replicates, tpr_replicates = np.concatenate(parts, axis=1)  # each (R,)
         return Estimate.of(auc, auc_replicates), None if tpr is None else Estimate.of(tpr, tpr_replicates)
 
 
-def _replicates(counts: NDArray[np.uint16], same: _Sorted, different: _Sorted) -> NDArray[np.float64]:
+def _replicates(counts: NDArray[np.uint16], same: _Pairs, different: _Pairs) -> NDArray[np.float64]:
     """AUC and TPR of the replicates with these weights (r, I) -> (2, r)."""
     # a column a replicate, so that what is fetched of one identity lies side by side
     weights = np.concatenate((counts.T, np.ones((1, len(counts))))).astype(np.float32)  # (I + 1, r), -1 is the last
     stranger = weights[different.first] * weights[different.second]  # (D, r)
+    stranger *= different.weight[:, None]
     friend = weights[same.first]  # (S, r) an identity drawn twice brings its pairs twice
     below = np.zeros((len(different.cosine) + 1, len(counts)))
     np.cumsum(stranger, axis=0, out=below[1:], dtype=np.float64)  # (D + 1, r) strangers below each place

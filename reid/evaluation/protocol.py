@@ -63,6 +63,13 @@ class Plan:
             ignored |= self.unknown(rows, self.gallery)
         return same & ~ignored, ignored
 
+    def pairs(self, rows: Rows, ignored: Mask) -> Mask:
+        """(T, G) of what is not ignored, each pair once: where both crops query, only from the earlier of them."""
+        counted: Mask = rows[:, None] < self.gallery
+        counted |= ~np.isin(self.gallery, self.queries)
+        counted &= ~ignored
+        return counted
+
     def _near(self, rows: Rows) -> Mask:
         """(T, G) seen on one clock and less than the gap apart; where a time is unknown, not."""
         time_s, group = self.sightings.time_s, self.sightings.group

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from reid.errors import InputError
 from reid.evaluation.bootstrap import Resampling
 from reid.evaluation.config import EvaluationConfig
-from reid.evaluation.pairs import PairTally
+from reid.evaluation.pairs import TAIL, PairTally
 from reid.evaluation.protocol import Plan, Unknown, make_plan
 from reid.evaluation.ranking import QueryScores, score_queries
 from reid.evaluation.reassociation import reassociation
@@ -20,6 +20,7 @@ from reid.evaluation.reranking import Reranked
 from reid.evaluation.sightings import Sightings
 from reid.evaluation.similarity import Cosine, Similarity, tiles, unit_vectors
 
+_PROBED_QUERIES = 32
 Progress = Callable[[int, int], None]
 """Called with how much is done, and of how much."""
 
@@ -70,7 +71,6 @@ def evaluate(
     found = scores.matches > 0
     first = np.where(found, scores.first_hit, np.nan)
     within = [np.where(found, first <= rank, np.nan) for rank in (1, 5, 10)]  # each (Q,)
-    both_ways = 2 if np.array_equal(plan.queries, plan.gallery) else 1  # then every pair came in both directions
     return Report(
         mean_average_precision=resampling.mean(scores.average_precision, who),
         rank_1=resampling.mean(within[0], who),
@@ -86,8 +86,8 @@ def evaluate(
         queries=int(found.sum()),
         queries_without_match=int((~found).sum()),
         gallery=len(plan.gallery),
-        pairs_same=outcome.pairs.same // both_ways,
-        pairs_different=outcome.pairs.different // both_ways,
+        pairs_same=outcome.pairs.same,
+        pairs_different=outcome.pairs.different,
         nearest_match_s=outcome.nearest_match_s,
         query_rows=plan.queries,
         query_scores=scores,
@@ -122,14 +122,14 @@ def score(
     Raises:
         InputError: no query has a match.
     """
-    tally = PairTally(_expected_pairs(plan, person), seed)
+    tally = PairTally(_expected_pairs(plan, person), _lookalike_cosine(plan, cosine, seed), seed)
     parts: list[QueryScores] = []
     gaps: list[NDArray[np.float64]] = []
     done = 0
     for rows in tiles(plan.queries, len(plan.gallery)):
         match, ignored = plan.masks(rows)
         cosines = cosine(rows)
-        tally.add(cosines, match, ignored, person[rows], person[plan.gallery])
+        tally.add(cosines, match, plan.pairs(rows, ignored), person[rows], person[plan.gallery])
         parts.append(score_queries(cosines if ranked is None else ranked(rows), match, ignored))
         gaps.append(_time_to_match(plan, rows, match))
         done += len(rows)
@@ -154,13 +154,23 @@ def numbered(sightings: Sightings) -> tuple[int, NDArray[np.int64]]:
 
 
 def _expected_pairs(plan: Plan, person: NDArray[np.int64]) -> tuple[int, int]:
-    """Pairs of one identity and of two, before the protocol leaves some out."""
+    """About how many pairs of one identity and of two there are, before the protocol leaves some out."""
     size = int(person.max()) + 1
     known = person[plan.gallery]
     of_query = np.bincount(person[plan.queries], minlength=size)  # (people,)
     of_gallery = np.bincount(known[known >= 0], minlength=size)
     same = int((of_query * of_gallery).sum())
-    return same, len(plan.queries) * len(plan.gallery) - same
+    fold = 2 if np.isin(plan.queries, plan.gallery).all() else 1  # the same pair from both of its ends
+    return same // fold, (len(plan.queries) * len(plan.gallery) - same) // fold
+
+
+def _lookalike_cosine(plan: Plan, cosine: Similarity, seed: int) -> float:
+    """A cosine that few strangers exceed, by a look at a few queries."""
+    rng = np.random.default_rng((seed, 5))
+    rows = rng.choice(plan.queries, min(len(plan.queries), _PROBED_QUERIES), replace=False)
+    match, ignored = plan.masks(rows)
+    strangers = cosine(rows)[~(match | ignored)]
+    return float(np.quantile(strangers, 1 - TAIL)) if len(strangers) else 1.0
 
 
 def _time_to_match(plan: Plan, rows: NDArray[np.int64], match: NDArray[np.bool_]) -> NDArray[np.float64]:

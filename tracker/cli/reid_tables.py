@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from tracker.cli.tables import print_outputs
 
 _NEAR_COPIES_S = 0.5  # matches nearer in time than this say little of recognising somebody again
 _FEW_IDENTITIES = 20
+_HEADINGS = ("model", "95 %", "other", "gain", "95 %")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,54 +36,59 @@ class Scored:
 def print_report(scored: Scored, compared: Scored | None, config: EvaluationConfig, outputs: Sequence[Path]) -> None:
     """Everything for people, on stdout."""
     console, report = Console(highlight=False), scored.report
+    model = scored.info.name if compared is None else f"{scored.info.name} against {compared.info.name}"
     console.print(
-        f"{scored.info.name}: {report.crops} crops of {report.identities} identities, "
+        f"{model}: {report.crops} crops of {report.identities} identities, "
         f"{report.queries} queries, {report.gallery} in the gallery",
         markup=False,
+        soft_wrap=True,
     )
-    console.print(f"{report.rule}{'; re-ranked' if config.rerank else ''}\n", markup=False)
-    console.print(_measures(scored, compared))
+    console.print(f"{report.rule}{'; re-ranked' if config.rerank else ''}\n", markup=False, soft_wrap=True)
+    gains = {} if compared is None else report.minus(compared.report)
+    table = _table(["", *_HEADINGS[: 2 if compared is None else 5]])
+    for name, label in MEASURES.items():
+        other = None if compared is None else getattr(compared.report, name)
+        table.add_row(label, *_cells(getattr(report, name), other, gains.get(name), compared is not None))
+    console.print(table)
+    if report.reassociation:
+        console.print()
+        console.print(_reassociation(report, None if compared is None else compared.report, gains))
     if scored.falls:
         console.print()
         console.print(_robustness(scored.falls))
     for note in _notes(report, config):
-        console.print(f"note: {note}", markup=False)
+        console.print(f"note: {note}", markup=False, soft_wrap=True)
     print_outputs(console, outputs)
 
 
-def _measures(scored: Scored, compared: Scored | None) -> Table:
-    headings = ["", scored.info.name, "95 %"]
-    gains: dict[str, Estimate] = {}
-    others: dict[str, Estimate | None] = {}
-    if compared is not None:
-        headings += [compared.info.name, "gain", "95 %"]
-        gains = scored.report.minus(compared.report)
-        others = {name: estimate for name, _, estimate in _figures(compared.report)}
+def _reassociation(report: Report, compared: Report | None, gains: Mapping[str, Estimate]) -> Table:
+    headings = ("found again after", "times", "chance", *_HEADINGS[: 2 if compared is None else 5])
     table = _table(headings)
-    for name, label, estimate in _figures(scored.report):
-        cells = [_value(estimate), _interval(estimate)]
-        if compared is not None:
-            gain = gains.get(name)
-            cells += [
-                _value(others.get(name)),
-                "-" if gain is None else f"{gain.value:+.3f}",
-                _interval(gain, sign="+"),
-            ]
-        table.add_row(label, *cells)
+    others = {} if compared is None else {part.later_s: part.rank_1 for part in compared.reassociation}
+    for part in report.reassociation:
+        gain = gains.get(f"reassociation_{part.later_s:g}s")
+        cells = _cells(part.rank_1, others.get(part.later_s), gain, compared is not None)
+        table.add_row(f"{part.later_s:g} s", str(part.queries), f"{part.chance:.3f}", *cells)
     return table
 
 
-def _figures(report: Report) -> Iterator[tuple[str, str, Estimate | None]]:
-    """Name, label and figure of every measure."""
-    for name, label in MEASURES.items():
-        yield name, label, getattr(report, name)
+def _cells(estimate: Estimate | None, other: Estimate | None, gain: Estimate | None, compared: bool) -> list[str]:
+    cells = [_value(estimate), _interval(estimate)]
+    if compared:
+        cells += [_value(other), "-" if gain is None else f"{gain.value:+.3f}", _interval(gain, sign="+")]
+    return cells
+
+
+def _figures(report: Report) -> Iterator[tuple[str, Estimate | None]]:
+    """Name and figure of every measure."""
+    for name in MEASURES:
+        yield name, getattr(report, name)
     for part in report.reassociation:
-        label = f"found again {part.later_s:g} s later ({part.queries} times, chance {part.chance:.3f})"
-        yield f"reassociation_{part.later_s:g}s", label, part.rank_1
+        yield f"reassociation_{part.later_s:g}s", part.rank_1
 
 
 def _robustness(falls: Sequence[Fall]) -> Table:
-    table = _table(["queries under", "mAP", "falls by", "95 %", "rank-1", "falls by", "95 %"])
+    table = _table(["queries under", "mAP", "fall", "95 %", "rank-1", "fall", "95 %"])
     for fall in falls:
         cells = [_value(fall.mean_average_precision), _value(fall.fall_of_map), _interval(fall.fall_of_map)]
         cells += [_value(fall.rank_1), _value(fall.fall_of_rank_1), _interval(fall.fall_of_rank_1)]
@@ -92,7 +98,7 @@ def _robustness(falls: Sequence[Fall]) -> Table:
 
 def _notes(report: Report, config: EvaluationConfig) -> Iterator[str]:
     if report.queries_without_match:
-        yield f"{report.queries_without_match} queries have no match in the gallery and are left out"
+        yield f"queries left out, since they have no match in the gallery: {report.queries_without_match}"
     if report.tpr_at_fpr_1e3 is None:
         yield (
             f"TPR at FPR 1e-3 needs {LEAST_PASSING / FPR:,.0f} pairs of different identities, "
@@ -127,10 +133,10 @@ def as_csv(scored: Scored, compared: Scored | None) -> str:
     rows: list[tuple[str, str, Estimate | None]] = []
     for part in (scored, compared):
         if part is not None:
-            rows += [(part.info.name, name, estimate) for name, _, estimate in _figures(part.report)]
+            rows += [(part.info.name, name, estimate) for name, estimate in _figures(part.report)]
     for fall in scored.falls:
-        for name in ("mean_average_precision", "rank_1", "fall_of_map", "fall_of_rank_1"):
-            rows.append((scored.info.name, f"{fall.kind}.{name}", getattr(fall, name)))
+        names = ("mean_average_precision", "rank_1", "fall_of_map", "fall_of_rank_1")
+        rows += [(scored.info.name, f"{fall.kind}.{name}", getattr(fall, name)) for name in names]
     if compared is not None:
         gains = scored.report.minus(compared.report)
         rows += [(f"{scored.info.name} - {compared.info.name}", name, gain) for name, gain in gains.items()]
@@ -145,10 +151,10 @@ def _model(info: EmbedderInfo) -> dict[str, Any]:
 
 
 def _table(headings: Sequence[str]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column(headings[0])
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    table.add_column(headings[0], no_wrap=True)
     for heading in headings[1:]:
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     return table
 
 
@@ -159,4 +165,4 @@ def _value(estimate: Estimate | None) -> str:
 def _interval(estimate: Estimate | None, sign: str = "") -> str:
     if estimate is None or estimate.low is None or estimate.high is None:
         return "-"
-    return f"{estimate.low:{sign}.3f} .. {estimate.high:{sign}.3f}"
+    return f"{estimate.low:{sign}.3f}..{estimate.high:{sign}.3f}"

@@ -1,0 +1,109 @@
+"""From data sets to columns, and from pixels to vectors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from reid.data.crops import Crops
+from reid.data.pictures import MemoryPictures
+from reid.errors import DataError, InputError
+from reid.evaluation import EvaluationConfig
+from reid.evaluation.collection import Collection, embed
+from reid.evaluation.opening import MeasuredData, evaluate_collection, open_collection
+
+PLAIN = EvaluationConfig(replicates=0)
+
+
+def crops_of(names: list[str], identity: list[int], **columns: object) -> Crops:
+    pictures = MemoryPictures(1 << 20)
+    for row in range(len(identity)):
+        pictures.add(np.full((8, 4, 3), row, np.uint8), str(row))
+    return Crops(pictures, identity, names, **columns)  # type: ignore[arg-type]
+
+
+def test_embedding_goes_through_every_row_once_in_order(crops, embedder) -> None:
+    collection = Collection.of(crops)
+    steps: list[tuple[int, int]] = []
+    vectors = embed(embedder, collection, range(30), progress=lambda *step: steps.append(step))
+    assert vectors.shape == (30, 24)
+    assert embedder.calls == 30
+    assert steps == [(30, 30)]
+    np.testing.assert_array_equal(vectors[[7, 3]], embed(embedder, collection, [7, 3]))
+    report = evaluate_collection(collection, vectors)
+    assert report.mean_average_precision.value > 0.9
+    assert [part.later_s for part in report.reassociation] == [1.0, 2.0], "nobody is there 5 s later"
+
+
+def test_queries_are_matched_to_the_gallery_by_name() -> None:
+    gallery = crops_of(["anna", "ben", "0000", "0000"], [0, 0, 1, 2, 3], camera=[1, 2, 1, 1, 1])
+    queries = crops_of(["ben", "cleo", "anna", "0000"], [0, 1, 2, 3], camera=[2, 2, 3, 2])
+    both = Collection.of(gallery, queries)
+    assert both.identity.tolist() == [0, 0, 1, 2, 3, 1, 4, 0, 5]
+    assert both.names == ("anna", "ben", "0000", "0000", "cleo", "0000")
+    assert both.camera.tolist() == [1, 2, 1, 1, 1, 2, 2, 3, 2]
+    assert both.query is not None
+    assert np.flatnonzero(both.query).tolist() == [5, 6, 7, 8]
+    assert both.pixels([6, 0, 4], 8, 4)[:, 0, 0, 0].tolist() == [1, 0, 4]
+
+
+def test_queries_of_other_people_are_refused() -> None:
+    with pytest.raises(InputError, match="identities of the same names, got 'cleo'"):
+        Collection.of(crops_of(["anna"], [0]), crops_of(["cleo"], [0]))
+    with pytest.raises(InputError, match="need labelled data"):
+        Collection.of(crops_of(["1"], [0], labelled=False), crops_of(["1"], [0]))
+
+
+def test_tracklets_are_strangers_only_where_they_were_seen_together() -> None:
+    crops = crops_of(["1", "2", "3"], [0, 0, 1, 1, 2, 2], labelled=False, together=[[0, 2]])
+    unknown = Collection.of(crops).unknown()
+    assert unknown is not None
+    table = unknown(np.arange(6), np.arange(6))
+    np.testing.assert_array_equal(table, crops.relations(np.arange(6)) == -1)
+    vectors = np.eye(3)[[0, 0, 1, 1, 2, 2]].astype(np.float32)
+    report = evaluate_collection(Collection.of(crops), vectors, config=PLAIN)
+    assert (report.pairs_same, report.pairs_different) == (3, 4)
+
+
+def test_tracklets_that_were_never_seen_together_have_no_strangers() -> None:
+    crops = crops_of(["1", "2"], [0, 0, 1, 1], labelled=False)
+    report = evaluate_collection(Collection.of(crops), np.eye(2, dtype=np.float32)[[0, 0, 1, 1]], config=PLAIN)
+    assert report.auc is None
+    assert report.pairs_different == 0
+
+
+def test_a_whole_market_data_set_brings_its_split_along(tmp_path: Path) -> None:
+    for part, names in {
+        "bounding_box_train": ["0009_c1s1_000001_00", "0009_c2s1_000001_00"],
+        "query": ["0001_c1s1_000001_00", "0002_c2s1_000001_00"],
+        "bounding_box_test": [
+            "0001_c2s1_000002_00", "0001_c1s1_000003_00", "0002_c1s1_000004_00", "0000_c1s1_000005_00",
+            "0000_c3s1_000006_00", "-1_c1s1_000007_00",
+        ],
+    }.items():  # fmt: skip
+        (tmp_path / part).mkdir()
+        for name in names:
+            cv2.imwrite(str(tmp_path / part / f"{name}.jpg"), np.full((16, 8, 3), 99, np.uint8))
+    data = open_collection(tmp_path)
+    assert len(data) == 7
+    assert data.query is not None
+    assert int(data.query.sum()) == 2
+    assert [data.names[i] for i in data.identity[data.query]] == ["0001", "0002"]
+    vectors = np.eye(4, dtype=np.float32)[[2, 3, 0, 0, 1, 0, 1]]  # in order of the files: 0000, 0000, 0001 ...
+    report = evaluate_collection(data, vectors, config=PLAIN)
+    assert (report.queries, report.gallery, report.pairs_same, report.pairs_different) == (2, 5, 2, 7)
+    assert report.mean_average_precision.value == 1
+    assert len(open_collection(tmp_path, config=MeasuredData(distractors=False))) == 5
+    one_folder = open_collection(tmp_path / "bounding_box_test", query=tmp_path / "query")
+    assert one_folder.identity.tolist() == data.identity.tolist()
+
+
+def test_a_folder_an_identity_needs_no_split(people_folder: Path, embedder) -> None:
+    data = open_collection(people_folder)
+    report = evaluate_collection(data, embed(embedder, data, range(len(data))), config=PLAIN)
+    assert (report.crops, report.identities, report.rank_1.value) == (24, 6, 1)
+    with pytest.raises(DataError):
+        open_collection(people_folder / "nothing")
