@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from reid.data.crops import Crops
 from reid.errors import InputError
+from reid.learning.company import Company
 
 _logger = logging.getLogger(__name__)
 _BATCH, _EPOCH = 0, 1  # second words of the seeds of the two kinds of draws
@@ -71,13 +72,13 @@ class PkSampler:
         self._grouped = together == "always" or (together == "auto" and not crops.labelled[crops.identities].all())
         numbers, count = np.unique(crops.identity, return_counts=True)
         numbers = numbers[count >= self.config.least_pictures]
-        partners = _Partners(crops, numbers) if self._grouped else None
+        partners = Company(crops, numbers) if self._grouped else None
         if partners is not None:
             alone = np.array([not len(partners.of(k)) for k in range(len(numbers))], np.bool_)
             if alone.any():
                 _logger.info("%d identities were seen together with nobody and are left out", int(alone.sum()))
                 numbers = numbers[~alone]
-                partners = _Partners(crops, numbers)
+                partners = Company(crops, numbers)
         self._partners = partners
         self.identities: NDArray[np.int64] = numbers
         """(E,) numbers of the identities that are drawn from."""
@@ -160,19 +161,36 @@ class PkSampler:
     def _choose_together(self, rng: np.random.Generator) -> list[int]:
         """P identities in groups in which everybody was seen together with everybody."""
         assert self._partners is not None
-        chosen: list[int] = []
-        while (room := self.identities_per_batch - len(chosen)) > 0:
-            if room == 1:  # nobody can come along: better somebody who knows one of those who are here
-                near = np.setdiff1d(np.concatenate([self._partners.of(k) for k in chosen]), chosen)
-                chosen.append(self._pick(near, rng) if len(near) else self._next(chosen))
-                continue
-            group = [self._next(chosen)]
-            common = np.setdiff1d(self._partners.of(group[0]), chosen)
-            while len(common) and len(group) < min(room, self.config.most_together):
-                group.append(self._pick(common, rng))
-                common = np.setdiff1d(np.intersect1d(common, self._partners.of(group[-1])), group)
-            chosen += group
-        return chosen
+        groups: list[list[int]] = []
+        left_out: list[int] = []
+        while True:
+            chosen = [who for group in groups for who in group]
+            room = self.identities_per_batch - len(chosen)
+            if not room:
+                return chosen
+            if room == 1 and groups:  # nobody can come along: somebody who knows one of those who are here
+                near = np.concatenate([self._partners.of(k) for k in chosen])
+                near = np.setdiff1d(near, chosen + left_out)
+                if len(near):
+                    groups.append([self._pick(near, rng)])
+                    continue
+                large = [group for group in groups if len(group) > 2]
+                if large and not left_out:  # or one of those leaves, and two can come
+                    left_out.append(large[-1].pop())
+                    self._waiting = np.append(self._waiting[self._waiting != left_out[0]], left_out)
+                    continue
+            taken = chosen + left_out if room > 1 else chosen
+            groups.append(self._group(min(room, self.config.most_together), taken, rng))
+
+    def _group(self, most: int, taken: list[int], rng: np.random.Generator) -> list[int]:
+        """Whoever waits longest, and at most so many in all who were seen together with everybody in the group."""
+        assert self._partners is not None
+        group = [self._next(taken)]
+        common = np.setdiff1d(self._partners.of(group[0]), taken)
+        while len(common) and len(group) < most:
+            group.append(self._pick(common, rng))
+            common = np.intersect1d(common, self._partners.of(group[-1]))
+        return group
 
     def _pick(self, candidates: NDArray[np.int64], rng: np.random.Generator) -> int:
         """One of the candidates (sorted), of those who still wait in this epoch if there is any."""
@@ -195,33 +213,6 @@ class PkSampler:
             low, high = np.ceil(edges[:-1]).astype(np.int64), np.ceil(edges[1:]).astype(np.int64)  # (K,) each
             return np.asarray(rows[rng.integers(low, high)])
         return np.asarray(rng.choice(rows, count, replace=False))
-
-
-class _Partners:
-    """Who was seen together with whom, among the identities that are drawn from."""
-
-    def __init__(self, crops: Crops, numbers: NDArray[np.int64]) -> None:
-        pairs = crops.together
-        pairs = np.searchsorted(numbers, pairs[np.isin(pairs, numbers).all(axis=1)])  # (m, 2) places in `numbers`
-        both = np.concatenate((pairs, pairs[:, ::-1]))
-        both = both[np.lexsort((both[:, 1], both[:, 0]))]
-        self._start = np.searchsorted(both[:, 0], np.arange(len(numbers) + 1))
-        self._other = both[:, 1]
-        # labelled identities of one video are different, whether they met or not
-        rows = crops.labelled[crops.identity] & (crops.group >= 0) & np.isin(crops.identity, numbers)
-        member = np.stack((crops.group[rows], np.searchsorted(numbers, crops.identity[rows])), axis=1)
-        member = np.unique(member, axis=0)  # (p, 2) group and place
-        self._members = {int(group): member[member[:, 0] == group, 1] for group in np.unique(member[:, 0]).tolist()}
-        self._groups: dict[int, list[int]] = {}
-        for group, place in member.tolist():
-            self._groups.setdefault(place, []).append(group)
-
-    def of(self, place: int) -> NDArray[np.int64]:
-        """Sorted places of those who were seen together with this one."""
-        met = self._other[self._start[place] : self._start[place + 1]]
-        parts = [met, *(self._members[group] for group in self._groups.get(place, ()))]
-        everybody = np.unique(np.concatenate(parts))
-        return np.asarray(everybody[everybody != place])
 
 
 def _rows_by_time(crops: Crops, numbers: NDArray[np.int64]) -> list[NDArray[np.int64]]:

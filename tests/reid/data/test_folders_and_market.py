@@ -109,9 +109,7 @@ class TestMarket:
     def test_a_strange_name_among_them_is_named(self, tmp_path, make_picture):
         for name in (*self.NAMES, "holiday"):
             make_picture(tmp_path / f"{name}.jpg")
-        with pytest.raises(
-            DataError, match=r"named like 0002_c1s1_000451_03\.jpg .* got 'holiday\.jpg' \(and 0 more of 7"
-        ):
+        with pytest.raises(DataError, match=r"named like 0002_c1s1_000451_03\.jpg .* got 'holiday\.jpg' \(and 0 more"):
             open_crops(tmp_path)
 
     def test_nothing_but_junk(self, tmp_path, make_picture):

@@ -90,8 +90,10 @@ class TestTruth:
 
     def test_ignored_small_and_hidden_boxes_are_left_out(self, make_sequence):
         rows = [
-            (1, 1, 10, 10, 30, 70, 1), (1, 2, 60, 10, 30, 70, 0), (1, 3, 100, 10, 30, 40, 1), (1, 4, 140, 10, 10, 70, 1),
-            (2, 1, 10, 10, 30, 70, 1), (2, 5, 15, 12, 30, 70, 1), (2, 6, 180, 10, 60, 70, 1), (2, 7, 60, -60, 30, 90, 1),
+            (1, 1, 10, 10, 30, 70, 1), (1, 2, 60, 10, 30, 70, 0),
+            (1, 3, 100, 10, 30, 40, 1), (1, 4, 140, 10, 10, 70, 1),
+            (2, 1, 10, 10, 30, 70, 1), (2, 5, 15, 12, 30, 70, 1),
+            (2, 6, 180, 10, 60, 70, 1), (2, 7, 60, -60, 30, 90, 1),
         ]  # fmt: skip
         crops = open_crops(make_sequence(rows), config=DataConfig())
         kept = [(crops.names[k], t) for k, t in zip(crops.identity, crops.time_s, strict=True)]

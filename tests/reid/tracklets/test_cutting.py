@@ -63,9 +63,7 @@ def test_a_crossing_ends_both_and_what_follows_is_new():
     got, pieces = feed(cutter, 0.2, {1: box(15), 2: box(20), 3: box(100)})
     assert got == {1: -1, 2: -1, 3: 3}, "iou 0.6"
     assert sorted(pieces.ended) == [1, 2]
-    assert feed(cutter, 0.3, {1: box(18), 2: box(27), 3: box(100)})[0] == {1: -1, 2: -1, 3: 3}, (
-        "iou 0.38: not yet parted"
-    )
+    assert feed(cutter, 0.3, {1: box(18), 2: box(27), 3: box(100)})[0] == {1: -1, 2: -1, 3: 3}, "iou 0.38"
     got, pieces = feed(cutter, 0.4, {1: box(40), 2: box(0), 3: box(100)})
     assert got == {1: 4, 2: 5, 3: 3}, "whoever they are now"
     assert sorted(pieces.together.tolist()) == [[3, 4], [3, 5], [4, 5]]

@@ -6,10 +6,12 @@ import errno
 import json
 import logging
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -242,8 +244,6 @@ class TestFullDisk:
         assert read_tracklets(tmp_path).frame.tolist() == [1, 3]
 
     def test_half_a_picture_is_none(self, tmp_path, monkeypatch):
-        from pathlib import Path
-
         def full(path, data):
             with path.open("wb") as file:
                 file.write(data[:5])
@@ -343,6 +343,27 @@ def test_removing_leaves_what_is_somebody_elses(tmp_path):
     remove_tracklets(tmp_path)
     write_some(tmp_path)
     assert len(read_tracklets(tmp_path)) == 4
+
+
+def test_the_outputs_page_shows_the_real_records(tmp_path):
+    page = (Path(__file__).parents[3] / "docs" / "outputs.md").read_text(encoding="utf-8")
+    text = page.split("## `tracklets/`")[1].split("```json\n")[1].split("```")[0]
+    shown = [json.loads(line) for line in text.splitlines()]
+    with TrackletWriter(tmp_path) as writer:
+        writer.begin_run("clip.mp4", rate_hz=25.0)
+        add(writer, 5, 12, identity=3, time_s=0.44, box=(10.25, 20.5, 60.0, 180.75), score=0.91, covered=0.1)
+        writer.together(np.array([[4, 5]]), frame=12)
+        writer.doubt(5, since_s=3.2)
+        add(writer, 5, 13, vector=np.ones(192, np.float32), model_hash="9f86d081884c7d65")
+    written = [json.loads(line) for line in (tmp_path / "store.jsonl").read_text().splitlines()]
+    by_chance = ("program", "began_unix_s", "bytes")
+    assert [{key: "" if key in by_chance else value for key, value in record.items()} for record in written[:-1]] == [
+        {key: "" if key in by_chance else value for key, value in record.items()} for record in shown
+    ]
+    assert set(written[-1]) - set(written[2]) == {"vector", "model"}
+    assert {record["kind"] for record in shown[1:]} <= set(re.findall(r"^\| `(\w+)` \|", page, flags=re.MULTILINE)) | {
+        "crop"
+    }
 
 
 def test_a_source_by_any_name(tmp_path):
