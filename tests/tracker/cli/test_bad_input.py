@@ -32,7 +32,7 @@ TRACK = ["track", "shots", "--embedder", "none", "--save", "mot"]
 
 USAGE = [
     (["trck", "x"], "unknown command 'trck'; did you mean track?"),
-    (["zzz"], "unknown command 'zzz' (commands: demo, track, eval, doctor)"),
+    (["zzz"], "unknown command 'zzz' (commands: demo, track, train, eval, reid, doctor)"),
     (["track"], "the following arguments are required: SOURCE"),
     (["track", "nothing.mp4"], "SOURCE: 'nothing.mp4' was not found"),
     (["track", ""], "SOURCE: '' was not found"),
