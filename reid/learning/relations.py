@@ -37,14 +37,14 @@ def masks(relations: Tensor, *, own_rows: bool = True) -> tuple[Tensor, Tensor]:
     return same, different
 
 
-def resolve_relations(
+def resolve_masks(
     embeddings: Tensor, labels: Tensor | None, relations: Tensor | None, reference: Tensor | None = None
-) -> Tensor:
-    """The relations that a loss or miner was called with, checked by shape and kind: (B, C).
+) -> tuple[Tensor, Tensor]:
+    """The positive and the negative pairs that a loss or miner was called with, (B, C) bool each.
 
     `embeddings` (B, D). Exactly one of `labels` (B,) and `relations` (B, C) is given; with `reference` (C, D), vectors
-    of other rows, it is the relations. Without it C is B. Values are not looked at, which would wait for the device:
-    a relation that is none of the three counts as unknown.
+    of other rows, it is the relations. Without it C is B, and the diagonal is no pair. Values are not looked at, which
+    would wait for the device: a relation that is none of the three counts as unknown.
 
     Raises:
         InputError: shapes or kinds do not fit, or not exactly one of labels and relations was given.
@@ -56,10 +56,10 @@ def resolve_relations(
     if labels is not None:
         if reference is not None:
             raise InputError("with a reference the pairs must be given as relations (B, C), got labels")
-        if labels.shape != embeddings.shape[:1]:
-            shapes = f"{tuple(embeddings.shape)} and {tuple(labels.shape)}"
-            raise InputError(f"embeddings must be (B, D) and labels (B,), got {shapes}")
-        return relations_from_labels(labels)
+        check_labels(embeddings, labels)
+        same = labels[:, None] == labels[None, :]  # (B, B)
+        different = ~same
+        return same.fill_diagonal_(False), different
     assert relations is not None, "one of the two was given"
     expected = (len(embeddings), len(embeddings if reference is None else reference))
     if relations.shape != expected or relations.is_floating_point() or relations.dtype == torch.bool:
@@ -67,11 +67,26 @@ def resolve_relations(
             f"relations must be {expected} of int8 (1 same, 0 different, -1 unknown), "
             f"got {tuple(relations.shape)} of {relations.dtype}"
         )
-    return relations
+    return masks(relations, own_rows=reference is None)
+
+
+def check_labels(embeddings: Tensor, labels: Tensor) -> None:
+    """Refuse labels that are not one for each row.
+
+    Raises:
+        InputError: shapes do not fit.
+    """
+    if embeddings.ndim != 2 or labels.shape != embeddings.shape[:1]:
+        shapes = f"{tuple(embeddings.shape)} and {tuple(labels.shape)}"
+        raise InputError(f"embeddings must be (B, D) and labels (B,), got {shapes}")
 
 
 def _check_vectors(embeddings: Tensor, reference: Tensor | None) -> None:
-    if embeddings.ndim != 2 or not embeddings.is_floating_point():
-        raise InputError(f"embeddings must be (B, D) of floats, got {tuple(embeddings.shape)} of {embeddings.dtype}")
-    if reference is not None and (reference.ndim != 2 or reference.shape[1] != embeddings.shape[1]):
-        raise InputError(f"reference must be (C, {embeddings.shape[1]}), got {tuple(reference.shape)}")
+    if embeddings.ndim != 2 or len(embeddings) == 0 or not embeddings.is_floating_point():
+        kind = f"{tuple(embeddings.shape)} of {embeddings.dtype}"
+        raise InputError(f"embeddings must be (B, D) of floats with B at least 1, got {kind}")
+    if reference is not None and (
+        reference.ndim != 2 or len(reference) == 0 or reference.shape[1] != embeddings.shape[1]
+    ):
+        expected = f"(C, {embeddings.shape[1]}) with C at least 1"
+        raise InputError(f"reference must be {expected}, got {tuple(reference.shape)}")

@@ -13,7 +13,12 @@ from reid.learning.losses.identity import IdentityLoss
 from reid.learning.losses.margins import Margin, Reduction
 from reid.learning.losses.mean_triplet import mean_triplet_loss
 from reid.learning.losses.statistics import BatchStatistics
-from reid.learning.losses.triplet import TripletLoss, batch_hard_triplet_loss, triplet_margin_loss
+from reid.learning.losses.triplet import (
+    TripletLoss,
+    batch_hard_triplet_loss,
+    indexed_triplet_loss,
+    triplet_margin_loss,
+)
 from reid.learning.losses.upper_bound import centroid_bound_loss, upper_bound_triplet_loss
 
 __all__ = [
@@ -32,6 +37,7 @@ __all__ = [
     "constellation_loss",
     "contrastive_loss",
     "hierarchical_triplet_loss",
+    "indexed_triplet_loss",
     "mean_triplet_loss",
     "triplet_margin_loss",
     "upper_bound_triplet_loss",

@@ -48,13 +48,13 @@ def _hinge(
         values = distances if margins is None else distances - margins  # (B, C)
         thresholds = distances if only_hard else distances + margin  # (B, C)
         of_positives, of_negatives = _active_counts(thresholds, values, same, different, or_equal=only_hard)
+        active = of_positives.sum()  # an integer: there are more than float32 can count
         weights = of_positives - of_negatives  # (B, C)
-        active = of_positives.sum(dim=1, dtype=torch.float64).sum()  # up to B^3: more than float32 counts exactly
-        selected = (same.sum(dim=1) * different.sum(dim=1)).sum()
-        constant = margin * active
+        constant = margin * active.to(distances.dtype)
         if margins is not None:
-            constant = constant + (of_negatives * margins).sum(dim=1).to(torch.float64).sum()
-    total = (distances * weights).sum(dim=1).sum() + constant.to(distances.dtype)
+            constant = constant + (of_negatives * margins).sum()
+    total = (distances * weights).sum() + constant
+    selected = active if only_hard else (same.sum(dim=1) * different.sum(dim=1)).sum()
     return Terms(total, selected, active)
 
 
@@ -63,13 +63,14 @@ def _active_counts(
 ) -> tuple[Tensor, Tensor]:
     """For each positive the negatives of its row below its threshold, for each negative the thresholds above: how many.
 
-    All (B, C); the counts are floats, exact up to 2^24, and 0 for other pairs. `or_equal`: equal counts as below.
+    All (B, C), 0 for other pairs; the first of integers, the other of floats, which are exact up to 2^24. `or_equal`:
+    equal counts as below.
     """
-    top = thresholds.masked_fill(~same, float("-inf")).amax(dim=1, keepdim=True)  # (B, 1)
+    queries = torch.where(same, thresholds, float("-inf"))  # -inf is found at once
+    top = queries.amax(dim=1, keepdim=True)  # (B, 1)
     # negatives above every threshold take no part; all inf, they cost the sort little
-    ordered, columns = values.masked_fill(~(different & (values <= top)), float("inf")).sort(dim=1)
-    # number of negatives below each threshold; the other entries look for -inf, which is quick
-    queries = thresholds.masked_fill(~same, float("-inf"))
+    ordered, columns = torch.where(different & (values <= top), values, float("inf")).sort(dim=1)
+    # number of negatives below each threshold
     below = torch.searchsorted(ordered, queries, right=or_equal)  # (B, C) 0..C
     del ordered, queries
     # how many thresholds see exactly so many negatives, then how many see more than r: those above the r-th negative
@@ -77,7 +78,7 @@ def _active_counts(
     seen.scatter_add_(1, below, same.to(values.dtype))
     above = same.sum(dim=1, keepdim=True) - seen.cumsum(dim=1)[:, :-1]  # (B, C) by rank
     of_negatives = torch.empty_like(values).scatter_(1, columns, above)
-    return below.to(values.dtype).masked_fill_(~same, 0.0), of_negatives
+    return below.mul_(same), of_negatives
 
 
 def _soft(distances: Tensor, same: Tensor, different: Tensor, only_hard: bool, most_positives: int | None) -> Terms:
@@ -99,8 +100,8 @@ class _SoftMargin(torch.autograd.Function):
         slots = columns if most_positives is None else min(most_positives, columns)
         step = max(1, _TILE // max(1, slots * columns))
         weights = torch.zeros_like(distances)  # (B, C) the gradient
-        total = distances.new_zeros((), dtype=torch.float64)
-        selected, active = total.clone(), total.clone()
+        total = distances.new_zeros(())
+        selected = active = same.new_zeros((), dtype=torch.int64)
         for start in range(0, rows, step):
             tile = slice(start, start + step)
             value, count, hard = _soft_tile(
@@ -109,7 +110,7 @@ class _SoftMargin(torch.autograd.Function):
             total, selected, active = total + value, selected + count, active + hard
         ctx.save_for_backward(weights)
         ctx.mark_non_differentiable(selected, active)
-        return total.to(distances.dtype), selected, active
+        return total, selected, active
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
@@ -131,5 +132,5 @@ def _soft_tile(
     slope = difference.sigmoid().masked_fill_(~counted, 0.0)
     weights.sub_(slope.sum(dim=1)).scatter_add_(1, columns, slope.sum(dim=2))
     del slope
-    value = functional.softplus(difference).masked_fill_(~counted, 0.0).sum(dtype=torch.float64)
+    value = functional.softplus(difference).masked_fill_(~counted, 0.0).sum()
     return value, counted.sum(), hard.sum()

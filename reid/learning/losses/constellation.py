@@ -9,7 +9,7 @@ from torch.nn import functional
 from reid.errors import InputError
 from reid.learning.distances import at_least_float32
 from reid.learning.losses.margins import gradient_path, mean_of
-from reid.learning.relations import masks, resolve_relations
+from reid.learning.relations import resolve_masks
 
 
 def constellation_loss(
@@ -37,8 +37,7 @@ def constellation_loss(
     """
     if not 0 < scale < float("inf"):
         raise InputError(f"scale must be a finite number above 0, got {scale!r}")
-    relations = resolve_relations(embeddings, labels, relations, reference)
-    same, different = masks(relations, own_rows=reference is None)
+    same, different = resolve_masks(embeddings, labels, relations, reference)
     with torch.autocast(embeddings.device.type, enabled=False):
         rows = at_least_float32(embeddings)
         others = rows if reference is None else at_least_float32(reference)

@@ -8,7 +8,7 @@ from torch.nn import functional
 from reid.errors import InputError
 from reid.learning.distances import DistanceName, pairwise
 from reid.learning.losses.margins import Reduction, check_reduction, gradient_path, mean_of
-from reid.learning.relations import masks, resolve_relations
+from reid.learning.relations import resolve_masks
 
 
 def contrastive_loss(
@@ -39,8 +39,7 @@ def contrastive_loss(
     if not 0 <= positive_margin < margin < float("inf"):
         raise InputError(f"margins must be 0 <= positive_margin < margin, finite, got {positive_margin} and {margin}")
     check_reduction(reduction)
-    relations = resolve_relations(embeddings, labels, relations, reference)
-    same, different = masks(relations, own_rows=reference is None)
+    same, different = resolve_masks(embeddings, labels, relations, reference)
     distances = pairwise(embeddings, reference, distance=distance)  # (B, C)
     near = functional.relu(distances - positive_margin)
     far = functional.relu(margin - distances)

@@ -15,7 +15,7 @@ from reid.errors import InputError
 from reid.learning.distances import DistanceName, check_distance, pairwise, unit
 from reid.learning.losses.all_triplets import all_triplets
 from reid.learning.losses.margins import gradient_path
-from reid.learning.relations import masks, resolve_relations
+from reid.learning.relations import resolve_masks
 
 _LARGEST = 4.0  # squared distance of opposite unit vectors
 
@@ -122,10 +122,9 @@ def hierarchical_triplet_loss(
         InputError: shapes do not fit, or not exactly one of labels and relations was given.
     """
     check_distance(distance)
-    relations = resolve_relations(embeddings, labels, relations)
-    if margins.shape != relations.shape:
-        raise InputError(f"margins must be {tuple(relations.shape)}, got {tuple(margins.shape)}")
-    same, different = masks(relations)
+    same, different = resolve_masks(embeddings, labels, relations)
+    if margins.shape != same.shape:
+        raise InputError(f"margins must be {tuple(same.shape)}, got {tuple(margins.shape)}")
     distances = pairwise(embeddings, distance=distance)
     found = all_triplets(distances, same, different, margin=0.0, margins=margins.detach().to(distances.dtype))
     return found.reduced("mean", 0.0) / 2 + gradient_path(embeddings)

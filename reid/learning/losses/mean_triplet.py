@@ -13,7 +13,7 @@ from reid.learning.losses.margins import (
     gradient_path,
     terms,
 )
-from reid.learning.relations import masks, resolve_relations
+from reid.learning.relations import resolve_masks
 
 
 def mean_triplet_loss(
@@ -40,8 +40,7 @@ def mean_triplet_loss(
     """
     check_margin(margin)
     check_reduction(reduction)
-    relations = resolve_relations(embeddings, labels, relations, reference)
-    same, different = masks(relations, own_rows=reference is None)
+    same, different = resolve_masks(embeddings, labels, relations, reference)
     distances = pairwise(embeddings, reference, distance=distance)  # (B, C)
     difference = _row_means(distances, same) - _row_means(distances, different)  # (B,)
     valid = same.any(dim=1) & different.any(dim=1)

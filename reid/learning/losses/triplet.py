@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from reid.errors import InputError
-from reid.learning.distances import DistanceName, check_distance, paired, pairwise
+from reid.learning.distances import DistanceName, check_distance, paired, pairwise, to_chosen
 from reid.learning.losses.all_triplets import all_triplets
 from reid.learning.losses.margins import (
     Margin,
@@ -19,7 +19,7 @@ from reid.learning.losses.margins import (
 )
 from reid.learning.losses.statistics import BatchStatistics, batch_statistics
 from reid.learning.mining import BatchAll, Exhaustive, Hard, Miner, MiningName, Pairs, Triplets, open_miner
-from reid.learning.relations import masks, resolve_relations
+from reid.learning.relations import resolve_masks
 
 
 class TripletLoss(nn.Module):
@@ -83,8 +83,7 @@ class TripletLoss(nn.Module):
         Raises:
             InputError: shapes do not fit, or not exactly one of labels and relations was given.
         """
-        relations = resolve_relations(embeddings, labels, relations, reference)
-        found, _ = self._terms(embeddings, relations, reference)
+        found, _ = self._terms(embeddings, labels, relations, reference)
         return found.reduced(self.reduction, self.margin) + gradient_path(embeddings)
 
     def with_statistics(
@@ -95,8 +94,7 @@ class TripletLoss(nn.Module):
         Raises:
             InputError: shapes do not fit, or not exactly one of labels and relations was given.
         """
-        relations = resolve_relations(embeddings, labels, relations)
-        found, pairs = self._terms(embeddings, relations, None)
+        found, pairs = self._terms(embeddings, labels, relations, None)
         loss = found.reduced(self.reduction, self.margin) + gradient_path(embeddings)
         return loss, batch_statistics(embeddings, pairs, found)
 
@@ -114,8 +112,10 @@ class TripletLoss(nn.Module):
         self.load_state_dict(state)
         return found
 
-    def _terms(self, embeddings: Tensor, relations: Tensor, reference: Tensor | None) -> tuple[Terms, Pairs]:
-        same, different = masks(relations, own_rows=reference is None)
+    def _terms(
+        self, embeddings: Tensor, labels: Tensor | None, relations: Tensor | None, reference: Tensor | None
+    ) -> tuple[Terms, Pairs]:
+        same, different = resolve_masks(embeddings, labels, relations, reference)
         miner = self.miner
         distances = pairwise(embeddings, reference, distance=self.distance)  # (B, C)
         pairs = Pairs(distances.detach(), same, different, self.distance, embeddings.shape[1])
@@ -142,11 +142,8 @@ class TripletLoss(nn.Module):
         if triplets.positive.shape[1] > 1:
             return distances.gather(1, triplets.positive) - distances.gather(1, triplets.negative)
         # one for each anchor: measured again for those alone, the gradient costs O(B D) instead of O(B^2 D)
-        others = embeddings if reference is None else reference
-        positive = others.index_select(0, triplets.positive[:, 0])  # (B, D)
-        negative = others.index_select(0, triplets.negative[:, 0])  # (B, D)
-        reach = paired(embeddings, positive, distance=self.distance)
-        gap = paired(embeddings, negative, distance=self.distance)
+        reach = to_chosen(embeddings, triplets.positive[:, 0], reference, distance=self.distance)
+        gap = to_chosen(embeddings, triplets.negative[:, 0], reference, distance=self.distance)
         return (reach - gap)[:, None]
 
     def _check_positives(self, same: Tensor) -> None:
@@ -183,6 +180,27 @@ def triplet_margin_loss(
     found = terms(difference, torch.ones_like(difference, dtype=torch.bool), margin)
     path = gradient_path(anchor) + gradient_path(positive) + gradient_path(negative)
     return found.reduced(reduction, margin) + path
+
+
+def indexed_triplet_loss(
+    embeddings: Tensor,
+    triplets: Tensor,
+    *,
+    margin: Margin = 0.3,
+    distance: DistanceName = "euclidean",
+    reduction: Reduction = "mean",
+) -> Tensor:
+    """`triplet_margin_loss` of triplets given as places: (U, D) and (T, 3) int64 of anchor, positive, negative -> 0-d.
+
+    For training from a list mined beforehand: `reid.learning.mining.TripletList.batches` gives both.
+
+    Raises:
+        InputError: shapes do not fit, or another argument is not what it must be.
+    """
+    if triplets.ndim != 2 or triplets.shape[1] != 3 or triplets.is_floating_point():
+        raise InputError(f"triplets must be (T, 3) of int64, got {tuple(triplets.shape)} of {triplets.dtype}")
+    anchor, positive, negative = (embeddings.index_select(0, places) for places in triplets.unbind(dim=1))
+    return triplet_margin_loss(anchor, positive, negative, margin=margin, distance=distance, reduction=reduction)
 
 
 def batch_hard_triplet_loss(embeddings: Tensor, labels: Tensor, *, margin: Margin = 0.3) -> Tensor:

@@ -9,7 +9,7 @@ from reid.errors import InputError
 from reid.learning.distances import at_least_float32, pairwise
 from reid.learning.losses.all_triplets import all_triplets
 from reid.learning.losses.margins import check_margin, gradient_path
-from reid.learning.relations import DIFFERENT, SAME, masks, relations_between, resolve_relations
+from reid.learning.relations import check_labels, relations_between, resolve_masks
 
 
 def centroid_bound_loss(
@@ -35,13 +35,10 @@ def centroid_bound_loss(
         InputError: shapes do not fit, or not exactly one of labels and relations was given.
     """
     if labels is not None and relations is None:
-        if labels.shape != embeddings.shape[:1]:
-            shapes = f"{tuple(embeddings.shape)} and {tuple(labels.shape)}"
-            raise InputError(f"embeddings must be (B, D) and labels (B,), got {shapes}")
+        check_labels(embeddings, labels)
         relations = relations_between(labels, torch.arange(len(centroids), device=labels.device))
         labels = None
-    relations = resolve_relations(embeddings, labels, relations, centroids)
-    own, other = relations == SAME, relations == DIFFERENT  # (B, C)
+    own, other = resolve_masks(embeddings, labels, relations, centroids)  # (B, C)
     distances = pairwise(embeddings, centroids)  # (B, C)
     near = (distances * own).sum(dim=1) / own.sum(dim=1).clamp_min(1)  # (B,)
     far = (distances * other).sum(dim=1) / other.sum(dim=1).clamp_min(1)  # (B,) mean, hence the division by C - 1
@@ -73,8 +70,7 @@ def upper_bound_triplet_loss(
     Raises:
         InputError: shapes do not fit, or not exactly one of labels and relations was given.
     """
-    relations = resolve_relations(embeddings, labels, relations)
-    same, different = masks(relations)
+    same, different = resolve_masks(embeddings, labels, relations)
     if margin is not None:
         check_margin(margin)
     rows = at_least_float32(embeddings)

@@ -11,8 +11,10 @@ from reid.learning.mining.distance_weighted import DistanceWeighted
 from reid.learning.mining.easy_positive import EasyPositive
 from reid.learning.mining.exhaustive import BatchAll, Exhaustive, Hard
 from reid.learning.mining.names import MINING, MiningName, open_miner
+from reid.learning.mining.offline import OfflineConfig, OfflineTriplets, Relate, mine_data_set
 from reid.learning.mining.pairs import Miner, Pairs, Triplets, pairs_of
 from reid.learning.mining.semi_hard import SemiHard, TensorFlowAddonsSemiHard
+from reid.learning.mining.triplet_list import TripletBatch, TripletList
 
 __all__ = [
     "MINING",
@@ -25,11 +27,17 @@ __all__ = [
     "Hard",
     "Miner",
     "MiningName",
+    "OfflineConfig",
+    "OfflineTriplets",
     "Pairs",
     "Random",
+    "Relate",
     "SemiHard",
     "TensorFlowAddonsSemiHard",
+    "TripletBatch",
+    "TripletList",
     "Triplets",
+    "mine_data_set",
     "open_miner",
     "pairs_of",
 ]

@@ -17,6 +17,6 @@ class AllPositivesHardNegative:
 
     def __call__(self, pairs: Pairs) -> Triplets:
         """One triplet for each positive pair whose anchor has a negative; slot p is column p."""
-        _, negative = nearest(pairs, pairs.different)
-        valid = pairs.same & pairs.different.any(dim=1, keepdim=True)
-        return Triplets(all_columns(pairs), negative[:, None].expand_as(pairs.same), valid)
+        negative = nearest(pairs, pairs.different)[1][:, None]  # (B, 1)
+        valid = pairs.same & pairs.different.gather(1, negative)  # an anchor without negatives chose none
+        return Triplets(all_columns(pairs), negative.expand_as(pairs.same), valid)

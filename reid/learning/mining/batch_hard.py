@@ -18,4 +18,4 @@ class BatchHard:
         """One triplet for each anchor that has both a positive and a negative."""
         _, positive = farthest(pairs, pairs.same)
         _, negative = nearest(pairs, pairs.different)
-        return one_each(positive, negative, pairs.same.any(dim=1) & pairs.different.any(dim=1))
+        return one_each(pairs, positive, negative)

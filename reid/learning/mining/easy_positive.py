@@ -34,4 +34,4 @@ class EasyPositive:
         if self.negative == "semi_hard":
             allowed = allowed & (pairs.distances > reach[:, None])
         _, negative = nearest(pairs, allowed)
-        return one_each(positive, negative, pairs.same.any(dim=1) & allowed.any(dim=1))
+        return one_each(pairs, positive, negative, allowed)

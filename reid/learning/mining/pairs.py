@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from reid.learning.distances import DistanceName, pairwise, to_euclidean
-from reid.learning.relations import masks, resolve_relations
+from reid.learning.relations import resolve_masks
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,7 @@ def pairs_of(
     Raises:
         InputError: shapes do not fit, or not exactly one of labels and relations was given.
     """
-    relations = resolve_relations(embeddings, labels, relations, reference)
-    same, different = masks(relations, own_rows=reference is None)
+    same, different = resolve_masks(embeddings, labels, relations, reference)
     distances = pairwise(embeddings, reference, distance=distance)
     return Pairs(distances, same, different, distance, embeddings.shape[1])
 
@@ -89,16 +88,21 @@ def all_columns(pairs: Pairs) -> Tensor:
 
 def farthest(pairs: Pairs, mask: Tensor) -> tuple[Tensor, Tensor]:
     """(B, C) mask -> (B,) largest distance in it (-inf where it is empty) and its column."""
-    found = pairs.distances.masked_fill(~mask, float("-inf")).max(dim=1)
+    found = torch.where(mask, pairs.distances, float("-inf")).max(dim=1)
     return found.values, found.indices
 
 
 def nearest(pairs: Pairs, mask: Tensor) -> tuple[Tensor, Tensor]:
     """(B, C) mask -> (B,) smallest distance in it (inf where it is empty) and its column."""
-    found = pairs.distances.masked_fill(~mask, float("inf")).min(dim=1)
+    found = torch.where(mask, pairs.distances, float("inf")).min(dim=1)
     return found.values, found.indices
 
 
-def one_each(positive: Tensor, negative: Tensor, valid: Tensor) -> Triplets:
-    """(B,) columns and validity -> one triplet for each anchor."""
-    return Triplets(positive[:, None], negative[:, None], valid[:, None])
+def one_each(pairs: Pairs, positive: Tensor, negative: Tensor, allowed: Tensor | None = None) -> Triplets:
+    """(B,) columns -> one triplet for each anchor, void where a column is not what it was chosen for.
+
+    `allowed` (B, C): the negatives that could be chosen; all, by default.
+    """
+    positive, negative = positive[:, None], negative[:, None]  # (B, 1)
+    valid = pairs.same.gather(1, positive) & (pairs.different if allowed is None else allowed).gather(1, negative)
+    return Triplets(positive, negative, valid)

@@ -42,9 +42,9 @@ class SemiHard:
         if self.fallback == "none":
             return Triplets(all_columns(pairs), negative, found)
         end = nearest if self.fallback == "hardest" else farthest
-        _, column = end(pairs, pairs.different)  # (B,)
-        negative = torch.where(found, negative, column[:, None])
-        return Triplets(all_columns(pairs), negative, pairs.same & pairs.different.any(dim=1, keepdim=True))
+        other = end(pairs, pairs.different)[1][:, None]  # (B, 1)
+        negative = torch.where(found, negative, other)
+        return Triplets(all_columns(pairs), negative, pairs.same & pairs.different.gather(1, other))
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,9 @@ def next_farther_negative(pairs: Pairs, margin: float) -> tuple[Tensor, Tensor]:
     reach, _ = farthest(pairs, pairs.same)  # (B,)
     # a negative beyond every positive's band is nobody's: as inf it costs the sort nothing
     wanted = pairs.different & (distances < (reach + margin)[:, None])
-    ordered, columns = distances.masked_fill(~wanted, float("inf")).sort(dim=1)  # (B, C), (B, C)
+    ordered, columns = torch.where(wanted, distances, float("inf")).sort(dim=1)  # (B, C), (B, C)
     # negatives at or before each positive; other entries look for -inf, which is quick
-    place = torch.searchsorted(ordered, distances.masked_fill(~pairs.same, float("-inf")), right=True)  # (B, C)
+    place = torch.searchsorted(ordered, torch.where(pairs.same, distances, float("-inf")), right=True)  # (B, C)
     place = place.clamp_max_(distances.shape[1] - 1)
     gap = ordered.gather(1, place)
     # past the last column there is none; clamping may have met an equal or nearer one instead
