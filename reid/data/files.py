@@ -52,10 +52,12 @@ def describe(folder: Path) -> str:
 
 
 def stated_licence(folder: Path) -> str | None:
-    """First line with text of a file LICENSE or LICENCE (.txt, .md) in the folder or the one above it."""
-    for place in (folder, folder.resolve().parent):
-        for path in entries(place)[1]:
-            if _LICENCE.fullmatch(path.name):
-                text = path.read_text(encoding="utf-8", errors="replace")
-                return next((line.strip(" #\t") for line in text.splitlines() if line.strip(" #\t")), None)
+    """First line with text of a file LICENSE or LICENCE (.txt, .md) in the folder.
+
+    Not of one above it: that may be the licence of a program in whose folder the data happens to lie.
+    """
+    for path in entries(folder)[1]:
+        if _LICENCE.fullmatch(path.name):
+            text = path.read_text(encoding="utf-8", errors="replace")
+            return next((line.strip(" #\t") for line in text.splitlines() if line.strip(" #\t")), None)
     return None

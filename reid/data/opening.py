@@ -61,9 +61,8 @@ def open_crops(
     chosen: DataKind = detect_kind(path, config) if kind == "auto" else kind
     if path.is_file() and chosen != "mot":
         raise DataError(f"{path} must be a folder for data of the kind {chosen}, got a file")
-    if config.licence is None:
-        licence = stated_licence(path.parent if path.is_file() else path)
-        config = dataclasses.replace(config, licence=licence)
+    if config.licence is None and path.is_dir():
+        config = dataclasses.replace(config, licence=stated_licence(path))
     if chosen == "mot":
         crops = read_mot_crops(path, config, frames)
     else:

@@ -141,8 +141,11 @@ class PkSampler:
 
     def _choose(self) -> list[int]:
         """P different identities (as places in `identities`), each once before any comes twice."""
-        chosen: list[int] = []
-        while len(chosen) < self.identities_per_batch:
+        count = self.identities_per_batch
+        # those who wait are different from each other, so that the first of them can come at once
+        chosen: list[int] = self._waiting[:count].tolist()
+        self._waiting = self._waiting[count:]
+        while len(chosen) < count:
             chosen.append(self._next(chosen))
         return chosen
 

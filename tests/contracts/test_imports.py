@@ -24,6 +24,7 @@ def modules_after(code: str) -> set[str]:
         "import reid",
         "import tracker, reid, tracker.detectors, tracker.video, tracker.sinks, tracker.pipeline",
         "import tracker.demo, tracker.evaluation",
+        "import reid.data, reid.tracklets, reid.learning.sampling, reid.learning.augment_config",
     ],
 )
 def test_the_library_loads_nothing_heavy(code: str) -> None:

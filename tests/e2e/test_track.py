@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
+from reid.data import open_crops
+
 Command = Any  # the fixtures of conftest.py
 Outputs = Any
 
@@ -22,7 +24,7 @@ def test_people_are_followed_through_a_street(
     done = reidtrack(
         "track", sequence / "TUD-Stadtmitte.mp4", "--detector", shared_data / "models/light_person_detector_192.onnx",
         "--embedder", shared_data / "models/osnet_x0_25_msmt17.onnx", "--device", "cpu", "--classes", "0",
-        "--start", "11", "--end", "40", "--save", "video,mot,jsonl,csv,crops", "--out", "out",
+        "--start", "11", "--end", "40", "--save", "video,mot,jsonl,csv,crops,tracklets", "--out", "out",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "30 frames" in done.stdout
@@ -38,6 +40,10 @@ def test_people_are_followed_through_a_street(
     assert len(rows) == sum(len(frame["tracks"]) for frame in frames) == len(outputs(out).csv())
     assert outputs(out).video_frames() == 30
     assert len(list((out / "crops").glob("*/*.jpg"))) >= 4
+    tracklets = open_crops(out)
+    assert len(tracklets.identities) >= 4
+    assert len(tracklets.together) >= 3, "several people at once"
+    assert tracklets.pixels(range(len(tracklets)), 64, 32).std() > 20
     scored = reidtrack("eval", "--gt", sequence, "--tracks", out / "tracks.txt")
     assert scored.returncode == 0, scored.stderr
     assert "IDF1" in scored.stdout

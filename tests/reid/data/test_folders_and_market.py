@@ -42,11 +42,13 @@ class TestFolders:
         make_picture(tmp_path / "0007" / "other.jpg")
         assert open_crops(tmp_path).camera.tolist() == [-1] * 4
 
-    def test_the_licence_beside_them_or_as_said(self, tmp_path, make_picture):
+    def test_the_licence_among_them_or_as_said(self, tmp_path, make_picture):
         make_picture(tmp_path / "train" / "a" / "1.png")
         make_picture(tmp_path / "train" / "b" / "1.png")
         assert open_crops(tmp_path / "train").licence is None
-        (tmp_path / "LICENCE.txt").write_text("\n# CC BY 4.0\nand so on")
+        (tmp_path / "LICENSE").write_text("of the program in whose folder they lie")
+        assert open_crops(tmp_path / "train").licence is None
+        (tmp_path / "train" / "LICENCE.txt").write_text("\n# CC BY 4.0\nand so on")
         assert open_crops(tmp_path / "train").licence == "CC BY 4.0"
         assert open_crops(tmp_path / "train", config=DataConfig(licence="my own")).licence == "my own"
 

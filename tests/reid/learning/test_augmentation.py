@@ -79,6 +79,13 @@ def test_the_generator_decides_everything():
     assert not torch.equal(augment(pixels, one), augment(pixels, one))
 
 
+def test_the_device_of_the_pixels_is_never_waited_for():
+    """Values on the device "meta" do not exist, so whoever asked for one would fail."""
+    pixels = torch.empty((64, 32, 16, 3), dtype=torch.uint8, device="meta")
+    changed = Augmentation()(pixels, generator())
+    assert (changed.shape, changed.dtype, changed.device) == (pixels.shape, pixels.dtype, pixels.device)
+
+
 def test_pixels_that_are_not_as_said_are_refused():
     for wrong in (torch.zeros(2, 3, 8, 8), torch.zeros(2, 8, 8, 3), torch.zeros(8, 8, 3, dtype=torch.uint8)):
         with pytest.raises(InputError, match=r"pixels must be \(B, h, w, 3\) uint8, got"):
