@@ -31,8 +31,8 @@ class DataConfig:
     most_crops: int | None = 64
     """Crops an identity or tracklet, spread evenly over its time; none for all. For MOT sequences and tracklets."""
     licence: str | None = None
-    """Under which the data may be used, for the model's card; none for the first line of a file LICENSE or LICENCE in its
-    folder."""
+    """Under which the data may be used, for the model's card; none for the first line of a file LICENSE or LICENCE in
+    the folder."""
     cache_mb: int = DEFAULT_CACHE_MB
     """Memory for decoded pictures, in MiB."""
 
