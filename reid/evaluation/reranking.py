@@ -15,6 +15,7 @@ from scipy import sparse
 from reid.errors import InputError
 from reid.evaluation.similarity import on_grid, tiles
 
+_VECTORS_AT_ONCE = 2**14  # of which two copies are gathered
 _PAIRS_AT_ONCE = 2**21  # of a query's neighbour and one of that neighbour's own
 
 
@@ -113,8 +114,8 @@ def _encode(
     whole = (reciprocal + expand @ half).tocoo()
     rows, columns = whole.row, whole.col
     distance = np.empty(len(rows), np.float32)
-    for start in range(0, len(rows), _PAIRS_AT_ONCE // 8):
-        part = slice(start, start + _PAIRS_AT_ONCE // 8)
+    for start in range(0, len(rows), _VECTORS_AT_ONCE):
+        part = slice(start, start + _VECTORS_AT_ONCE)
         cosine = np.einsum("pd,pd->p", vectors[rows[part]], vectors[columns[part]])
         distance[part] = np.clip((2 - 2 * cosine) / largest[rows[part]], 0, 1)
     encoding = sparse.csr_array((np.exp(-distance), (rows, columns)), shape=whole.shape)  # eq. 7

@@ -26,6 +26,7 @@ PUBLIC = {
     "tracker.video": "StreamTimeouts open_source",
     "reid": "Calibration Card DataError DeviceError Embedder EmbedderInfo InputError MissingExtraError ModelError ReidError "
     "calibrate fit_calibration",
+    "reid.evaluation": "Estimate EvaluationConfig Reassociation Report evaluate",
 }
 
 ERRORS = {

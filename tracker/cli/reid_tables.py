@@ -107,6 +107,8 @@ def _notes(report: Report, config: EvaluationConfig) -> Iterator[str]:
     near_s = report.nearest_match_s
     if near_s is not None and near_s < _NEAR_COPIES_S and not config.min_gap_s:
         yield f"the nearest match is {near_s:.2f} s away (median): --min-gap-s 1 leaves out near copies of the query"
+    if near_s is not None and config.later_s and not report.reassociation:
+        yield "nobody is seen again among others after the times of --later-s: no re-association"
     if report.identities < _FEW_IDENTITIES:
         yield f"intervals over {report.identities} identities are rough, and rather too narrow"
 
