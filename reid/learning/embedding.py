@@ -66,7 +66,7 @@ class EmbeddingModel(nn.Module):
         self.learned_share = learned_share
         shape = (1, 3, 1, 1)
         normalisation: Normalisation = getattr(backbone, "normalisation", PLAIN)
-        self._mirror_colours = normalisation.colour == "RGB"
+        self._swap_colours = normalisation.colour == "RGB"
         self.register_buffer("mean", torch.tensor(normalisation.mean).reshape(shape), persistent=False)
         self.register_buffer("std", torch.tensor(normalisation.std).reshape(shape), persistent=False)
         self.histogram: StripedHistogram | None = None
@@ -76,9 +76,9 @@ class EmbeddingModel(nn.Module):
 
     def pictures(self, pixels: Tensor) -> Tensor:
         """(B, h, w, 3) uint8 BGR -> (B, 3, h, w) float as the backbone wants them."""
+        if self._swap_colours:
+            pixels = pixels[..., [2, 1, 0]]  # BGR to RGB
         planes = pixels.permute(0, 3, 1, 2).float()  # (B, 3, h, w)
-        if self._mirror_colours:
-            planes = planes.flip(1)  # BGR to RGB
         return (planes - self.mean) / self.std
 
     def features(self, pixels: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import tempfile
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from torch import nn
 
 from reid.card import METADATA_KEY, Card
 from reid.errors import MissingExtraError, ModelError
+from reid.learning.embedding import EmbeddingModel
 from reid.runtime import open_session
 
 _OPSET = 18
@@ -27,9 +30,11 @@ def export_onnx(model: nn.Module, card: Card, path: str | Path, *, seed: int = 0
 
     `model` takes (B, h, w, 3) uint8 BGR of the card's size and gives (B, D) of unit length. The file is moved to its
     place only after the ONNX checker has passed and onnxruntime agrees with torch at batches of 1, 2, 3, 17 and 64.
+    Where the card has no `weights_hash`, that of the model is written (see `weights_hash`).
 
     Raises:
-        ModelError: the card does not describe such a model, or the exported graph differs from the network.
+        ModelError: the card does not describe such a model, the exported graph differs from the network, or a colour
+            projection of it was never fitted.
         MissingExtraError: onnx or onnxscript is not installed.
     """
     if (card.dtype, card.layout, card.colour) != ("uint8", "NHWC", "BGR"):
@@ -43,6 +48,10 @@ def export_onnx(model: nn.Module, card: Card, path: str | Path, *, seed: int = 0
         raise MissingExtraError("onnx and onnxscript", "train", "exporting a model") from error
     target = Path(path)
     model = model.eval()
+    if isinstance(model, EmbeddingModel):
+        model.check_complete()
+    if card.weights_hash is None:
+        card = replace(card, weights_hash=weights_hash(model))
     _check_dimension(model, card)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".export-") as folder:
         draft = Path(folder) / "model.onnx"
@@ -58,6 +67,19 @@ def export_onnx(model: nn.Module, card: Card, path: str | Path, *, seed: int = 0
         draft.replace(target)
     _logger.info("wrote %s, %d bytes, cosine to torch at least %.7f", target, target.stat().st_size, worst)
     return target
+
+
+def weights_hash(model: nn.Module) -> str:
+    """SHA-256 of the names, shapes, dtypes and values of all weights and statistics, in hexadecimal.
+
+    Two networks of equal weights have the same one, whatever file, device or precision of the export they are in.
+    """
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        values = tensor.detach().cpu().contiguous()
+        digest.update(f"{name} {tuple(values.shape)} {values.dtype} ".encode())
+        digest.update(values.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _check_dimension(model: nn.Module, card: Card) -> None:

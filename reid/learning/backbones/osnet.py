@@ -86,7 +86,10 @@ class OmniScaleBlock(nn.Module):
         """(B, inputs, h, w) -> (B, outputs, h, w)."""
         reduced = self.reduce(x)
         # x~ = sum over t of G(x^t) * x^t
-        fused = torch.stack([self.gate(stream(reduced)) for stream in self.streams]).sum(dim=0)
+        first, *others = (self.gate(stream(reduced)) for stream in self.streams)
+        fused = first
+        for other in others:  # by pairs: a stack of them would be copied together first
+            fused = fused + other
         return functional.relu(self.expand(fused) + self.shortcut(x))
 
 

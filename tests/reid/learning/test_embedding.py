@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ pytest.importorskip("onnxscript", reason="needs the extra [train]")
 from reid import Card, Embedder, ModelError  # noqa: E402 after the skips
 from reid.learning.backbones import SmallBackbone  # noqa: E402
 from reid.learning.embedding import EmbeddingModel  # noqa: E402
-from reid.learning.export import export_onnx  # noqa: E402
+from reid.learning.export import export_onnx, weights_hash  # noqa: E402
 from reid.learning.histogram import StripedHistogram, _hue_saturation_value  # noqa: E402
 
 pytestmark = pytest.mark.torch
@@ -90,7 +91,7 @@ def test_an_exported_model_is_the_network_and_brings_its_card(model: EmbeddingMo
     path = export_onnx(model, CARD, tmp_path / "tiny.onnx")
     assert list(tmp_path.iterdir()) == [path]  # no draft, no external data
     embedder = Embedder(path, device="cpu")
-    assert embedder.card == CARD
+    assert embedder.card == replace(CARD, weights_hash=weights_hash(model))
     (pixels,) = crops(1, seed=2)
     vector = embedder(pixels, [[0, 0, WIDTH_PX, HEIGHT_PX]])  # of the model's size: nothing is resized
     with torch.no_grad():
@@ -107,3 +108,17 @@ def test_a_card_of_another_dimension_writes_nothing(model: EmbeddingModel, tmp_p
 def test_a_card_that_needs_preparation_outside_is_refused(model: EmbeddingModel, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="must say uint8, NHWC and BGR for an exported model, got float32"):
         export_onnx(model, replace(CARD, dtype="float32"), tmp_path / "tiny.onnx")
+
+
+def test_the_hash_of_the_weights_hangs_on_each_of_them_alone(model: EmbeddingModel) -> None:
+    before = weights_hash(model)
+    assert weights_hash(copy.deepcopy(model)) == before
+    with torch.no_grad():
+        model.backbone.neck.running_var[3] += 1e-3
+    assert weights_hash(model) != before
+
+
+def test_a_projection_that_nobody_fitted_is_not_exported(model: EmbeddingModel, tmp_path: Path) -> None:
+    model.projection.zero_()
+    with pytest.raises(ModelError, match="colour projection must be fitted"):
+        export_onnx(model, CARD, tmp_path / "tiny.onnx")
