@@ -34,9 +34,13 @@ class Collection:
     parts: tuple[Crops, ...]
     """The gallery, and the queries where they are given."""
     identity: NDArray[np.int64]
+    """Who it is, a number in `names`."""
     camera: NDArray[np.int64]
+    """Which camera saw it, -1 unknown."""
     time_s: NDArray[np.float64]
+    """When, on the clock of its group; NaN unknown."""
     group: NDArray[np.int64]
+    """What was filmed together; -1 unknown."""
     names: tuple[str, ...]
     """(I,) of the identities."""
     query: NDArray[np.bool_] | None = None
@@ -52,7 +56,7 @@ class Collection:
         identity, camera, time_s, group = crops.identity, crops.camera, crops.time_s, crops.group
         if queries is None:
             return cls((crops,), identity, camera, time_s, _shared_clock(group), crops.names)
-        if not (crops.labelled.all() and queries.labelled.all()):
+        if not all(part.labelled[part.identities].all() for part in (crops, queries)):
             raise InputError("queries of their own need labelled data: tracklets are numbered anew in every store")
         numbers, names = _matched_names(crops, queries)
         return cls(
@@ -83,7 +87,7 @@ class Collection:
     def unknown(self) -> Unknown | None:
         """Names the pairs of tracklets that may be one object or two; None for labelled data."""
         crops = self.parts[0]
-        return None if crops.labelled.all() else _unknown_pairs(crops)
+        return None if crops.labelled[crops.identities].all() else _unknown_pairs(crops)
 
 
 def embed(

@@ -129,13 +129,16 @@ def _text_width(text: str, height_px: float) -> int:
 
 
 def _shortened(text: str, width_px: int, height_px: float) -> str:
-    """The text in characters that OpenCV can draw, without its beginning where it is too wide: ends tell more."""
+    """The text in characters that OpenCV can draw, without its middle where it is too wide: both ends tell more."""
     plain = text.encode("ascii", "replace").decode()
     if _text_width(plain, height_px) <= width_px:
         return plain
-    while plain and _text_width(".." + plain, height_px) > width_px:
-        plain = plain[1:]
-    return ".." + plain
+    for kept in range(len(plain) - 1, 0, -1):
+        head = kept * 2 // 5
+        short = f"{plain[:head]}..{plain[len(plain) - kept + head :]}"
+        if _text_width(short, height_px) <= width_px:
+            return short
+    return ".."
 
 
 def _write(image: Any, text: str, at: tuple[int, int], height_px: float, colour: Colour) -> None:

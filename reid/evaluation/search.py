@@ -26,6 +26,7 @@ class Match:
     """A picture of the gallery."""
 
     path: Path
+    """As it was given."""
     cosine: float
     """To the query, -1..1."""
     probability: float | None

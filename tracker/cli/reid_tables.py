@@ -29,8 +29,11 @@ class Scored:
     """One model's results."""
 
     info: EmbedderInfo
+    """Which model."""
     report: Report
+    """What it scored."""
     falls: tuple[Fall, ...]
+    """A row a corruption; empty where nobody asked."""
 
 
 def print_report(scored: Scored, compared: Scored | None, config: EvaluationConfig, outputs: Sequence[Path]) -> None:
