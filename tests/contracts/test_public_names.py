@@ -8,6 +8,7 @@ import inspect
 import pytest
 
 from reid import Embedder
+from reid.data import open_crops
 from tracker import Tracker
 from tracker.detectors import open_detector
 from tracker.pipeline import Pipeline
@@ -24,8 +25,11 @@ PUBLIC = {
     "tracker.demo": "DemoClip DemoConfig Truth",
     "tracker.sinks": "SINK_KINDS CropsSink CsvSink JsonlSink MotSink TrackletsSink VideoSink open_sinks",
     "tracker.video": "StreamTimeouts open_source",
-    "reid": "Calibration Card DataError DeviceError Embedder EmbedderInfo InputError MissingExtraError ModelError ReidError "
-    "calibrate fit_calibration",
+    "reid": "Calibration Card DataError DeviceError Embedder EmbedderInfo InputError MissingExtraError ModelError "
+    "ReidError calibrate fit_calibration",
+    "reid.data": "DIFFERENT SAME UNKNOWN Crops DataConfig detect_kind join_crops open_crops split_identities",
+    "reid.tracklets": "CutConfig PieceCutter Pieces TrackletRun TrackletWriter Tracklets is_tracklet_store "
+    "read_tracklets remove_tracklets",
     "reid.evaluation": "Estimate EvaluationConfig Reassociation Report evaluate",
 }
 
@@ -47,6 +51,7 @@ SIGNATURES = {
     open_detector: "name *device *conf *classes *threads *onnx *motion",
     open_source: "spec *start *end *rate_hz *timeouts",
     open_sinks: "kinds out *overwrite *rate_hz",
+    open_crops: "path *kind *frames *config",
 }
 
 
