@@ -39,6 +39,10 @@ class Plan:
     @property
     def rule(self) -> str:
         """The protocol in a few words."""
+        tracklets = "" if self.unknown is None else "; pairs that may be of one identity or of two are left out"
+        return self._own_crops() + tracklets
+
+    def _own_crops(self) -> str:
         if self.cross_camera:
             return "cross-camera: crops of the query's own camera and identity are left out"
         if self.min_gap_s > 0:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reid.evaluation.bootstrap import Estimate, Resampling
+from reid.evaluation.protocol import Unknown
 from reid.evaluation.sightings import Sightings
 from reid.evaluation.similarity import on_grid
 
@@ -44,6 +45,13 @@ class _Candidates:
     query: NDArray[np.int64]
     crop: NDArray[np.int64]
 
+    def known(self, unknown: Unknown) -> _Candidates:
+        """Those of which it is known whether they are the query's object."""
+        queries, row = np.unique(self.query, return_inverse=True)
+        crops, column = np.unique(self.crop, return_inverse=True)
+        keep = ~unknown(queries, crops)[row, column]
+        return _Candidates(self.query[keep], self.crop[keep])
+
 
 def reassociation(
     vectors: NDArray[np.float32],
@@ -52,11 +60,13 @@ def reassociation(
     window_s: float,
     person: NDArray[np.int64],
     resampling: Resampling,
+    unknown: Unknown | None = None,
 ) -> Reassociation | None:
     """One delay; None where no object is seen that much later among others.
 
     `vectors` (N, D) of unit length, `person` (N,) the number of each identity in `resampling`. Distractors and crops
-    without a time or a group are left out.
+    without a time or a group are left out, and so are candidates of which nobody knows whether they are the query's
+    object (`unknown`).
     """
     usable = (sightings.identity >= 0) & ~np.isnan(sightings.time_s) & (sightings.group >= 0)
     clock = _Clock(sightings, np.flatnonzero(usable))
@@ -64,6 +74,8 @@ def reassociation(
     right: list[NDArray[np.bool_]] = []
     sizes: list[NDArray[np.int64]] = []
     for found in clock.candidates(later_s, window_s):
+        if unknown is not None:
+            found = found.known(unknown)
         cosine = on_grid(np.einsum("pd,pd->p", vectors[found.query], vectors[found.crop]))  # (pairs,)
         chosen, success, size = _decide(found, cosine, sightings.identity)
         queries.append(chosen)
@@ -125,6 +137,8 @@ def _decide(
     found: _Candidates, cosine: NDArray[np.float32], identity: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.int64]]:
     """The queries that count (Q,), which are right, and how many candidates each has."""
+    if not len(found.query):
+        return found.query, np.zeros(0, np.bool_), found.query
     begins = np.flatnonzero(np.r_[True, found.query[1:] != found.query[:-1]])
     size = np.diff(np.r_[begins, len(found.query)])  # (queries,)
     own = identity[found.crop] == identity[found.query]  # (pairs,) at most one a query

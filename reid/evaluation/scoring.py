@@ -64,7 +64,8 @@ def evaluate(
     outcome = score(plan, Cosine(unit, plan.gallery), person, ranked=ranked, seed=settings.seed, progress=progress)
     resampling = Resampling(people, settings.replicates, settings.seed)
     later = [
-        reassociation(unit, sightings, delay_s, settings.window_s, person, resampling) for delay_s in settings.later_s
+        reassociation(unit, sightings, delay_s, settings.window_s, person, resampling, unknown)
+        for delay_s in settings.later_s
     ]
     scores, who = outcome.scores, person[plan.queries]
     auc, tpr = outcome.pairs.estimates(resampling)

@@ -87,3 +87,23 @@ def test_frame_times_that_are_sums_of_floats_still_meet() -> None:
         np.eye(2)[identity], identity, time_s=time_s, config=EvaluationConfig(later_s=(1.0,), window_s=0.0)
     )
     assert [part.queries for part in report.reassociation] == [2]
+
+
+def test_a_tracklet_that_may_be_the_same_object_is_no_rival() -> None:
+    vectors = np.eye(3)[[0, 1, 1, 0, 1]]  # A, B; at 1 s A, a new tracklet C, and B
+    identity, time_s = np.array([0, 1, 0, 2, 1]), [0, 0, 1, 1, 1]
+    config = EvaluationConfig(later_s=(1.0,))
+
+    def unknown(rows: NDArray, gallery: NDArray) -> NDArray:
+        a, b = identity[rows][:, None], identity[gallery]
+        return (a + b == 2) & (a != b)  # A and C were never seen together
+
+    both = evaluate(vectors, identity, time_s=time_s, config=config).reassociation[0]
+    known = evaluate(vectors, identity, time_s=time_s, config=config, unknown=unknown).reassociation[0]
+    assert (both.queries, both.candidates) == (2, 3)
+    assert (known.queries, known.candidates) == (2, 2.5), "A has B alone to be told from"
+
+    def nothing(rows: NDArray, gallery: NDArray) -> NDArray:
+        return identity[rows][:, None] != identity[gallery]
+
+    assert evaluate(vectors, identity, time_s=time_s, config=config, unknown=nothing).reassociation == ()
