@@ -29,7 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "track": ("tracker.cli.track", "follow objects through a video, pictures, a camera or a stream"),
     "train": ("tracker.cli.train", "train re-identification for your own objects, to one ONNX file"),
     "eval": ("tracker.cli.evaluate", "score MOT tracks against ground truth: HOTA, IDF1, MOTA and more"),
-    "reid": ("tracker.cli.reid", "score embedders, compare two pictures, search pictures for one"),
+    "reid": ("tracker.cli.reid", "score, compare, search with, export and describe embedders"),
     "doctor": ("tracker.cli.doctor", "say what is installed, what works, what is missing and how to add it"),
 }
 

@@ -15,6 +15,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "eval": ("tracker.cli.reid_eval", "score an embedder: mAP, rank-k, AUC, re-association, robustness"),
     "verify": ("tracker.cli.reid_verify", "compare two pictures: same or different, and how sure"),
     "search": ("tracker.cli.reid_search", "rank the pictures of a folder by likeness to one"),
+    "export": ("tracker.cli.reid_export", "write an embedder in float16 or int8, if it holds what it recognises"),
+    "card": ("tracker.cli.reid_card", "show what a model file says of itself"),
 }
 
 _EXAMPLES = """\
@@ -52,6 +54,6 @@ def _overview() -> str:
     commands = "\n".join(f"  {name:<{width}}  {summary}" for name, (_, summary) in COMMANDS.items())
     return (
         "usage: reidtrack reid [-h] COMMAND ...\n\n"
-        "Measure embedders and use them on pictures. None of this needs torch.\n\n"
+        "Measure embedders, use them on pictures, make them smaller. eval, verify, search and card need no torch.\n\n"
         f"commands:\n{commands}\n\n{_EXAMPLES}"
     )
