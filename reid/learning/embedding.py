@@ -77,7 +77,7 @@ class EmbeddingModel(nn.Module):
     def pictures(self, pixels: Tensor) -> Tensor:
         """(B, h, w, 3) uint8 BGR -> (B, 3, h, w) float as the backbone wants them."""
         if self._swap_colours:
-            pixels = pixels[..., [2, 1, 0]]  # BGR to RGB
+            pixels = pixels.flip(3)  # BGR to RGB
         planes = pixels.permute(0, 3, 1, 2).float()  # (B, 3, h, w)
         return (planes - self.mean) / self.std
 

@@ -16,6 +16,7 @@ from reid.card import Card
 from reid.learning.regions import find_regions
 
 _BATCH = 16
+_LEAST_OPSET = 13  # the first in which one layer may have a scale for each channel
 
 
 def quantize(model: Any, card: Card, crops: NDArray[np.uint8], folder: Path) -> Any:
@@ -30,6 +31,9 @@ def quantize(model: Any, card: Card, crops: NDArray[np.uint8], folder: Path) -> 
     import onnx
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
+    opset = max(item.version for item in model.opset_import if item.domain in ("", "ai.onnx"))
+    if opset < _LEAST_OPSET:
+        model = onnx.version_converter.convert_version(model, _LEAST_OPSET)
     graph = model.graph
     for place, node in enumerate(graph.node):
         node.name = f"node_{place}"  # they are chosen by name, and some have none

@@ -62,7 +62,8 @@ class AggregationGate(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, channels, h, w) -> the same shape."""
-        weight = self.excite(functional.relu(self.squeeze(functional.adaptive_avg_pool2d(x, 1))))  # (B, channels, 1, 1)
+        mean = x.mean(dim=(2, 3), keepdim=True)  # (B, channels, 1, 1)
+        weight = self.excite(functional.relu(self.squeeze(mean)))
         return x * torch.sigmoid(weight)
 
 

@@ -175,10 +175,19 @@ def test_bad_arguments_are_refused(tmp_path: Path, crops: np.ndarray, count: int
         )  # fmt: skip
 
 
-def test_models_of_other_makers_get_a_card_with_their_precision(shared_data: Path, tmp_path: Path) -> None:
+def test_models_of_other_makers_get_a_card_with_their_precision(
+    shared_data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     source = shared_data / "models" / "osnet_x0_25_msmt17.onnx"  # NCHW float32, a batch of 1, no card
     report = to_float16(source, tmp_path / "half.onnx")
     assert report.least_cosine > 0.999
     card = Embedder(tmp_path / "half.onnx", device="cpu").card
     assert (card.precision, card.layout, card.colour, card.dimension) == ("float16", "NCHW", "RGB", 512)
+    crops = np.random.default_rng(0).integers(0, 256, (16, 256, 128, 3), np.uint8)
+    with caplog.at_level(logging.WARNING):
+        report = to_int8(
+            source, tmp_path / "int8.onnx", calibration_crops=crops, validation_crops=crops, score=lambda vectors: 0.5
+        )  # of an opset that knows no scales for each channel
+    assert report.least_cosine > 0.9
+    assert ("is not faster on this processor" in caplog.text) == (report.ms_after >= report.ms_before)
     assert METADATA_KEY in {p.key for p in onnx.load(tmp_path / "half.onnx").metadata_props}
