@@ -46,23 +46,15 @@ class CollapseAlarm:
         Raises:
             CollapseError: see above.
         """
-        self.check_finite(row.step, row.loss, row.gradient_norm)
+        if not (math.isfinite(row.loss) and math.isfinite(row.gradient_norm)):
+            raise CollapseError(
+                f"step {row.step}: the loss is {row.loss:g} and its gradient {row.gradient_norm:g} long: not finite. "
+                "Take a lower optimizer.learning_rate, a smaller optimizer.clip_norm, or precision float32"
+            )
         if not self._config.enabled or row.step <= self._config.after_steps:
             return
         self._follow("cosine", row, self._one_point(row))
         self._follow("margin", row, self._parked(row))
-
-    def check_finite(self, step: int, loss: float, gradient_norm: float) -> None:
-        """Refuse what no step can be made from; also asked before a checkpoint is written.
-
-        Raises:
-            CollapseError: the loss or the length of its gradient is not finite.
-        """
-        if not (math.isfinite(loss) and math.isfinite(gradient_norm)):
-            raise CollapseError(
-                f"step {step}: the loss is {loss:g} and its gradient {gradient_norm:g} long: not finite. Take a lower "
-                "optimizer.learning_rate, a smaller optimizer.clip_norm, or precision float32"
-            )
 
     def _follow(self, sign: str, row: TrainProgress, message: str | None) -> None:
         if message is None:

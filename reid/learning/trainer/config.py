@@ -33,6 +33,9 @@ class LossConfig:
     """Which triplets of a batch count; docs/training.md says when to take which."""
     margin: float | Literal["soft"] = 0.3
     """How much farther than the positive a negative should be; `soft` for a softplus without an edge."""
+    triplets_on: Literal["before_neck", "after_neck"] = "after_neck"
+    """Which features triplets see, at unit length: `after_neck` those that are exported, which lie around the origin
+    from the first step; `before_neck` the free ones (Luo et al. 2019)."""
     distance: Literal["euclidean", "squared_euclidean", "cosine"] = "euclidean"
     """Between two vectors of unit length."""
     reduction: Literal["mean", "nonzero"] = "mean"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,6 +45,11 @@ class Meter:
             totals = torch.stack([self._sums[name] for name in names]).tolist()
             out |= {name: total / self.steps for name, total in zip(names, totals, strict=True)}
         return out | {name: total / max(self.steps, 1) for name, total in self._clocks.items()}
+
+    def finite(self) -> bool:
+        """Whether every loss and gradient since the last row was finite."""
+        means = self.means()
+        return all(math.isfinite(means[name] or 0.0) for name in ("loss", "gradient_norm"))
 
     def state(self) -> dict[str, Any]:
         """For a checkpoint; clocks are not part of it."""

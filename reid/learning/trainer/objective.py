@@ -1,4 +1,4 @@
-"""What a batch costs: triplets on the features before the neck, identities on those after it."""
+"""What a batch costs: triplets and identities."""
 
 from __future__ import annotations
 
@@ -55,10 +55,12 @@ class Objective(Protocol):
 
 
 class TripletObjective(nn.Module):
-    """Triplets on vectors of unit length before the neck, cross-entropy on the features after it.
+    """Triplets on vectors of unit length, cross-entropy on the features after the neck.
 
     Source: Luo et al. 2019, "Bag of Tricks and a Strong Baseline for Deep Person Re-identification", section 3.5; here
     the triplets see unit vectors, so that a margin means the same for every network and a collapse can be told.
+    Features of a random start nearly coincide before the neck, where triplets then pull them together altogether;
+    after it they have mean zero from the first step.
 
     Args:
         config: which losses.
@@ -78,7 +80,8 @@ class TripletObjective(nn.Module):
 
     def forward(self, batch: Batch) -> Cost:
         """The cost of a batch, in at least float32 whatever autocast says."""
-        vectors = functional.normalize(batch.before.float(), dim=1)  # (B, D)
+        features = batch.after if self._config.triplets_on == "after_neck" else batch.before
+        vectors = functional.normalize(features.float(), dim=1)  # (B, D)
         total = vectors.new_zeros(())
         triplet = identity = None
         if self._config.triplet_weight > 0:

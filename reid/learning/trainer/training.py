@@ -111,14 +111,15 @@ class Training:
             batch = self._batches.take()
             self._do_step(batch)
             ends_epoch = standing.step % self._epoch_steps == 0
-            validated = ends_epoch and self._validate(folder)
-            if validated or standing.step % self._config.log_every == 0 or standing.step == self.steps:
+            stopping = self._processes.any(stop(), self._device)
+            saves = ends_epoch or stopping
+            sound = not saves or self._meter.finite()  # reads from the device
+            validated = ends_epoch and sound and self._validate(folder)
+            if validated or not sound or standing.step % self._config.log_every == 0 or standing.step == self.steps:
                 row = self._row(validated=validated)
                 recording.add(row)
-                self._alarm.check(row)
-            stopping = self._processes.any(stop(), self._device)
-            if ends_epoch or stopping:
-                self._check_finite()
+                self._alarm.check(row)  # raises where it is not sound: no checkpoint has weights that went bad
+            if saves:
                 self._save(folder, recording, batch, run)
             if stopping and standing.step < self.steps:
                 return True
@@ -140,11 +141,6 @@ class Training:
         cost, norm = self._network.step(given, step)
         self.standing.step = step
         self._meter.add(_values(cost, norm), data_s=batch.waited_s, compute_s=time.perf_counter() - began_s)
-
-    def _check_finite(self) -> None:
-        """No checkpoint of weights that went bad since the last row."""
-        means = self._meter.means()
-        self._alarm.check_finite(self.standing.step, means["loss"] or 0.0, means["gradient_norm"] or 0.0)
 
     def _validate(self, folder: Folder) -> bool:
         """Validate where it is time; True where that was done. The weights of a better mAP are kept."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -26,15 +27,18 @@ NO_AUGMENTATION = AugmentConfig(
 )  # fmt: skip
 
 
-def plates(identities: int = 10, pictures: int = 6, *, seed: int = 0, labelled: bool = True, **options: Any) -> Crops:
-    """`pictures` of each identity, 64x32: its upper and lower colour, with noise."""
+def plates(
+    identities: int = 10, pictures: int = 6, *, seed: int = 0, labelled: bool = True, grey: bool = False, **options: Any
+) -> Crops:
+    """`pictures` of each identity, 64x32: its upper and lower colour, with noise; or all of them plain grey."""
     rng = np.random.default_rng(seed)
     colours = rng.integers(0, 256, (identities, 2, 3))
+    colours[:] = 128 if grey else colours
     source = MemoryPictures(1 << 26)
     for identity in range(identities):
         for number in range(pictures):
             picture = np.repeat(colours[identity], 32, axis=0)[:, None].repeat(32, axis=1)  # (64, 32, 3)
-            noisy = picture + rng.normal(0, 25, picture.shape)
+            noisy = picture + rng.normal(0, 0 if grey else 25, picture.shape)
             source.add(np.clip(noisy, 0, 255).astype(np.uint8), f"{identity}/{number}.png")
     names = [str(number) for number in range(identities)]
     return Crops(source, np.repeat(np.arange(identities), pictures), names, labelled=labelled, **options)
@@ -83,3 +87,18 @@ def config() -> TrainConfig:
 def plain(config: TrainConfig) -> TrainConfig:
     """The same without augmentation."""
     return replace(config, augmentation=NO_AUGMENTATION)
+
+
+@pytest.fixture(scope="session")
+def plates_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder an identity, as a user has it."""
+    folder = tmp_path_factory.mktemp("data") / "plates"
+    rng = np.random.default_rng(0)
+    for identity in range(10):
+        (folder / str(identity)).mkdir(parents=True)
+        colours = rng.integers(0, 256, (2, 1, 3)).repeat(32, axis=0)  # (64, 1, 3)
+        for number in range(5):
+            noisy = colours + rng.normal(0, 25, (64, 32, 3))
+            picture = np.clip(noisy, 0, 255).astype(np.uint8)
+            assert cv2.imwrite(str(folder / str(identity) / f"{number}.png"), picture)
+    return folder

@@ -1,0 +1,112 @@
+"""A process that is killed outright, or asked to stop, goes on with the losses of one that never was."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from reid.learning.trainer.history import read_history
+
+STEPS = 20
+FLAGS = (
+    "--device=cpu", "--threads=1", "--epochs=10", "--epoch-steps=2", "--log-every=1", "--model.height-px=64",
+    "--model.width-px=32", "--model.dimension=16", "--sampler.identities=4", "--sampler.pictures=3",
+    "--validation.every=4", "--optimizer.average-decay=0.9",
+)  # fmt: skip
+
+
+def let_ctrl_c_through() -> None:
+    """Where tests run in the background their children ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def start(folder: Path, plates_folder: Path, *more: str) -> subprocess.Popen[str]:
+    """`reidtrack train` in a process of its own."""
+    words = [sys.executable, "-m", "tracker.cli.main", "train", str(plates_folder), "--out", "m.onnx", *FLAGS, *more]
+    return subprocess.Popen(
+        words,
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=let_ctrl_c_through,
+    )
+
+
+def wait_for_rows(process: subprocess.Popen[str], folder: Path, rows: int) -> None:
+    """Until the history has so many rows."""
+    history = folder / "m.train" / "history.csv"
+    for _ in range(3000):
+        assert process.poll() is None, process.communicate()
+        if history.exists() and history.read_text().count("\n") > rows:
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"no {rows} rows: {process.communicate()}")
+
+
+def figures(folder: Path) -> list[tuple[object, ...]]:
+    """What depends on the training alone, by step."""
+    rows = read_history(folder / "m.train" / "history.csv")
+    return [(r.step, r.loss, r.triplet_loss, r.identity_loss, r.gradient_norm, r.validation_map) for r in rows]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, plates_folder: Path) -> list[tuple[object, ...]]:
+    """The figures of a run that nobody stopped."""
+    folder = tmp_path_factory.mktemp("whole")
+    process = start(folder, plates_folder)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    assert "wrote m.onnx" in out
+    return figures(folder)
+
+
+def test_a_killed_run_goes_on_to_the_same_losses(
+    tmp_path: Path, plates_folder: Path, whole: list[tuple[object, ...]]
+) -> None:
+    for rows in (3, 9, 14):  # three kills, each somewhere after a checkpoint
+        process = start(tmp_path, plates_folder, *(["--resume"] if rows > 3 else []))
+        wait_for_rows(process, tmp_path, rows)
+        process.kill()
+        process.wait()
+        torch.load(tmp_path / "m.train" / "checkpoint.pt", weights_only=True)  # whole, whenever it is killed
+    process = start(tmp_path, plates_folder, "--resume")
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    assert [row[0] for row in whole] == list(range(1, STEPS + 1))
+    assert figures(tmp_path) == whole
+    assert not list((tmp_path / "m.train").glob(".*")), "no drafts are left behind"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(
+    tmp_path: Path, plates_folder: Path, whole: list[tuple[object, ...]], number: signal.Signals
+) -> None:
+    process = start(tmp_path, plates_folder)
+    wait_for_rows(process, tmp_path, 5)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 130, err
+    assert not (tmp_path / "m.onnx").exists()
+    [step] = re.findall(r"stopped after step (\d+); m\.train/checkpoint\.pt has everything", err)
+    [command] = re.findall(r"^  reidtrack (train .*)$", err, flags=re.MULTILINE)
+    done = subprocess.run(
+        [sys.executable, "-m", "tracker.cli.main", *command.split()],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "m.onnx").is_file()
+    assert 5 <= int(step) < STEPS
+    assert figures(tmp_path) == whole
