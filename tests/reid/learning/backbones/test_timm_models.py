@@ -16,7 +16,11 @@ from reid.learning.weights import load_weights  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
-needs_timm = pytest.mark.skipif(importlib.util.find_spec("timm") is None, reason="needs the extra [timm]")
+
+def needs_timm(test: object) -> object:
+    """Marks a test of the real package, so that it can be chosen, and skipped where timm is not installed."""
+    absent = importlib.util.find_spec("timm") is None
+    return pytest.mark.timm(pytest.mark.skipif(absent, reason="needs the extra [timm]")(test))
 
 
 def config(name: str, height_px: int = 64, width_px: int = 32) -> ModelConfig:
