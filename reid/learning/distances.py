@@ -60,9 +60,9 @@ def paired(first: Tensor, second: Tensor, *, distance: DistanceName = "euclidean
 def to_chosen(
     embeddings: Tensor, chosen: Tensor, reference: Tensor | None = None, *, distance: DistanceName = "euclidean"
 ) -> Tensor:
-    """(B, D) and (B,) int64 rows of it, or of `reference` (C, D) -> (B,) distance of each row to the one chosen for it.
+    """(B, D) and (B, R) int64 rows of it, or of `reference` (C, D) -> (B, R) distances of rows to their chosen ones.
 
-    As `pairwise` gives them, for O(B D) instead of O(B^2 D), and without its rounding.
+    As `pairwise` gives them, for O(B R D) instead of O(B^2 D), and without its rounding.
 
     Raises:
         InputError: there is no such distance.
@@ -73,7 +73,7 @@ def to_chosen(
         others = None if reference is None else at_least_float32(reference)
         if distance == "cosine":
             right = rows if others is None else others
-            return paired(rows, right.index_select(0, chosen), distance=distance)
+            return paired(rows[:, None], right[chosen], distance=distance)
         distances: Tensor = _ChosenEuclidean.apply(  # type: ignore[no-untyped-call]
             rows, others, chosen, distance == "squared_euclidean"
         )
@@ -150,10 +150,10 @@ class _PairwiseEuclidean(torch.autograd.Function):
         """(B, D), (C, D) or None for the rows themselves -> (B, C)."""
         right = rows if others is None else others
         left_square, right_square = rows.square().sum(dim=1), right.square().sum(dim=1)  # (B,), (C,)
-        sum_of_squares = left_square[:, None] + right_square[None, :]  # (B, C)
-        values = torch.addmm(sum_of_squares, rows, right.T, alpha=-2)  # (B, C)
-        rounding = sum_of_squares.mul_(torch.finfo(rows.dtype).eps)
-        values.masked_fill_(values <= rounding, 0.0)
+        values = left_square[:, None] + right_square[None, :]  # (B, C)
+        values.addmm_(rows, right.T, alpha=-2)
+        # where the distance is that small, |a|^2 and |b|^2 are as good as equal
+        values.masked_fill_(values <= 2 * torch.finfo(rows.dtype).eps * left_square[:, None], 0.0)
         if not squared:
             values.sqrt_()
         if others is None:
@@ -182,19 +182,18 @@ class _PairwiseEuclidean(torch.autograd.Function):
 
 
 class _ChosenEuclidean(torch.autograd.Function):
-    """(Squared) distances of rows to one other row each, by differences; automatic differentiation is twice as slow."""
+    """(Squared) distances of rows to a few other rows each, by differences; automatic differentiation is slower."""
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor, others: Tensor | None, chosen: Tensor, squared: bool) -> Tensor:
-        """(B, D), (C, D) or None for the rows themselves, (B,) -> (B,)."""
+        """(B, D), (C, D) or None for the rows themselves, (B, R) -> (B, R)."""
         right = rows if others is None else others
-        difference = rows - right.index_select(0, chosen)  # (B, D)
-        values = difference.square().sum(dim=1)  # (B,)
-        if not squared:
-            values.sqrt_()
+        picked = right.index_select(0, chosen.flatten()).reshape(*chosen.shape, -1)  # (B, R, D)
+        difference = rows[:, None] - picked
+        values = torch.linalg.vector_norm(difference, dim=2)  # (B, R)
         ctx.save_for_backward(difference, chosen, values)
         ctx.own_rows, ctx.squared, ctx.columns = others is None, squared, len(right)
-        return values
+        return values.square() if squared else values
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
@@ -204,9 +203,12 @@ class _ChosenEuclidean(torch.autograd.Function):
             weights = 2 * gradient
         else:
             zero = values <= _smallest(values)
-            weights = (gradient / torch.where(zero, 1.0, values)).masked_fill(zero, 0.0)  # (B,)
-        pull = difference * weights[:, None]  # (B, D)
+            weights = (gradient / torch.where(zero, 1.0, values)).masked_fill(zero, 0.0)  # (B, R)
+        pull = difference * weights[:, :, None]  # (B, R, D)
+        of_rows, push, places = pull.sum(dim=1), pull.flatten(0, 1), chosen.flatten()
         if ctx.own_rows:
-            return pull.index_add(0, chosen, pull, alpha=-1), None, None, None
-        of_right = pull.new_zeros((ctx.columns, pull.shape[1])).index_add(0, chosen, pull, alpha=-1)
-        return pull, of_right if ctx.needs_input_grad[1] else None, None, None
+            return of_rows.index_add(0, places, push, alpha=-1), None, None, None
+        if not ctx.needs_input_grad[1]:
+            return of_rows, None, None, None
+        of_right = of_rows.new_zeros((ctx.columns, of_rows.shape[1])).index_add(0, places, push, alpha=-1)
+        return of_rows, of_right, None, None

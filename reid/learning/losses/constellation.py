@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from reid.errors import InputError
 from reid.learning.distances import at_least_float32
-from reid.learning.losses.margins import gradient_path, mean_of
+from reid.learning.losses.margins import mean_of, not_a_number_of
 from reid.learning.relations import resolve_masks
 
 
@@ -44,7 +44,7 @@ def constellation_loss(
         products = scale * (rows @ others.T)  # (B, C)
     valid = same.any(dim=1) & different.any(dim=1)  # (B,)
     total = _masked_logsumexp(products, different) + _masked_logsumexp(-products, same)  # (B,)
-    return mean_of(functional.softplus(total), valid) + gradient_path(embeddings)
+    return mean_of(functional.softplus(total), valid) + not_a_number_of(embeddings)
 
 
 def _masked_logsumexp(values: Tensor, mask: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from reid.errors import InputError
 from reid.learning.distances import DistanceName, pairwise
-from reid.learning.losses.margins import Reduction, check_reduction, gradient_path, mean_of
+from reid.learning.losses.margins import Reduction, check_reduction, mean_of, not_a_number_of
 from reid.learning.relations import resolve_masks
 
 
@@ -47,4 +47,4 @@ def contrastive_loss(
         same, different = same & (near > 0), different & (far > 0)
     if squared:
         near, far = near.square(), far.square()
-    return mean_of(near, same) + mean_of(far, different) + gradient_path(embeddings)
+    return mean_of(near, same) + mean_of(far, different) + not_a_number_of(embeddings)

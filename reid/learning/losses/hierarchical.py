@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from reid.errors import InputError
 from reid.learning.distances import DistanceName, check_distance, pairwise, unit
 from reid.learning.losses.all_triplets import all_triplets
-from reid.learning.losses.margins import gradient_path
+from reid.learning.losses.margins import not_a_number_of
 from reid.learning.relations import resolve_masks
 
 _LARGEST = 4.0  # squared distance of opposite unit vectors
@@ -127,7 +127,7 @@ def hierarchical_triplet_loss(
         raise InputError(f"margins must be {tuple(same.shape)}, got {tuple(margins.shape)}")
     distances = pairwise(embeddings, distance=distance)
     found = all_triplets(distances, same, different, margin=0.0, margins=margins.detach().to(distances.dtype))
-    return found.reduced("mean", 0.0) / 2 + gradient_path(embeddings)
+    return found.reduced("mean", 0.0) / 2 + not_a_number_of(embeddings)
 
 
 class HierarchicalTripletLoss(nn.Module):

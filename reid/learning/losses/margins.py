@@ -50,9 +50,9 @@ def terms(difference: Tensor, valid: Tensor, margin: Margin) -> Terms:
     return Terms(losses.sum(), valid.sum(), active.sum())
 
 
-def gradient_path(embeddings: Tensor) -> Tensor:
-    """Zero with a zero gradient to every embedding; not a number where one of them is not finite."""
-    return 0.0 * at_least_float32(embeddings).sum()
+def not_a_number_of(embeddings: Tensor) -> Tensor:
+    """Zero; not a number where an embedding is not finite, which masks and comparisons would otherwise hide. 0-d."""
+    return 0.0 * at_least_float32(embeddings.detach()).sum()
 
 
 def check_margin(margin: Margin) -> None:

@@ -10,7 +10,7 @@ from reid.learning.losses.margins import (
     Reduction,
     check_margin,
     check_reduction,
-    gradient_path,
+    not_a_number_of,
     terms,
 )
 from reid.learning.relations import resolve_masks
@@ -44,7 +44,7 @@ def mean_triplet_loss(
     distances = pairwise(embeddings, reference, distance=distance)  # (B, C)
     difference = _row_means(distances, same) - _row_means(distances, different)  # (B,)
     valid = same.any(dim=1) & different.any(dim=1)
-    return terms(difference, valid, margin).reduced(reduction, margin) + gradient_path(embeddings)
+    return terms(difference, valid, margin).reduced(reduction, margin) + not_a_number_of(embeddings)
 
 
 def _row_means(distances: Tensor, mask: Tensor) -> Tensor:

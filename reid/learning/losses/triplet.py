@@ -14,7 +14,7 @@ from reid.learning.losses.margins import (
     Terms,
     check_margin,
     check_reduction,
-    gradient_path,
+    not_a_number_of,
     terms,
 )
 from reid.learning.losses.statistics import BatchStatistics, batch_statistics
@@ -84,7 +84,7 @@ class TripletLoss(nn.Module):
             InputError: shapes do not fit, or not exactly one of labels and relations was given.
         """
         found, _ = self._terms(embeddings, labels, relations, reference)
-        return found.reduced(self.reduction, self.margin) + gradient_path(embeddings)
+        return found.reduced(self.reduction, self.margin) + not_a_number_of(embeddings)
 
     def with_statistics(
         self, embeddings: Tensor, labels: Tensor | None = None, *, relations: Tensor | None = None
@@ -95,7 +95,7 @@ class TripletLoss(nn.Module):
             InputError: shapes do not fit, or not exactly one of labels and relations was given.
         """
         found, pairs = self._terms(embeddings, labels, relations, None)
-        loss = found.reduced(self.reduction, self.margin) + gradient_path(embeddings)
+        loss = found.reduced(self.reduction, self.margin) + not_a_number_of(embeddings)
         return loss, batch_statistics(embeddings, pairs, found)
 
     @torch.no_grad()
@@ -142,9 +142,9 @@ class TripletLoss(nn.Module):
         if triplets.positive.shape[1] > 1:
             return distances.gather(1, triplets.positive) - distances.gather(1, triplets.negative)
         # one for each anchor: measured again for those alone, the gradient costs O(B D) instead of O(B^2 D)
-        reach = to_chosen(embeddings, triplets.positive[:, 0], reference, distance=self.distance)
-        gap = to_chosen(embeddings, triplets.negative[:, 0], reference, distance=self.distance)
-        return (reach - gap)[:, None]
+        chosen = torch.cat((triplets.positive, triplets.negative), dim=1)  # (B, 2)
+        reach, gap = to_chosen(embeddings, chosen, reference, distance=self.distance).split(1, dim=1)  # (B, 1) each
+        return reach - gap
 
     def _check_positives(self, same: Tensor) -> None:
         """Refuse, on the device and without waiting for it, anchors with more positives than were promised."""
@@ -178,7 +178,7 @@ def triplet_margin_loss(
         raise InputError(f"anchor, positive and negative must be (T, D) alike, got {shapes}")
     difference = paired(anchor, positive, distance=distance) - paired(anchor, negative, distance=distance)  # (T,)
     found = terms(difference, torch.ones_like(difference, dtype=torch.bool), margin)
-    path = gradient_path(anchor) + gradient_path(positive) + gradient_path(negative)
+    path = not_a_number_of(anchor) + not_a_number_of(positive) + not_a_number_of(negative)
     return found.reduced(reduction, margin) + path
 
 

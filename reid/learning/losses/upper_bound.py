@@ -8,7 +8,7 @@ from torch import Tensor
 from reid.errors import InputError
 from reid.learning.distances import at_least_float32, pairwise
 from reid.learning.losses.all_triplets import all_triplets
-from reid.learning.losses.margins import check_margin, gradient_path
+from reid.learning.losses.margins import check_margin, not_a_number_of
 from reid.learning.relations import check_labels, relations_between, resolve_masks
 
 
@@ -44,7 +44,7 @@ def centroid_bound_loss(
     far = (distances * other).sum(dim=1) / other.sum(dim=1).clamp_min(1)  # (B,) mean, hence the division by C - 1
     valid = own.any(dim=1) & other.any(dim=1)
     losses = torch.where(valid, near - far / 3, 0.0)
-    return losses.sum() / valid.sum().clamp_min(1) + gradient_path(embeddings) + gradient_path(centroids)
+    return losses.sum() / valid.sum().clamp_min(1) + not_a_number_of(embeddings) + not_a_number_of(centroids)
 
 
 def upper_bound_triplet_loss(
@@ -81,7 +81,7 @@ def upper_bound_triplet_loss(
     own = to_centres.diagonal()  # (B,)
     # one matrix holds both sides: positives d(a, c_a) + d(p, c_a), negatives d(a, c_n) - d(n, c_n)
     sides = torch.where(same, own[:, None] + to_centres.T, to_centres - own[None, :])  # (B, B)
-    path = gradient_path(embeddings) + gradient_path(centres)
+    path = not_a_number_of(embeddings) + not_a_number_of(centres)
     if margin is not None:
         found = all_triplets(sides, same, different, margin=margin)
         return found.reduced("mean", margin) + path
