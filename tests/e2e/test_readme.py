@@ -18,6 +18,7 @@ from tracker.cli.evaluate import EvalSettings
 from tracker.cli.flags import parse_arguments
 from tracker.cli.main import COMMANDS
 from tracker.cli.settings import TrackSettings
+from tracker.cli.train_settings import TrainSettings
 from tracker.sinks import SINK_KINDS, JsonlSink
 from tracker.sinks.csv import COLUMNS
 from tracker.types import Detections, Frame, FrameResult, RunInfo, SourceInfo, TrackEvent, TrackEventKind, Tracks
@@ -110,9 +111,9 @@ def test_the_ci_runs_the_test_command_of_the_readme() -> None:
 def test_every_shown_call_is_one_that_the_command_accepts(line: str) -> None:
     _, name, *words = shlex.split(line)
     assert name in COMMANDS
-    if name in ("track", "eval"):
-        settings = TrackSettings if name == "track" else EvalSettings
-        parse_arguments(settings, words, command=name, summary="", examples="", config=name == "track")
+    known = {"track": TrackSettings, "eval": EvalSettings, "train": TrainSettings}
+    if name in known:
+        parse_arguments(known[name], words, command=name, summary="", examples="", config=name != "eval")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)

@@ -19,7 +19,7 @@ from reid.learning.trainer.history import row_from_plain
 from reid.learning.trainer.progress import ProgressCallback, TrainResult
 from reid.learning.trainer.recording import Recording
 from reid.learning.trainer.training import MakeObjective, Training
-from reid.learning.trainer.validation import hold_out
+from reid.learning.trainer.validation import check_measurable, hold_out
 
 
 def run_training(
@@ -38,6 +38,8 @@ def run_training(
     device = open_device(config.device)
     if validation is None:
         crops, validation = hold_out(crops, config)
+    if validation is not None:
+        check_measurable(validation)
     with contextlib.ExitStack() as stack:
         processes = stack.enter_context(joined_processes(device))
         # what is drawn here leaves the caller's generator as it was

@@ -24,7 +24,7 @@ def hold_out(crops: Crops, config: TrainConfig) -> tuple[Crops, Crops | None]:
     """Identities to train on, and those of `validation.share` to validate on (None where it is 0).
 
     Raises:
-        InputError: fewer than two identities would be held out, which cannot be told apart or confused.
+        InputError: fewer than two identities would be held out, which nobody could confuse.
     """
     if config.validation.share == 0:
         return crops, None
@@ -35,6 +35,20 @@ def hold_out(crops: Crops, config: TrainConfig) -> tuple[Crops, Crops | None]:
             f"{len(held_out.identities)}: 2 or more are needed. Take a larger share, or 0 for no validation"
         )
     return train, held_out
+
+
+def check_measurable(validation: Crops) -> None:
+    """Say at the start what would only be found out after the first epochs.
+
+    Raises:
+        InputError: nobody could be found again, since there are fewer than two identities, or one picture of each.
+    """
+    pictures = np.unique(validation.identity, return_counts=True)[1]  # (i,) of each identity
+    if len(pictures) < 2 or pictures.max() < 2:
+        raise InputError(
+            "validation needs two identities or more, one of them with two pictures, got "
+            f"{len(pictures)} with at most {pictures.max(initial=0)}. Give other data, or validation.share 0"
+        )
 
 
 def embed_crops(

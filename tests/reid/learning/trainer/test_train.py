@@ -273,6 +273,14 @@ def test_a_share_that_holds_out_one_identity_is_refused(
     assert not (tmp_path / "m.train").exists()
 
 
+def test_held_out_data_in_which_nobody_can_be_found_is_refused_at_the_start(
+    tmp_path: Path, config: TrainConfig, make_crops: MakeCrops
+) -> None:
+    with pytest.raises(InputError, match="validation needs two identities or more, one of them with two pictures"):
+        train(config, make_crops(), make_crops(5, 1), tmp_path / "m.onnx")
+    assert not (tmp_path / "m.train").exists()
+
+
 def test_the_history_has_its_columns_in_order(tmp_path: Path, config: TrainConfig, make_crops: MakeCrops) -> None:
     result = train(replace(config, epochs=1), make_crops(), None, tmp_path / "m.onnx")
     assert result.history.read_text().splitlines()[0].split(",") == list(COLUMNS)
