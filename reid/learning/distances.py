@@ -190,7 +190,7 @@ class _ChosenEuclidean(torch.autograd.Function):
         right = rows if others is None else others
         picked = right.index_select(0, chosen.flatten()).reshape(*chosen.shape, -1)  # (B, R, D)
         difference = rows[:, None] - picked
-        values = torch.linalg.vector_norm(difference, dim=2)  # (B, R)
+        values: Tensor = torch.linalg.vector_norm(difference, dim=2)  # (B, R)
         ctx.save_for_backward(difference, chosen, values)
         ctx.own_rows, ctx.squared, ctx.columns = others is None, squared, len(right)
         return values.square() if squared else values

@@ -28,7 +28,8 @@ def bench() -> Any:
 
 
 def test_it_prints_a_line_for_each_batch() -> None:
-    command = [sys.executable, str(SCRIPT), "--batches", "16", "--kinds", "batch_hard", "--repeats", "3", "--dimension", "8", "--threads", "1"]
+    words = ["--batches", "16", "--kinds", "batch_hard", "--repeats", "3", "--dimension", "8", "--threads", "1"]
+    command = [sys.executable, str(SCRIPT), *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()[2:]

@@ -143,8 +143,8 @@ class TripletLoss(nn.Module):
             return distances.gather(1, triplets.positive) - distances.gather(1, triplets.negative)
         # one for each anchor: measured again for those alone, the gradient costs O(B D) instead of O(B^2 D)
         chosen = torch.cat((triplets.positive, triplets.negative), dim=1)  # (B, 2)
-        reach, gap = to_chosen(embeddings, chosen, reference, distance=self.distance).split(1, dim=1)  # (B, 1) each
-        return reach - gap
+        reach_and_gap = to_chosen(embeddings, chosen, reference, distance=self.distance)  # (B, 2)
+        return reach_and_gap[:, :1] - reach_and_gap[:, 1:]
 
     def _check_positives(self, same: Tensor) -> None:
         """Refuse, on the device and without waiting for it, anchors with more positives than were promised."""

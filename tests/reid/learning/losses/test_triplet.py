@@ -23,7 +23,7 @@ from reid.learning.mining import MINING, BatchHard, EasyPositive, SemiHard, Trip
 pytestmark = pytest.mark.torch
 
 EXACT = [name for name in MINING if name not in ("random", "distance_weighted")]  # those that draw: see tests of mining
-QUICK = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def value_and_gradient(loss: Any, embeddings: Any) -> tuple[float, Any]:
