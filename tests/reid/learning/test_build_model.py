@@ -28,7 +28,7 @@ def pixels(count: int = 4, height_px: int = 64, width_px: int = 32) -> Any:
 def test_features_before_and_after_the_neck(backbone: str, neck: Any, dimension: int | None) -> None:
     model = build_model(ModelConfig(backbone, 64, 32, dimension=dimension, neck=neck))
     before, after = model.features(pixels())
-    width = dimension or {"small": 256, "osnet_x0_25": 128}[backbone]
+    width = dimension or {"small": 1024, "osnet_x0_25": 128}[backbone]
     assert before.shape == after.shape == (4, width)
     assert model.backbone.dimension == width
     if neck == "none":
