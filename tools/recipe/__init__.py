@@ -1,0 +1,1 @@
+"""Parts of train_default_embedder.py: sources of pictures, network, training, whitening, scores, card."""

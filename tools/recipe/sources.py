@@ -1,0 +1,104 @@
+"""Pictures to learn from: figures of the demo, rendered people, and what a teacher says of the latter."""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tracker.demo.crops import CropConfig, sample_crop
+from tracker.demo.figures import look_alike, sample_figure
+
+HEIGHT_PX, WIDTH_PX = 128, 64
+TRAINING, HELD_OUT = 0x7261696E, 0x68656C64  # first words of the figures' seeds: "rain" and "held"
+ONE_SITE = CropConfig(
+    min_height_px=80, sideways=0.8, occluded=0.05, neighbour=0.15, cut_off=0.03, box_jitter=0.03, light=0.2,
+    blurred=0.15, noise=4, compressed=0.15,
+)  # fmt: skip
+"""What a tracker compares: crops of one camera, most of them whole. Training crops (the defaults) are far harder."""
+_PROCESSES = 2
+_FEW = 32  # families that are rendered before processes of their own have started
+
+
+@dataclass(frozen=True, slots=True)
+class Crops:
+    """Rendered crops. A family is an identity and its look-alike, identities 2 f and 2 f + 1."""
+
+    pixels: NDArray[np.uint8]
+    """(N, 128, 64, 3) BGR."""
+    identity: NDArray[np.int64]
+    """(N,)"""
+    camera: NDArray[np.int64]
+    """(N,) who are seen by one camera share light and background; figures of the demo have one each."""
+
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Crops:
+        """Some of them."""
+        return Crops(self.pixels[rows], self.identity[rows], self.camera[rows])
+
+
+def render_family(task: tuple[int, int, int, int, CropConfig]) -> NDArray[np.uint8]:
+    """Crops of one figure of the demo, then of its look-alike, (2 * per_identity, 128, 64, 3)."""
+    word, seed, family, per_identity, config = task
+    cv2.setNumThreads(1)
+    rng = np.random.default_rng([word, seed, family])
+    figure = sample_figure(rng)
+    pair = (figure, look_alike(figure, rng))
+    return np.stack(
+        [sample_crop(who, rng, config, size=(WIDTH_PX, HEIGHT_PX)) for who in pair for _ in range(per_identity)]
+    )
+
+
+def render(word: int, seed: int, families: int, per_identity: int, config: CropConfig) -> Crops:
+    """All crops of so many families of figures, in processes of their own where there are many."""
+    tasks = [(word, seed, family, per_identity, config) for family in range(families)]
+    if families <= _FEW:
+        parts = [render_family(task) for task in tasks]
+    else:
+        with ProcessPoolExecutor(_PROCESSES, mp_context=get_context("spawn")) as pool:
+            parts = list(pool.map(render_family, tasks, chunksize=8))
+    identity = np.repeat(np.arange(2 * families), per_identity)
+    return Crops(np.concatenate(parts), identity, identity // 2)
+
+
+def load_people(folder: Path) -> Crops:
+    """The crops that `python -m tools.people --out FOLDER` rendered."""
+    paths = sorted(folder.glob("part-*.npz"))
+    if not paths:
+        raise SystemExit(f"{folder} has no part-*.npz: render people first, python -m tools.people --out {folder}")
+    stored = [np.load(path) for path in paths]
+    pixels, identity, camera = (
+        np.concatenate([part[name] for part in stored]) for name in ("pixels", "identity", "camera")
+    )
+    if pixels.shape[1:] != (HEIGHT_PX, WIDTH_PX, 3):
+        raise SystemExit(
+            f"people must be rendered as {HEIGHT_PX} x {WIDTH_PX}, got {pixels.shape[1]} x {pixels.shape[2]}"
+        )
+    return Crops(pixels, identity, camera)
+
+
+def teach(model: Path, crops: Crops, cache: Path) -> NDArray[np.float32]:
+    """(N, D) unit vectors of a teacher, which takes NHWC BGR 0..255, one crop a call; kept in `cache`."""
+    if cache.exists():
+        stored: NDArray[np.float32] = np.load(cache)
+        if len(stored) == len(crops.pixels):
+            return stored
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    put = session.get_inputs()[0]
+    height, width = put.shape[1:3]
+    vectors = []
+    for crop in crops.pixels:
+        picture = cv2.resize(crop, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.float32)
+        vectors.append(session.run(None, {put.name: picture[None]})[0].ravel())
+    out = np.array(vectors, np.float32)
+    out /= np.linalg.norm(out, axis=1, keepdims=True)
+    np.save(cache, out)
+    return out
