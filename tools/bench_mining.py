@@ -159,9 +159,9 @@ def why_not(batch: int, last: Row | None, budget_s: float) -> str:
     assert last.theirs_mb is not None, "there is a ratio"
     assert last.theirs_ms is not None, "there is a ratio"
     if last.theirs_mb * 5 > PEER_MOST_MB:
-        return f"pytorch-metric-learning left out: took {last.theirs_mb:.0f} MB at half the batch"
+        return f"pytorch-metric-learning left out: took {last.theirs_mb:.0f} MB at B={last.batch}"
     if last.theirs_ms * 8 * 3 > budget_s * 1e3:
-        return f"pytorch-metric-learning left out: took {last.theirs_ms / 1e3:.1f} s a step at half the batch"
+        return f"pytorch-metric-learning left out: took {last.theirs_ms / 1e3:.1f} s a step at B={last.batch}"
     return ""
 
 
