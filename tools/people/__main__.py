@@ -1,4 +1,4 @@
-"""`python -m tools.people --out people.npz`: render a data set."""
+"""`python -m tools.people --out people`: render a data set."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def main() -> None:
     """Render, with a line of progress now and then; parts that exist already are not rendered again."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for the parts, each an .npz")
-    parser.add_argument("--families", type=int, default=DatasetConfig.families)
+    parser.add_argument("--families", type=int, default=1600, help="pairs of look-alikes")
     parser.add_argument("--first", type=int, default=0, help="number of the first family")
     parser.add_argument("--part", type=int, default=100, help="families in one file")
     parser.add_argument("--size", type=int, nargs=2, default=(128, 64), metavar=("HEIGHT", "WIDTH"))

@@ -14,23 +14,20 @@ from .cameras import Camera, sample_camera
 from .crops import Person, sample_crop, sample_family
 
 CAMERAS, PASSERS_BY = 0x63616D65, 0x70617373  # words that begin the seeds: "came", "pass"
-_PASSERS_BY = 60  # families from which neighbours come
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetConfig:
     """What is rendered. The same configuration gives the same pictures."""
 
-    families: int = 1500
-    """Pairs of look-alikes: identities 2 f and 2 f + 1."""
-    first_family: int = 0
-    """Number of the first family: a set that starts elsewhere shows other people."""
     cameras: int = 160
     """Cameras in all."""
     cameras_each: int = 3
     """Cameras that see a family."""
     crops_each: int = 4
     """Crops of an identity by each of these cameras."""
+    passers_by: int = 60
+    """People who come by as neighbours, two or more."""
     height_px: int = 128
     """Height of the crops."""
     width_px: int = 64
@@ -83,7 +80,7 @@ class Studio:
             for number in range(config.cameras)
         ]
         rng = np.random.default_rng([PASSERS_BY, config.word, config.seed])
-        self.passers_by: list[Person] = [sample_family(self.anatomy, rng)[0] for _ in range(_PASSERS_BY)]
+        self.passers_by: list[Person] = [sample_family(self.anatomy, rng)[0] for _ in range(config.passers_by)]
 
     def family(self, number: int) -> People:
         """All crops of one family."""
@@ -96,7 +93,7 @@ class Studio:
         for member, person in enumerate(people):
             for camera in seen_by:
                 for _ in range(config.crops_each):
-                    near = [self.passers_by[k] for k in rng.choice(len(self.passers_by), 2, replace=False)]
+                    near = [self.passers_by[k] for k in rng.choice(config.passers_by, 2, replace=False)]
                     crop, direction = sample_crop(self.anatomy, person, self.cameras[camera], near, rng, size)
                     pixels.append(crop)
                     identity.append(2 * number + member)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from recipe.sources import Crops
 from reid.learning.embedding import EmbeddingModel
-from reid.learning.losses import batch_hard_triplet_loss
+from reid.learning.losses import TripletLoss
 
 _PICTURES = 4  # of an identity in a batch
 
@@ -106,6 +106,7 @@ def train(
 ) -> None:
     """Train the learned part in place; a line of progress every hundred steps."""
     generator, rng = torch.Generator().manual_seed(config.seed), np.random.default_rng(config.seed)
+    triplet_loss = TripletLoss(config.margin, "batch_hard")
     optimizer, schedule = _optimiser(model, config)
     batches = _batches(figures, people, config, rng)
     model.train()
@@ -113,7 +114,7 @@ def train(
     for step in range(1, config.steps + 1):
         pixels, labels, rows = next(batches)
         vectors = model.learned(augment(torch.from_numpy(pixels), generator))
-        triplets = batch_hard_triplet_loss(vectors, torch.from_numpy(labels), margin=config.margin)
+        triplets = triplet_loss(vectors, torch.from_numpy(labels))
         loss = triplets
         if teacher is not None and len(rows):
             alike = distillation_loss(vectors[: len(rows)], torch.from_numpy(teacher[rows]))
