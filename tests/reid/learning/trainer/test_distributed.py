@@ -43,7 +43,7 @@ def run_step(folder: Path, mining: str, count: int) -> list[dict[str, Any]]:
         for rank in range(count)
     ]
     for process in running:
-        _, err = process.communicate(timeout=200)
+        _, err = process.communicate(timeout=900)
         assert process.returncode == 0, err
     return [torch.load(f"{target}.{rank}", weights_only=True) for rank in range(count)]
 
@@ -78,7 +78,7 @@ def test_torchrun_trains_validates_resumes_and_exports(tmp_path: Path, plates_fo
             env={**os.environ, "OMP_NUM_THREADS": "1"},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=900,
             check=False,
         )
         assert done.returncode == 0, done.stderr
