@@ -22,10 +22,10 @@ CROP_MEMORY_S = 0.14
 """Crops of one object nearer in time than this are not independent of each other."""
 OTHER_DAY_SHARE = 0.5
 """Of the variance of a crop's vector: what differs between two visits, whatever the number of crops."""
-REFUSED_AT = 1.5
+REFUSED_AT = 3.0
 """How many times the expected distance between two means of one object is still taken for one object."""
 
-HELD_SLACK = 3.0
+HELD_SLACK = 1.5
 """How much more than that is taken once two are held for one, so that claims do not flicker."""
 
 
