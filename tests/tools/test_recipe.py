@@ -1,4 +1,4 @@
-"""The parts of the default embedder's recipe: batches, distillation, the trunk, whitening, the teacher's cache."""
+"""The parts of the default embedder's recipe: batches of families, training on two sources, whitening, sources."""
 
 from __future__ import annotations
 
@@ -23,19 +23,18 @@ def tools_on_the_path() -> Iterator[None]:
     sys.path.remove(TOOLS)
 
 
-def crops_of(families: int, cameras: int, each: int) -> object:
+def crops_of(families: int, each: int) -> object:
     from recipe.sources import Crops
 
-    identity = np.repeat(np.arange(2 * families), cameras * each)
-    camera = np.tile(np.repeat(np.arange(cameras), each), 2 * families)
-    return Crops(np.zeros((len(identity), 128, 64, 3), np.uint8), identity, camera)
+    identity = np.repeat(np.arange(2 * families), each)
+    return Crops(np.random.default_rng(0).integers(0, 256, (len(identity), 128, 64, 3), np.uint8), identity)
 
 
 def test_every_family_comes_once_before_any_comes_twice_with_both_members() -> None:
     from recipe.training import families
 
-    crops = crops_of(families=6, cameras=2, each=5)
-    drawn = families(crops, 3, 0.0, np.random.default_rng(0))
+    crops = crops_of(families=6, each=5)
+    drawn = families(crops, 3, np.random.default_rng(0))
     first, second = next(drawn), next(drawn)
     assert len(first) == 3 * 2 * 4
     seen = [set((crops.identity[rows] // 2).tolist()) for rows in (first, second)]
@@ -46,49 +45,31 @@ def test_every_family_comes_once_before_any_comes_twice_with_both_members() -> N
         assert (counts == 4).all()
 
 
-def test_families_of_one_camera() -> None:
+def test_who_was_seen_only_once_is_left_out_and_too_few_families_are_refused() -> None:
     from recipe.training import families
 
-    crops = crops_of(families=4, cameras=3, each=5)
-    rows = next(families(crops, 4, 1.0, np.random.default_rng(1)))
-    for family in range(4):
-        assert len(np.unique(crops.camera[rows][crops.identity[rows] // 2 == family])) == 1
+    crops = crops_of(families=4, each=3)
+    once = crops.take(np.r_[0, 3:24])  # identity 0 has one crop, so its family has no triplet
+    rows = next(families(once, 3, np.random.default_rng(0)))
+    assert set((once.identity[rows] // 2).tolist()) == {1, 2, 3}
+    with pytest.raises(SystemExit, match=r"at least 4 families .* got 3"):
+        next(families(once, 4, np.random.default_rng(0)))
 
 
-def test_a_student_that_agrees_with_its_teacher_loses_nothing() -> None:
-    from recipe.training import distillation_loss
+def test_training_on_two_sources_moves_only_the_network() -> None:
+    from recipe.training import TrainingConfig, train
 
-    teacher = torch.nn.functional.normalize(torch.randn(5, 7, generator=torch.Generator().manual_seed(0)), dim=1)
-    turned = teacher @ torch.linalg.qr(torch.randn(7, 7, generator=torch.Generator().manual_seed(1)))[0]
-    assert float(distillation_loss(turned, teacher)) == pytest.approx(0, abs=1e-10)
-    wider = torch.nn.functional.pad(teacher, (0, 9))
-    assert float(distillation_loss(wider, teacher)) == pytest.approx(0, abs=1e-10)
-    apart = torch.eye(5)
-    cosine = (teacher @ teacher.T)[~torch.eye(5, dtype=torch.bool)]
-    assert float(distillation_loss(apart, teacher)) == pytest.approx(float(cosine.square().mean()))
-
-
-def test_the_trunk_keeps_imagenets_statistics_and_first_blocks(tmp_path: Path) -> None:
-    from recipe.trunk import Trunk
+    from reid.learning.backbones import SmallBackbone
+    from reid.learning.embedding import EmbeddingModel
 
     torch.manual_seed(0)
-    source, trunk = Trunk(16), Trunk(16)
-    for module in source.features.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.running_mean.normal_()
-    path = tmp_path / "whole.pt"
-    torch.save({f"features.{k}": v for k, v in source.features.state_dict().items()} | {"more": torch.ones(1)}, path)
-    trunk.load_imagenet(path)
-    trunk.freeze_first_blocks()
-    before = {name: value.clone() for name, value in trunk.features.state_dict().items()}
-    trunk.train()
-    out = trunk(torch.randn(4, 3, 128, 64))
-    out.square().mean().backward()
-    assert out.shape == (4, 16)
-    for name, value in trunk.features.state_dict().items():
-        assert torch.equal(value, before[name]), name
-    assert trunk.features[0][0].weight.grad is None
-    assert trunk.features[-1].conv[0].weight.grad is not None
+    model = EmbeddingModel(SmallBackbone(8, widths=(4, 4, 6, 8)), 128, 64, colour_dimension=4)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    train(model, [crops_of(2, 4), crops_of(3, 4)], TrainingConfig(2, 4, 1e-3, 0.1, 0.4, seed=1))
+    after = model.state_dict()
+    assert not torch.equal(before["backbone.head.weight"], after["backbone.head.weight"])
+    assert torch.equal(before["projection"], after["projection"])
+    assert not model.training
 
 
 def test_whitening_rounds_the_scatter_within_identities() -> None:
@@ -117,7 +98,6 @@ def test_people_of_another_size_and_an_empty_folder_are_refused(tmp_path: Path) 
 
     with pytest.raises(SystemExit, match="render people first"):
         load_people(tmp_path)
-    some = {"identity": np.arange(2), "camera": np.arange(2)}
-    np.savez(tmp_path / "part-00000.npz", pixels=np.zeros((2, 256, 128, 3), np.uint8), **some)
+    np.savez(tmp_path / "part-00000.npz", pixels=np.zeros((2, 256, 128, 3), np.uint8), identity=np.arange(2))
     with pytest.raises(SystemExit, match="128 x 64, got 256 x 128"):
         load_people(tmp_path)

@@ -19,17 +19,60 @@ pytestmark = pytest.mark.torch
 SCRIPT = Path(__file__).resolve().parents[2] / "tools" / "train_default_embedder.py"
 
 
-def test_a_short_run_writes_an_embedder_with_its_card(tmp_path: Path) -> None:
-    flags = ["--steps", "2", "--families", "9", "--per-identity", "4", "--held-out", "8", "--seed", "3"]
-    done = subprocess.run(
-        [sys.executable, str(SCRIPT), "--out", str(tmp_path), *flags], capture_output=True, text=True, check=False
-    )
+def write_people(folder: Path) -> None:
+    """Noise in the place of rendered people: 21 families, the last of which is held out."""
+    folder.mkdir()
+    identity = np.repeat(np.arange(42), 4)
+    pixels = np.random.default_rng(0).integers(0, 256, (len(identity), 128, 64, 3), np.uint8)
+    np.savez(folder / "part-00000.npz", pixels=pixels, identity=identity)
+
+
+def run(out: Path, people: Path, *more: str) -> str:
+    few = ["--figure-steps", "2", "--mixed-steps", "2", "--families", "9", "--held-out", "8", "--crops", "3"]
+    command = [
+        sys.executable,
+        str(SCRIPT),
+        "--people",
+        str(people),
+        "--out",
+        str(out),
+        *few,
+        "--site-crops",
+        "2",
+        *more,
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    embedder = Embedder(tmp_path / "default.onnx", device="cpu")
+    return done.stdout
+
+
+def test_a_short_run_writes_an_embedder_with_its_card_and_weights_to_go_on_with(tmp_path: Path) -> None:
+    people = tmp_path / "people"
+    write_people(people)
+    (tmp_path / "remarks.md").write_text("Only a trial.\n", encoding="utf-8")
+    said = run(tmp_path / "out", people, "--seed", "3")
+    assert said.count("step 2/2: loss") == 2
+    embedder = Embedder(tmp_path / "out" / "default.onnx", device="cpu")
     assert embedder.info.dimension == 192
     assert embedder.info.calibration is not None
-    assert embedder(np.zeros((50, 50, 3), np.uint8), [[0, 0, 20, 40]]).shape == (1, 192)
-    text = (tmp_path / "CARD.md").read_text(encoding="utf-8")
-    assert "--steps 2 --families 9 --held-out 8" in text
-    assert "| both, as shipped |" in text
-    assert max(map(len, text.splitlines())) <= 240  # the row of the command and that of the table are long
+    crop = np.random.default_rng(1).integers(0, 256, (128, 64, 3), np.uint8)[None]
+    vector = embedder.crops(crop)
+    assert vector.shape == (1, 192)
+    text = (tmp_path / "out" / "CARD.md").read_text(encoding="utf-8")
+    assert "--figure-steps 2 --mixed-steps 2 --families 9 --held-out 8" in text
+    assert "| as shipped |" in text
+    assert "2 rendered people that it was not trained on" in text
+    # the same weights again, without training
+    flags = [
+        "--seed",
+        "3",
+        "--weights",
+        str(tmp_path / "out" / "default.pt"),
+        "--remarks",
+        str(tmp_path / "remarks.md"),
+    ]
+    said = run(tmp_path / "again", people, *flags)
+    assert "loss" not in said
+    again = Embedder(tmp_path / "again" / "default.onnx", device="cpu")
+    np.testing.assert_allclose(again.crops(crop), vector, atol=1e-5)
+    assert (tmp_path / "again" / "CARD.md").read_text(encoding="utf-8").endswith("Only a trial.\n")

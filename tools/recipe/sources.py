@@ -1,7 +1,8 @@
-"""Pictures to learn from: figures of the demo, rendered people, and what a teacher says of the latter."""
+"""Pictures to learn from: figures of the demo and rendered people."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -33,12 +34,15 @@ class Crops:
     """(N, 128, 64, 3) BGR."""
     identity: NDArray[np.int64]
     """(N,)"""
-    camera: NDArray[np.int64]
-    """(N,) who are seen by one camera share light and background; figures of the demo have one each."""
 
-    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Crops:
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_] | slice) -> Crops:
         """Some of them."""
-        return Crops(self.pixels[rows], self.identity[rows], self.camera[rows])
+        return Crops(self.pixels[rows], self.identity[rows])
+
+
+def join(parts: Sequence[Crops]) -> Crops:
+    """Sets of crops of the same identities as one."""
+    return Crops(np.concatenate([p.pixels for p in parts]), np.concatenate([p.identity for p in parts]))
 
 
 def render_family(task: tuple[int, int, int, int, CropConfig]) -> NDArray[np.uint8]:
@@ -61,8 +65,7 @@ def render(word: int, seed: int, families: int, per_identity: int, config: CropC
     else:
         with ProcessPoolExecutor(_PROCESSES, mp_context=get_context("spawn")) as pool:
             parts = list(pool.map(render_family, tasks, chunksize=8))
-    identity = np.repeat(np.arange(2 * families), per_identity)
-    return Crops(np.concatenate(parts), identity, identity // 2)
+    return Crops(np.concatenate(parts), np.repeat(np.arange(2 * families), per_identity))
 
 
 def load_people(folder: Path) -> Crops:
@@ -71,34 +74,9 @@ def load_people(folder: Path) -> Crops:
     if not paths:
         raise SystemExit(f"{folder} has no part-*.npz: render people first, python -m tools.people --out {folder}")
     stored = [np.load(path) for path in paths]
-    pixels, identity, camera = (
-        np.concatenate([part[name] for part in stored]) for name in ("pixels", "identity", "camera")
-    )
+    pixels, identity = (np.concatenate([part[name] for part in stored]) for name in ("pixels", "identity"))
     if pixels.shape[1:] != (HEIGHT_PX, WIDTH_PX, 3):
         raise SystemExit(
             f"people must be rendered as {HEIGHT_PX} x {WIDTH_PX}, got {pixels.shape[1]} x {pixels.shape[2]}"
         )
-    return Crops(pixels, identity, camera)
-
-
-def teach(model: Path, crops: Crops, cache: Path) -> NDArray[np.float32]:
-    """(N, D) unit vectors of a teacher, which takes NHWC BGR 0..255, one crop a call; kept in `cache`."""
-    if cache.exists():
-        stored: NDArray[np.float32] = np.load(cache)
-        if len(stored) == len(crops.pixels):
-            return stored
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
-    put = session.get_inputs()[0]
-    height, width = put.shape[1:3]
-    vectors = []
-    for crop in crops.pixels:
-        picture = cv2.resize(crop, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.float32)
-        vectors.append(session.run(None, {put.name: picture[None]})[0].ravel())
-    out = np.array(vectors, np.float32)
-    out /= np.linalg.norm(out, axis=1, keepdims=True)
-    np.save(cache, out)
-    return out
+    return Crops(pixels, identity)

@@ -1,9 +1,9 @@
-"""The training: batch-hard triplets among look-alikes, and beside them what a teacher finds alike."""
+"""Training: batch-hard triplets in batches where everybody's look-alike is present, the hardest negative there is."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,9 +13,10 @@ from torch import Tensor
 
 from recipe.sources import Crops
 from reid.learning.embedding import EmbeddingModel
-from reid.learning.losses import TripletLoss
+from reid.learning.losses import batch_hard_triplet_loss
 
 _PICTURES = 4  # of an identity in a batch
+_REPORT_EVERY = 100  # steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,20 +25,16 @@ class TrainingConfig:
 
     steps: int
     """Batches."""
-    people: int
-    """Families of rendered people in a batch."""
-    figures: int
-    """Families of the demo's figures in a batch."""
+    families: int
+    """Families in a batch, from all sources together."""
     learning_rate: float
-    """Highest rate of the blocks with ImageNet's weights; new layers learn three times as fast."""
+    """Highest rate of the cycle."""
+    rising_share: float
+    """Share of the steps over which the rate rises to it."""
     margin: float
-    """Of the triplets."""
-    distillation: float
-    """Weight of the teacher; 0 without one."""
-    same_camera: float
-    """Share of the families whose crops come from one camera each, as a tracker sees them."""
+    """Of the triplets, in distances of unit vectors."""
     seed: int
-    """Seed of batches and augmentation."""
+    """Of batches and augmentation."""
 
 
 def augment(pixels: Tensor, generator: torch.Generator) -> Tensor:
@@ -64,99 +61,51 @@ def augment(pixels: Tensor, generator: torch.Generator) -> Tensor:
     return out.clamp(0, 255).to(torch.uint8)
 
 
-def families(crops: Crops, count: int, same_camera: float, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+def families(crops: Crops, count: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
     """Rows of batches: `count` families, both members, four pictures each; every family once before any comes twice."""
-    order = np.argsort(crops.identity, kind="stable")
-    names, starts = np.unique(crops.identity[order], return_index=True)
-    rows_of = dict(zip(names.tolist(), np.split(order, starts[1:]), strict=True))
-    kin = np.unique(names // 2)
+    rows_of = [np.flatnonzero(crops.identity == name) for name in range(int(crops.identity.max()) + 1)]
+    kin = np.array([f for f in range(len(rows_of) // 2) if min(len(r) for r in rows_of[2 * f : 2 * f + 2]) > 1])
+    if len(kin) < count:
+        raise SystemExit(f"at least {count} families with two pictures of everybody are needed, got {len(kin)}")
     while True:
         for chosen in np.split(rng.permutation(kin), range(count, len(kin), count)):
-            if len(chosen) == count or len(kin) < count:
-                picks = [_pick(crops, rows_of, int(family), same_camera, rng) for family in chosen]
-                yield np.concatenate(picks)
+            if len(chosen) == count:
+                names = (2 * chosen[:, None] + (0, 1)).ravel()
+                yield np.concatenate([_draw(rows_of[name], rng) for name in names])
 
 
-def _pick(
-    crops: Crops, rows_of: dict[int, NDArray[np.int64]], family: int, same_camera: float, rng: np.random.Generator
-) -> NDArray[np.int64]:
-    members = [rows_of[name] for name in (2 * family, 2 * family + 1) if name in rows_of]
-    if rng.random() < same_camera:
-        camera = rng.choice(np.unique(crops.camera[members[0]]))
-        seen = [rows[crops.camera[rows] == camera] for rows in members]
-        members = [some if len(some) >= 2 else rows for some, rows in zip(seen, members, strict=True)]
-    return np.concatenate([rng.choice(rows, _PICTURES, replace=len(rows) < _PICTURES) for rows in members])
+def _draw(rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+    return rng.choice(rows, _PICTURES, replace=len(rows) < _PICTURES)
 
 
-def distillation_loss(student: Tensor, teacher: Tensor) -> Tensor:
-    """Mean square difference of the cosines among a batch, (B, D) against (B, E): their sizes need not agree.
+def train(model: EmbeddingModel, sources: Sequence[Crops], config: TrainingConfig) -> None:
+    """Train the learned part in place, on as many families of each source; a line of progress now and then.
 
-    Source: Park, Kim, Lu, Cho 2019, "Relational Knowledge Distillation" (distances there, cosines here).
+    Each source has a loss of its own: its identities are never compared with those of another, which would be too easy.
     """
-    other = ~torch.eye(len(student), dtype=torch.bool)
-    return (student @ student.T - teacher @ teacher.T)[other].square().mean()
-
-
-def train(
-    model: EmbeddingModel,
-    figures: Crops,
-    people: Crops | None,
-    teacher: NDArray[np.float32] | None,
-    config: TrainingConfig,
-) -> None:
-    """Train the learned part in place; a line of progress every hundred steps."""
     generator, rng = torch.Generator().manual_seed(config.seed), np.random.default_rng(config.seed)
-    triplet_loss = TripletLoss(config.margin, "batch_hard")
-    optimizer, schedule = _optimiser(model, config)
-    batches = _batches(figures, people, config, rng)
+    optimizer = torch.optim.AdamW(model.parameters(), config.learning_rate, weight_decay=5e-4)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, config.learning_rate, config.steps, pct_start=config.rising_share
+    )
+    streams = [families(crops, config.families // len(sources), rng) for crops in sources]
     model.train()
-    began, recent = time.perf_counter(), np.zeros(2)
+    began, recent = time.perf_counter(), np.zeros(len(sources))
     for step in range(1, config.steps + 1):
-        pixels, labels, rows = next(batches)
-        vectors = model.learned(augment(torch.from_numpy(pixels), generator))
-        triplets = triplet_loss(vectors, torch.from_numpy(labels))
-        loss = triplets
-        if teacher is not None and len(rows):
-            alike = distillation_loss(vectors[: len(rows)], torch.from_numpy(teacher[rows]))
-            loss = loss + config.distillation * alike
-            recent[1] += float(alike.detach())
+        rows = [next(stream) for stream in streams]
+        pixels = np.concatenate([crops.pixels[r] for crops, r in zip(sources, rows, strict=True)])
+        vectors = model.learned(augment(torch.from_numpy(pixels), generator)).split([len(r) for r in rows])
+        losses = [
+            batch_hard_triplet_loss(part, torch.from_numpy(crops.identity[r]), margin=config.margin)
+            for part, crops, r in zip(vectors, sources, rows, strict=True)
+        ]
         optimizer.zero_grad()
-        loss.backward()
+        torch.stack(losses).sum().backward()
         optimizer.step()
         schedule.step()
-        recent[0] += float(triplets.detach())
-        if step % 100 == 0:
-            losses, seconds = recent / 100, time.perf_counter() - began
-            print(
-                f"step {step}/{config.steps}: triplets {losses[0]:.4f}, teacher {losses[1]:.4f}, {seconds:.0f} s",
-                flush=True,
-            )
+        recent += [float(loss.detach()) for loss in losses]
+        if step % _REPORT_EVERY == 0 or step == config.steps:
+            means = ", ".join(f"{value / ((step - 1) % _REPORT_EVERY + 1):.4f}" for value in recent)
+            print(f"step {step}/{config.steps}: loss {means}, {time.perf_counter() - began:.0f} s", flush=True)
             recent[:] = 0
     model.eval()
-
-
-def _optimiser(
-    model: EmbeddingModel, config: TrainingConfig
-) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-    """AdamW with a one-cycle rate; what begins at random learns three times as fast as what ImageNet taught."""
-    old = [p for name, p in model.backbone.named_parameters() if name.startswith("features") and p.requires_grad]
-    new = [p for name, p in model.backbone.named_parameters() if not name.startswith("features")]
-    rates = [config.learning_rate, 3 * config.learning_rate]
-    optimizer = torch.optim.AdamW([{"params": old}, {"params": new}], config.learning_rate, weight_decay=1e-3)
-    return optimizer, torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, config.steps, pct_start=0.1)
-
-
-def _batches(
-    figures: Crops, people: Crops | None, config: TrainingConfig, rng: np.random.Generator
-) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]]:
-    """Pixels and labels, people first, and the people's rows."""
-    drawn = families(figures, config.figures, 0.0, rng)
-    if people is None:
-        for rows in drawn:
-            yield figures.pixels[rows], figures.identity[rows], rows[:0]
-        return
-    painted = families(people, config.people, config.same_camera, rng)
-    for rows, other in zip(painted, drawn, strict=False):
-        # figures and people are numbered from 0 both: below it there is room for the figures
-        labels = np.concatenate((people.identity[rows], -1 - figures.identity[other]))
-        yield np.concatenate((people.pixels[rows], figures.pixels[other])), labels, rows
