@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import os
 import pickle
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,15 +22,15 @@ _SHOWN = 5
 
 def save_atomically(content: Mapping[str, Any], path: Path) -> None:
     """Write tensors and plain values so that `path` holds the old content or the new, whatever happens meanwhile."""
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    draft = path.with_name(f".{path.name}-draft")  # always the same: what a kill leaves is overwritten next time
     try:
-        with os.fdopen(handle, "wb") as file:
+        with draft.open("wb") as file:
             torch.save(dict(content), file)
             file.flush()
             os.fsync(file.fileno())  # the bytes are on the disk before the name says so
-        Path(draft).replace(path)
+        draft.replace(path)
     except BaseException:
-        Path(draft).unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
 
