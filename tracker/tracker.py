@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tracker.association.appearance import AppearanceModel
+from tracker.association.appearance import FOREIGN, AppearanceModel
 from tracker.association.assignment import assign
 from tracker.association.evidence import Candidates, candidates, cosine, covered_share
 from tracker.boxes import cxcywh_to_xyxy, iou, xyxy_to_cxcywh
@@ -266,8 +266,8 @@ class Tracker:
         t = np.flatnonzero(match >= 0)
         t = t[frame.fit[match[t]] & (frame.detections.scores[match[t]] >= c.high_score)]
         crops = frame.vectors[match[t]].astype(np.float64)  # (n, D)
-        evidence = self._appearance.evidence(cosine(tracks.mean[t], crops), 0.0)
-        foreign = (evidence < -1) & (tracks.vectors[t] >= c.identify_vectors)
+        evidence = self._appearance.doubt(cosine(tracks.mean[t], crops))
+        foreign = (evidence < FOREIGN) & (tracks.vectors[t] >= c.identify_vectors)
         tracks.learn(t[~foreign], crops[~foreign], frame.now, c.appearance_memory_s)
         tracks.set_aside(t[foreign], crops[foreign], frame.now, evidence[foreign].clip(-4, 0))
         changed = np.flatnonzero(tracks.doubt <= -c.change_evidence)

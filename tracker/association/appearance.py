@@ -24,9 +24,12 @@ OTHER_DAY_SHARE = 0.5
 """Of the variance of a crop's vector: what differs between two visits, whatever the number of crops."""
 REFUSED_AT = 3.0
 """How many times the expected distance between two means of one object is still taken for one object."""
-
 HELD_SLACK = 1.5
 """How much more than that is taken once two are held for one, so that claims do not flicker."""
+FOREIGN = -1.0
+"""Evidence, in nats, below which a crop is kept aside from the mean of its track."""
+ODD = 2.5
+"""Standard deviations below the mean cosine of a track's own crops from which on a crop is not its own."""
 
 
 class AppearanceModel:
@@ -71,6 +74,17 @@ class AppearanceModel:
     def evidence(self, similarity: DoubleArray, gap_s: DoubleArray | float) -> DoubleArray:
         """Log-likelihood ratios of cosines, any shape, with tracks not seen for `gap_s`."""
         return self._stream.log_likelihood_ratio(similarity, gap_s)
+
+    def doubt(self, similarity: DoubleArray) -> DoubleArray:
+        """Evidence (n,) in nats that crops are of the tracks they were matched with; below `FOREIGN` they are not.
+
+        Strangers may look like anything, so that a crop which is half-way alike is not yet evidence for one of them. A
+        track's own crops vary little, though: one far below what is usual among them (ODD standard deviations) speaks
+        against the track whatever strangers look like.
+        """
+        odd = (self._stream.same_mean - similarity) / self._stream.same_std
+        against = np.where(odd > ODD, FOREIGN - (odd - ODD), np.inf)
+        return np.minimum(self._stream.log_likelihood_ratio(similarity), against)
 
     def as_alike_as_one(
         self, similarity: DoubleArray, vectors: DoubleArray, age_s: DoubleArray, lenient: BoolArray

@@ -44,6 +44,7 @@ class StreamCalibration:
     PRIOR_COUNT = 30.0
     PRIOR_STD = 0.12  # of cosines of one kind; typical of re-ID embedders
     PRIOR_CENTRE, PRIOR_SLOPE = 0.65, 20.0  # of an embedder of which nothing is known
+    LEAST_VARIANCE = 1e-4  # of cosines of one kind, however alike they were so far
     GAP_LOSS = 0.3  # of the distance s - d, lost by the mean cosine of one object after a long time unseen
     GAP_TIME_S = 1.0  # how fast it is lost
 
@@ -66,13 +67,18 @@ class StreamCalibration:
         """Mean cosine of a crop with the mean appearance of its own object."""
         return self._same.mean
 
+    @property
+    def same_std(self) -> float:
+        """Standard deviation of those cosines."""
+        return float(np.sqrt(max(self._same.variance, self.LEAST_VARIANCE)))
+
     def log_likelihood_ratio(self, cosine: DoubleArray, gap_s: DoubleArray | float = 0.0) -> DoubleArray:
         """Elementwise; `gap_s` is how long the track had not been seen."""
         same, different = self._same, self._different
         separation = same.mean - different.mean
         if separation <= 0:
             return np.zeros_like(cosine)
-        variance = max((same.variance + different.variance) / 2, 1e-4)
+        variance = max((same.variance + different.variance) / 2, self.LEAST_VARIANCE)
         expected = same.mean - self.GAP_LOSS * separation * (1 - np.exp(-np.asarray(gap_s) / self.GAP_TIME_S))
         ratio = (expected - different.mean) / variance * (cosine - (expected + different.mean) / 2)
         return np.asarray(ratio, np.float64)

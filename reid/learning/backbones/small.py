@@ -53,9 +53,9 @@ class ResidualBlock(nn.Module):
 class SmallBackbone(Backbone):
     """Residual blocks at 1/4 and 1/8 of the picture, then mean and maximum over horizontal parts.
 
-    Parts (Sun et al. 2018, "Beyond Part Models", PCB) keep what is worn above apart from what is worn below; the maximum
-    keeps what is small, such as shoes and bags, which the mean of a part drowns. Going on to 1/16 as deeper networks do
-    costs such details: of rendered look-alikes it took 13 in 100 for each other, where this takes 9.
+    Parts (Sun et al. 2018, "Beyond Part Models", PCB) keep what is worn above apart from what is worn below; the
+    maximum keeps what is small, such as shoes and bags, which the mean of a part drowns. Going on to 1/16 as deeper
+    networks do costs such details: of rendered look-alikes it took 13 in 100 for each other, where this takes 9.
     The height of its pictures must be a multiple of 8 * parts.
     """
 

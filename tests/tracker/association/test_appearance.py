@@ -1,0 +1,38 @@
+"""What crops say of the tracks they were matched with."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tracker.association.appearance import FOREIGN, AppearanceModel
+
+
+def model_that_has_seen(same: tuple[float, float], different: tuple[float, float]) -> AppearanceModel:
+    """After 4000 cosines of each kind, given by mean and standard deviation."""
+    rng = np.random.default_rng(0)
+    model = AppearanceModel(None)
+    model._stream.observe_same(rng.normal(*same, 4000))
+    model._stream.observe_different(rng.normal(*different, 4000))
+    return model
+
+
+def test_a_crop_half_way_to_a_stranger_is_no_longer_the_tracks_own() -> None:
+    model = model_that_has_seen(same=(0.96, 0.03), different=(0.5, 0.2))
+    half_way, usual = np.array([0.78]), np.array([0.93])
+    assert model.evidence(half_way, 0.0)[0] > FOREIGN, "strangers of all kinds: by itself no evidence for one of them"
+    assert model.doubt(half_way)[0] < FOREIGN
+    assert model.doubt(usual)[0] == model.evidence(usual, 0.0)[0] > 0
+
+
+def test_doubt_grows_with_the_distance_and_never_exceeds_the_evidence() -> None:
+    model = model_that_has_seen(same=(0.9, 0.05), different=(0.4, 0.15))
+    cosine = np.linspace(1, -1, 201)
+    doubt = model.doubt(cosine)
+    assert (np.diff(doubt) <= 1e-12).all()
+    assert (doubt <= model.evidence(cosine, 0.0)).all()
+
+
+def test_an_embedder_whose_own_crops_vary_much_parts_no_tracks() -> None:
+    model = model_that_has_seen(same=(0.7, 0.2), different=(0.6, 0.2))
+    usual = 0.7 - np.array([0.5, 1.0, 2.0]) * model._stream.same_std
+    assert (model.doubt(usual) > FOREIGN).all()
