@@ -45,7 +45,7 @@ class StreamCalibration:
     PRIOR_STD = 0.12  # of cosines of one kind; typical of re-ID embedders
     PRIOR_CENTRE, PRIOR_SLOPE = 0.65, 20.0  # of an embedder of which nothing is known
     LEAST_VARIANCE = 1e-4  # of cosines of one kind, however alike they were so far
-    GAP_LOSS = 0.3  # of the distance s - d, lost by the mean cosine of one object after a long time unseen
+    GAP_LOSS = 0.3  # of the distance s - d, lost at most by the mean cosine of one object after a long time unseen
     GAP_TIME_S = 1.0  # how fast it is lost
 
     def __init__(self, prior: CalibrationLike | None = None) -> None:
@@ -73,13 +73,18 @@ class StreamCalibration:
         return float(np.sqrt(max(self._same.variance, self.LEAST_VARIANCE)))
 
     def log_likelihood_ratio(self, cosine: DoubleArray, gap_s: DoubleArray | float = 0.0) -> DoubleArray:
-        """Elementwise; `gap_s` is how long the track had not been seen."""
+        """Elementwise; `gap_s` is how long the track had not been seen.
+
+        How much likeness is lost meanwhile is not known but bounded, so that the mean of the same object's cosines is
+        taken to be where it fits best within these bounds (a generalised likelihood ratio).
+        """
         same, different = self._same, self._different
         separation = same.mean - different.mean
         if separation <= 0:
             return np.zeros_like(cosine)
         variance = max((same.variance + different.variance) / 2, self.LEAST_VARIANCE)
-        expected = same.mean - self.GAP_LOSS * separation * (1 - np.exp(-np.asarray(gap_s) / self.GAP_TIME_S))
+        lost = self.GAP_LOSS * separation * (1 - np.exp(-np.asarray(gap_s) / self.GAP_TIME_S))
+        expected = np.clip(cosine, same.mean - lost, same.mean)
         ratio = (expected - different.mean) / variance * (cosine - (expected + different.mean) / 2)
         return np.asarray(ratio, np.float64)
 
