@@ -92,10 +92,10 @@ class PieceCutter:
             broken: numbers under which from this frame on another piece of track is reported than before.
         """
         ended = [self._end(track) for track in broken]
-        for old, new in (renamed or {}).items():
-            ended.append(self._end(new))
-            if old in self._pieces:
-                self._pieces[new] = self._pieces.pop(old)
+        # all leave their old numbers before any takes its new one: two tracks may exchange theirs
+        going_on = {new: self._pieces.pop(old) for old, new in (renamed or {}).items() if old in self._pieces}
+        ended += [self._end(new) for new in (renamed or {}).values()]
+        self._pieces |= going_on
         limit = time_s - self.config.longest_gap_s - 1e-3  # time stamps are rounded to milliseconds in some files
         ended += [self._end(track) for track, piece in list(self._pieces.items()) if piece.seen_s < limit]
         iou, inside = _overlaps(np.asarray(boxes, np.float64).reshape(-1, 4))  # (M, M) each

@@ -23,13 +23,18 @@ CROP_MEMORY_S = 0.14
 OTHER_DAY_SHARE = 0.5
 """Of the variance of a crop's vector: what differs between two visits, whatever the number of crops."""
 REFUSED_AT = 3.0
-"""How many times the expected distance between two means of one object is still taken for one object."""
+"""How many times the expected distance between two means of one object is still taken for one object.
+
+Somebody who comes in shows a part only at first: at 1.5 many returns were missed (IDF1 of rendered clips 86.0, at 3
+89.2)."""
 HELD_SLACK = 1.5
 """How much more than that is taken once two are held for one, so that claims do not flicker."""
 FOREIGN = -1.0
 """Evidence, in nats, below which a crop is kept aside from the mean of its track."""
 ODD = 2.5
-"""Standard deviations below the mean cosine of a track's own crops from which on a crop is not its own."""
+"""Standard deviations below the mean cosine of a track's own crops from which on a crop is not its own.
+
+At 2 to 3 tracks that went over to others were found (IDF1 +1 on rendered clips); at 4 they were not."""
 
 
 class AppearanceModel:

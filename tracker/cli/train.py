@@ -107,6 +107,8 @@ def _report(result: TrainResult, context: Context) -> None:
 
 def _resume_command(argv: Sequence[str]) -> str:
     words = [word for word in argv if word not in ("--resume", "--no-resume", "--overwrite", "--no-overwrite")]
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:  # a training goes on with as many processes as it had
+        return "the same torchrun command, with --resume in the place of --overwrite"
     return shlex.join(["reidtrack", "train", *words, "--resume"])
 
 

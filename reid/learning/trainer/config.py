@@ -117,7 +117,7 @@ class AlarmConfig:
     """When a training that learns nothing is stopped, with a word on what to change."""
 
     enabled: bool = True
-    """Stop on a collapse. What is not finite is never trained on, whatever this says."""
+    """Stop on a collapse. What is not finite stops it in any case, and never reaches a checkpoint."""
     after_steps: int = 100
     """Steps at the beginning in which nothing is judged."""
     for_steps: int = 100

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from reid.learning.trainer.checkpoint import load_checkpoint
 from reid.learning.trainer.distributed import Processes
 
 Existing = Literal["refuse", "resume", "replace"]
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +65,19 @@ class Folder:
             raise InputError(f"{self.path} holds a training already: resume it, replace it, or write to another file")
         processes.wait()  # before the first one changes what the others look at
         if processes.first:
-            if existing == "replace":
-                self._clear()
             self.path.mkdir(parents=True, exist_ok=True)
         processes.wait()
-        if existing == "resume" and self.checkpoint.exists():
-            return load_checkpoint(self.checkpoint)
+        if existing == "resume":
+            if self.checkpoint.exists():
+                return load_checkpoint(self.checkpoint)
+            _logger.warning("%s holds no training to resume: a new one begins", self.path)
         return None
 
-    def _clear(self) -> None:
-        """Delete what a training writes, and nothing else that may be in the folder."""
+    def clear(self) -> None:
+        """Delete what an earlier training wrote, and nothing else that may be in the folder.
+
+        Only when the new training is ready to begin: it may start from the weights of the old one, or be refused.
+        """
         for path in (self.checkpoint, self.best, self.history, self.curves):
             path.unlink(missing_ok=True)
         shutil.rmtree(self.tensorboard, ignore_errors=True)

@@ -110,10 +110,11 @@ class TrainedNetwork:
 
     def _set_train_mode(self) -> None:
         self.model.train()
-        if self._config.freeze_batch_norm:
-            for module in self.model.modules():
-                if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                    module.eval()
+        for module in self.model.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                # the statistics of a frozen layer stay too, or it would compute something else
+                frozen = module.affine and not any(weight.requires_grad for weight in module.parameters())
+                module.train(not (frozen or self._config.freeze_batch_norm))
 
     def state(self) -> dict[str, Any]:
         """For a checkpoint; `model` is the network that would be exported."""

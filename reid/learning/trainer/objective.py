@@ -66,13 +66,18 @@ class TripletObjective(nn.Module):
         config: which losses.
         dimension: of the features.
         classes: identities that are trained on; None where identities are no labels.
+        seed: of miners that draw.
     """
 
-    def __init__(self, config: LossConfig, dimension: int, classes: int | None) -> None:
+    def __init__(self, config: LossConfig, dimension: int, classes: int | None, *, seed: int = 0) -> None:
         super().__init__()
         self._config = config
         self.triplets = TripletLoss(
-            margin=config.margin, mining=config.mining, distance=config.distance, reduction=config.reduction
+            margin=config.margin,
+            mining=config.mining,
+            distance=config.distance,
+            reduction=config.reduction,
+            seed=seed,
         )
         self.identities: IdentityLoss | None = None
         if classes is not None and config.identity_weight > 0:

@@ -53,6 +53,9 @@ def run_training(
         training = stack.enter_context(
             Training(config, crops, validation, device, processes, make_objective, checkpoint)
         )
+        if existing == "replace" and processes.first:
+            folder.clear()
+        processes.wait()
         rows = [] if checkpoint is None else [row_from_plain(row) for row in checkpoint["history"]]
         recording = stack.enter_context(
             Recording(folder, rows, progress, tensorboard=config.tensorboard, first=processes.first)

@@ -6,6 +6,7 @@ import datetime as dt
 import logging
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 from reid.data import Crops
 from reid.learning.augmentation import Augmentation
 from reid.learning.embedding import EmbeddingModel, build_model
+from reid.learning.model_config import ModelConfig
 from reid.learning.trainer.alarm import CollapseAlarm
 from reid.learning.trainer.batches import Batches, LoadedBatch
 from reid.learning.trainer.checkpoint import VERSION, save_atomically
@@ -75,7 +77,8 @@ class Training:
         self.steps = self._epoch_steps * config.epochs
         """How many steps there are to do."""
         self._meter = Meter()
-        self._network = self._build(make_objective)
+        begun = config.model if checkpoint is None else replace(config.model, pretrained=None)
+        self._network = self._build(begun, make_objective)
         if checkpoint is not None:
             self._network.restore(checkpoint)
             self._meter.restore(checkpoint["meter"], device)
@@ -86,13 +89,14 @@ class Training:
     def __exit__(self, *_error: object) -> None:
         self._batches.close()
 
-    def _build(self, make_objective: MakeObjective | None) -> TrainedNetwork:
+    def _build(self, described: ModelConfig, make_objective: MakeObjective | None) -> TrainedNetwork:
         config = self._config
-        model = build_model(config.model, seed=config.seed)
+        model = build_model(described, seed=config.seed)
         fit_colours(model, self._crops, config.seed)
         torch.manual_seed(seed_of(config.seed, _COMMON, 0))  # of the classifier's weights
         if make_objective is None:
-            objective: Objective = TripletObjective(config.loss, _feature_dimension(model), self._batches.classes)
+            dimension, classes = _feature_dimension(model), self._batches.classes
+            objective: Objective = TripletObjective(config.loss, dimension, classes, seed=config.seed)
         else:
             objective = make_objective(model, self._batches.classes)
         objective.to(self._device)
@@ -180,6 +184,8 @@ class Training:
 
     def _save(self, folder: Folder, recording: Recording, batch: LoadedBatch, run: Mapping[str, str]) -> None:
         self._processes.average_buffers(self._network.model)
+        if self._network.result is not self._network.model:
+            self._processes.average_buffers(self._network.result)
         if not self._processes.first:
             return
         content = {
@@ -196,7 +202,8 @@ class Training:
 
     def finish(self, folder: Folder, out: Path) -> Path | None:
         """Export the weights that are kept; the first process alone writes."""
-        model = build_model(self._config.model, seed=self._config.seed)
+        # the file that the training began with may be gone by now: all weights are in the network
+        model = build_model(replace(self._config.model, pretrained=None), seed=self._config.seed)
         model.load_state_dict(self._network.result.state_dict())
         if self._config.validation.keep == "best" and folder.best.exists() and self._validation is not None:
             load_weights(model, folder.best)

@@ -78,6 +78,22 @@ def test_a_track_that_goes_on_under_another_number():
     assert pieces.ended == (2,), "what was called 3 before"
 
 
+@pytest.mark.parametrize("renamed", [{1: 2, 2: 1}, {2: 1, 1: 2}])
+def test_two_tracks_that_exchange_their_numbers(renamed):
+    cutter = PieceCutter()
+    feed(cutter, 0.0, {1: box(0), 2: box(50)})
+    got, pieces = feed(cutter, 0.1, {2: box(0), 1: box(50)}, renamed=renamed)
+    assert got == {2: 1, 1: 2}, "each piece goes on under the other number"
+    assert pieces.ended == ()
+
+
+@pytest.mark.parametrize("renamed", [{3: 1, 1: 2}, {1: 2, 3: 1}])
+def test_a_chain_of_numbers(renamed):
+    cutter = PieceCutter()
+    feed(cutter, 0.0, {1: box(0), 3: box(50)})
+    assert feed(cutter, 0.1, {2: box(0), 1: box(50)}, renamed=renamed)[0] == {2: 1, 1: 2}
+
+
 def test_a_number_that_stands_for_another_piece():
     cutter = PieceCutter()
     feed(cutter, 0.0, {5: box(0), 6: box(50)})

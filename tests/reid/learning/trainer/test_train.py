@@ -191,7 +191,38 @@ def test_fine_tuning_begins_with_the_weights_of_a_checkpoint(
     assert seen[-1].validation_map == pytest.approx(last.validation_map, abs=0.05)
 
 
-def test_frozen_weights_and_batch_norms_stay(tmp_path: Path, config: TrainConfig, make_crops: MakeCrops) -> None:
+def test_a_training_may_be_replaced_by_one_that_begins_with_its_weights(
+    tmp_path: Path, config: TrainConfig, make_crops: MakeCrops
+) -> None:
+    config, out = replace(config, epochs=1), tmp_path / "m.onnx"
+    first = train(config, make_crops(), None, out)
+    with pytest.raises(InputError, match=r"optimizer\.frozen must name weights"):
+        train(replace(config, optimizer=OptimizerConfig(frozen=("x",))), make_crops(), None, out, existing="replace")
+    assert first.checkpoint.exists(), "what is refused deletes nothing"
+    again = replace(config, model=replace(config.model, pretrained=first.checkpoint))
+    assert train(again, make_crops(), None, out, existing="replace").step == 3
+    # and goes on without that file, whose weights the checkpoint has
+    kept = first.checkpoint.with_name("kept.pt")
+    kept.write_bytes(first.checkpoint.read_bytes())
+    moved = replace(config, model=replace(config.model, pretrained=kept))
+    train(moved, make_crops(), None, tmp_path / "n.onnx")
+    kept.unlink()
+    assert train(moved, make_crops(), None, tmp_path / "n.onnx", existing="resume").model is not None
+
+
+def test_mined_triplets_follow_the_seed() -> None:
+    vectors, classes = torch.randn(12, 16), torch.arange(4).repeat_interleave(3)
+    relations = (classes[:, None] == classes[None]).to(torch.int8)
+    batch = Batch(torch.zeros(12, 1, 1, 3), vectors, vectors, relations, classes)
+    loss = LossConfig(mining="random", identity_weight=0)
+    costs = [float(TripletObjective(loss, 16, 4, seed=seed)(batch).total) for seed in (1, 1, 2)]
+    assert costs[0] == costs[1] != costs[2]
+
+
+@pytest.mark.parametrize("freeze_batch_norm", [True, False])
+def test_frozen_weights_and_batch_norms_stay(
+    tmp_path: Path, config: TrainConfig, make_crops: MakeCrops, freeze_batch_norm: bool
+) -> None:
     def weights(result_path: Path) -> dict[str, torch.Tensor]:
         return torch.load(result_path, weights_only=True)["model"]  # type: ignore[no-any-return]
 
@@ -201,7 +232,7 @@ def test_frozen_weights_and_batch_norms_stay(tmp_path: Path, config: TrainConfig
             config,
             epochs=1,
             model=replace(config.model, pretrained=start.checkpoint),
-            optimizer=OptimizerConfig(frozen=("backbone.stem*",), freeze_batch_norm=True),
+            optimizer=OptimizerConfig(frozen=("backbone.stem*",), freeze_batch_norm=freeze_batch_norm),
         ),
         make_crops(),
         None,
@@ -210,7 +241,8 @@ def test_frozen_weights_and_batch_norms_stay(tmp_path: Path, config: TrainConfig
     before, after = weights(start.checkpoint), weights(tuned.checkpoint)
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert any(name.startswith("backbone.blocks") for name in changed)
-    assert not [name for name in changed if name.startswith("backbone.stem") or "running" in name]
+    assert not [name for name in changed if name.startswith("backbone.stem")], "statistics included"
+    assert any("running" in name for name in changed) == (not freeze_batch_norm)
 
 
 def test_a_name_that_freezes_nothing_is_refused(tmp_path: Path, config: TrainConfig, make_crops: MakeCrops) -> None:
