@@ -70,7 +70,7 @@ def quantized(tmp_path_factory: Any, crops: np.ndarray) -> tuple[Path, Precision
 def test_the_network_is_what_lies_between_the_layers_with_weights() -> None:
     graph = onnx.load(DEFAULT_MODEL).graph
     regions = find_regions(graph)
-    assert Counter(graph.node[k].op_type for k in regions.weighted) == {"Conv": 10, "Gemm": 1}
+    assert Counter(graph.node[k].op_type for k in regions.weighted) == {"Conv": 10, "Gemm": 1, "MatMul": 1}
     assert regions.weighted < regions.network
     outside = {graph.node[k].op_type for k in set(range(len(graph.node))) - regions.network}
     assert {"Cast", "AveragePool", "MatMul", "Sqrt", "ReduceL2"} <= outside  # pixels, the histogram, unit length
