@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
 
 from reid.errors import InputError
-
-DistanceName = Literal["euclidean", "squared_euclidean", "cosine"]
-"""What TripletLoss and the other losses measure by; `cosine` is 1 - cosine, from 0 to 2."""
+from reid.learning.loss_choices import DistanceName
 
 DISTANCES: tuple[DistanceName, ...] = get_args(DistanceName)
 

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from reid.calibration import Calibration, fit_calibration
+from reid.evaluation.metrics import auc, cmc, mean_average_precision
 
 
 @torch.no_grad()
@@ -21,26 +22,15 @@ def embed(function: Any, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
 def retrieval(vectors: NDArray[np.float64], identity: NDArray[np.int64]) -> dict[str, float]:
     """Every crop queries all others: AUC over pairs, mAP, rank-1, and rank-1 against the look-alike alone."""
     cosine = vectors @ vectors.T  # (N, N)
+    itself = np.eye(len(cosine), dtype=bool)
     same = identity[:, None] == identity[None]
     twin = (identity[:, None] // 2 == identity[None] // 2) & ~same
-    other = ~np.eye(len(cosine), dtype=bool)
-    upper = np.triu(other)
-    ranks = np.argsort(np.argsort(cosine[upper])) + 1.0
-    positive = same[upper]
-    count = int(positive.sum())
-    auc = (ranks[positive].sum() - count * (count + 1) / 2) / (count * (len(ranks) - count))
-    np.fill_diagonal(cosine, -2)
-    order = np.argsort(-cosine, axis=1)[:, :-1]  # the query itself is last
-    hits = np.take_along_axis(same, order, axis=1)  # (N, N - 1)
-    precision = np.cumsum(hits, axis=1) / np.arange(1, hits.shape[1] + 1)
-    average = (precision * hits).sum(axis=1) / hits.sum(axis=1)
-    best_same = np.where(same & other, cosine, -2).max(axis=1)
-    best_twin = np.where(twin, cosine, -2).max(axis=1)
+    upper = np.triu(~itself)
     return {
-        "AUC": float(auc),
-        "mAP": float(average.mean()),
-        "rank-1": float(hits[:, 0].mean()),
-        "rank-1 against the look-alike": float((best_same > best_twin).mean()),
+        "AUC": auc(cosine[upper], same[upper]),
+        "mAP": mean_average_precision(cosine, same, itself),
+        "rank-1": cmc(cosine, same, itself, ranks=(1,))[0],
+        "rank-1 against the look-alike": cmc(cosine, same, itself | ~(same | twin), ranks=(1,))[0],
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from torch import Tensor
 from recipe.sources import Crops
 from reid.learning.embedding import EmbeddingModel
 from reid.learning.losses import batch_hard_triplet_loss
+from reid.learning.sampling import pk_batches
 
 _PICTURES = 4  # of an identity in a batch
 _REPORT_EVERY = 100  # steps
@@ -63,15 +65,15 @@ def augment(pixels: Tensor, generator: torch.Generator) -> Tensor:
 
 def families(crops: Crops, count: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
     """Rows of batches: `count` families, both members, four pictures each; every family once before any comes twice."""
-    rows_of = [np.flatnonzero(crops.identity == name) for name in range(int(crops.identity.max()) + 1)]
-    kin = np.array([f for f in range(len(rows_of) // 2) if min(len(r) for r in rows_of[2 * f : 2 * f + 2]) > 1])
-    if len(kin) < count:
-        raise SystemExit(f"at least {count} families with two pictures of everybody are needed, got {len(kin)}")
-    while True:
-        for chosen in np.split(rng.permutation(kin), range(count, len(kin), count)):
-            if len(chosen) == count:
-                names = (2 * chosen[:, None] + (0, 1)).ravel()
-                yield np.concatenate([_draw(rows_of[name], rng) for name in names])
+    names, counts = np.unique(crops.identity, return_counts=True)
+    fit = names[counts > 1]
+    kin = fit[np.isin(fit, fit ^ 1)]  # identities (I,) of families of whom both members have a triplet
+    if len(kin) < 2 * count:
+        raise SystemExit(f"at least {count} families with two pictures of everybody are needed, got {len(kin) // 2}")
+    rows_of = {name: np.flatnonzero(crops.identity == name) for name in kin.tolist()}
+    seed = int(rng.integers(2**32))
+    for both in pk_batches(kin // 2, identities=count, pictures=2, batches=sys.maxsize, seed=seed):
+        yield np.concatenate([_draw(rows_of[name], rng) for name in kin[both].tolist()])
 
 
 def _draw(rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:

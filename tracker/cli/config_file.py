@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from tracker.cli.errors import UsageError
+from tracker.cli.nearest import nearest
 from tracker.cli.schema import Key, KeyPath, build, keys
 from tracker.cli.values import alternatives, describe, parse, parse_items
 
@@ -33,12 +32,6 @@ def load_config(path: Path, settings: type[Any]) -> dict[KeyPath, Any]:
     except ValueError as error:  # a check that a dataclass makes of its own values
         raise UsageError(f"{path}: {error}") from error
     return values
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """A hint `; did you mean X?` where a known word is close, else nothing."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"; did you mean {close[0]}?" if close else ""
 
 
 def _compose(path: Path) -> yaml.Node | None:

@@ -9,8 +9,9 @@ from dataclasses import MISSING
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from tracker.cli.config_file import load_config, nearest
+from tracker.cli.config_file import load_config
 from tracker.cli.errors import UsageError
+from tracker.cli.nearest import nearest
 from tracker.cli.schema import Key, KeyPath, build, keys, sections
 from tracker.cli.values import describe, parse, render
 

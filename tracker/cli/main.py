@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.metadata
 import io
 import logging
@@ -18,12 +17,12 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn, TextIO
 
+from tracker.cli.commands import listing, run_command
 from tracker.cli.context import Context
 from tracker.errors import ConfigError, TrackerError
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
-# name -> (module with `run(argv, context) -> int`, one line for the overview); modules are imported when called
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("tracker.cli.demo", "render a clip with known truth, follow everybody in it, and score the result"),
     "track": ("tracker.cli.track", "follow objects through a video, pictures, a camera or a stream"),
@@ -77,30 +76,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(words: list[str], context: Context) -> int:
-    if words and words[0] in ("-h", "--help", "help"):
-        sys.stdout.write(_overview() + "\n")
-        return EXIT_DONE
     if words and words[0] == "--version":
         sys.stdout.write(f"reidtrack {importlib.metadata.version('reidtrack')}\n")
         return EXIT_DONE
-    if not words:
-        sys.stderr.write(_overview() + "\n")
-        return EXIT_USAGE
-    name, *rest = words
-    if name not in COMMANDS:
-        raise ConfigError(f"unknown command {name!r}{_nearest(name)} (commands: {', '.join(COMMANDS)})")
-    module = importlib.import_module(COMMANDS[name][0])
-    code: int = module.run(rest, context)
-    return code
+    return run_command(COMMANDS, words, context, overview=_overview())
 
 
 def _overview() -> str:
-    width = max(len(name) for name in COMMANDS)
-    commands = "\n".join(f"  {name:<{width}}  {summary}" for name, (_, summary) in COMMANDS.items())
     return (
         "usage: reidtrack [-h] [--version] [-v] [-q] COMMAND ...\n\n"
         "Follow objects through video and keep their identity.\n\n"
-        f"commands:\n{commands}\n\n"
+        f"commands:\n{listing(COMMANDS)}\n\n"
         "options:\n"
         "  -h, --help     show this help; after a command, that command's\n"
         "  --version      show the version\n"
@@ -108,13 +94,6 @@ def _overview() -> str:
         "  -q, --quiet    errors only\n\n"
         f"{_EXAMPLES}"
     )
-
-
-def _nearest(word: str) -> str:
-    import difflib  # only where something was mistyped
-
-    close = difflib.get_close_matches(word, COMMANDS, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
 
 
 def _take_flag(words: list[str], *names: str) -> tuple[list[str], bool]:

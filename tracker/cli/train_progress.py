@@ -2,46 +2,25 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from tracker.cli.context import Context
+from tracker.cli.terminal_bar import TerminalBar
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
     from reid.learning.trainer import TrainProgress
 
 _LINE_EVERY_S = 10.0
 
 
-class TrainDisplay:
+class TrainDisplay(TerminalBar):
     """Shows rows of the history. Use as a context manager, and call with every row."""
 
     def __init__(self, context: Context) -> None:
-        self._context = context
-        self._bar: Progress | None = None
-        self._task: TaskID | None = None
+        super().__init__(context, time_left=False)
         self._next_s = time.monotonic()
         self._began: tuple[float, int] | None = None
-
-    def __enter__(self) -> TrainDisplay:
-        if not self._context.quiet and sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-            columns = (BarColumn(bar_width=30), MofNCompleteColumn(), TextColumn("{task.description}"))
-            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
-            self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
 
     def __call__(self, row: TrainProgress) -> None:
         """Show a row, if it is time."""

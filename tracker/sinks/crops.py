@@ -4,29 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from tracker.boxes import clip
-from tracker.errors import ConfigError, OutputError
+from tracker.errors import OutputError
+from tracker.sinks.spacing import Spacing, check_spacing, check_within
 from tracker.sinks.text import already_there
 from tracker.types import FrameResult, Image, RunInfo
 
 _FOLDER = re.compile(r"\d{6,}")
-_SLACK_S = 1e-3  # time stamps are rounded to milliseconds in some files
 _PICTURE = re.compile(r"\d{8,}\.jpg")
-
-
-@dataclass(slots=True)
-class _Kept:
-    """The pictures of one identity; little, since a run of weeks meets many. Which they are, the disk tells."""
-
-    spacing_s: float
-    taken_s: float = -np.inf
-    count: int = 0
 
 
 class CropsSink:
@@ -59,20 +49,17 @@ class CropsSink:
         least_px: int = 16,
         jpeg_quality: int = 92,
     ) -> None:
-        for name, value, low, high in (("most", most, 2, np.inf), ("jpeg_quality", jpeg_quality, 1, 100)):
-            if not low <= value <= high:
-                raise ConfigError(
-                    f"{name} must be {low} or more" + f" and at most {high}" * (high < np.inf) + f", got {value}"
-                )
-        if not spacing_s > 0:
-            raise ConfigError(f"spacing_s must be more than 0, got {spacing_s}")
+        check_within("most", most, 2)
+        check_within("jpeg_quality", jpeg_quality, 1, 100)
+        check_spacing(spacing_s)
         self.path = folder
         self._overwrite = overwrite
         self._most = most
         self._spacing_s = spacing_s
         self._least_px = least_px
         self._quality = jpeg_quality
-        self._kept: dict[int, _Kept] = {}
+        # little, since a run of weeks meets many; which pictures there are, the disk tells
+        self._kept: dict[int, Spacing] = {}
 
     def open(self, run: RunInfo) -> None:  # noqa: ARG002 - crops need nothing of it
         """Make the folder, or empty it of an earlier run's crops."""
@@ -96,8 +83,8 @@ class CropsSink:
         corners = np.rint(clip(tracks.boxes, image.shape[1], image.shape[0])).astype(np.int64)  # (M, 4)
         seen = ~tracks.coasted & ((corners[:, 2:] - corners[:, :2]).min(axis=1, initial=1 << 30) >= self._least_px)
         for row in np.flatnonzero(seen).tolist():
-            kept = self._kept.setdefault(int(tracks.ids[row]), _Kept(self._spacing_s))
-            if result.frame.time_s - kept.taken_s >= kept.spacing_s - _SLACK_S:
+            kept = self._kept.setdefault(int(tracks.ids[row]), Spacing(self._spacing_s))
+            if kept.due(result.frame.time_s):
                 x1, y1, x2, y2 = corners[row].tolist()
                 self._keep(kept, int(tracks.ids[row]), result.frame.index, image[y1:y2, x1:x2])
                 kept.taken_s = result.frame.time_s
@@ -105,7 +92,7 @@ class CropsSink:
     def close(self) -> None:
         """Nothing is held open."""
 
-    def _keep(self, kept: _Kept, track_id: int, frame: int, crop: Image) -> None:
+    def _keep(self, kept: Spacing, track_id: int, frame: int, crop: Image) -> None:
         path = self.path / f"{track_id:06d}" / f"{frame:08d}.jpg"
         _, data = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, self._quality])
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,20 +10,10 @@ import numpy as np
 from reid.errors import DataError
 from reid.tracklets import CutConfig, PieceCutter, Pieces, TrackletWriter, is_tracklet_store, remove_tracklets
 from tracker.boxes import clip
-from tracker.errors import ConfigError, InputError, OutputError
+from tracker.errors import InputError, OutputError
+from tracker.sinks.spacing import Spacing, check_spacing, check_within
 from tracker.sinks.text import already_there
 from tracker.types import FloatArray, FrameResult, IntArray, RunInfo, TrackEvent
-
-_SLACK_S = 1e-3  # time stamps are rounded to milliseconds in some files
-
-
-@dataclass(slots=True)
-class _Kept:
-    """The crops of one tracklet."""
-
-    spacing_s: float
-    taken_s: float = -np.inf
-    count: int = 0
 
 
 class TrackletsSink:
@@ -64,26 +53,19 @@ class TrackletsSink:
         cut: CutConfig | None = None,
         jpeg_quality: int = 92,
     ) -> None:
-        if not spacing_s > 0:
-            raise ConfigError(f"spacing_s must be more than 0, got {spacing_s}")
-        for name, value, low, high in (
-            ("dense", dense, 1, np.inf),
-            ("least_px", least_px, 1, np.inf),
-            ("most_covered", most_covered, 0, 1),
-            ("doubt_s", doubt_s, 0, np.inf),
-            ("jpeg_quality", jpeg_quality, 1, 100),
-        ):
-            if not low <= value <= high:
-                raise ConfigError(
-                    f"{name} must be {low} or more" + f" and at most {high}" * (high < np.inf) + f", got {value}"
-                )
+        check_spacing(spacing_s)
+        check_within("dense", dense, 1)
+        check_within("least_px", least_px, 1)
+        check_within("most_covered", most_covered, 0, 1)
+        check_within("doubt_s", doubt_s, 0)
+        check_within("jpeg_quality", jpeg_quality, 1, 100)
         self.path = folder
         self._overwrite = overwrite
         self._spacing_s, self._dense = spacing_s, dense
         self._least_px, self._most_covered = least_px, most_covered
         self._doubt_s, self._quality = doubt_s, jpeg_quality
         self._cutter = PieceCutter(cut)
-        self._kept: dict[int, _Kept] = {}  # by tracklet, of those that go on
+        self._kept: dict[int, Spacing] = {}  # by tracklet, of those that go on
         self._last: dict[int, int] = {}  # by track, of the last frame: its tracklet
         self._writer: TrackletWriter | None = None
 
@@ -161,8 +143,8 @@ class TrackletsSink:
         fit &= _area(inside) >= (1 - self._most_covered) * _area(boxes)
         due = []
         for place in np.flatnonzero(fit).tolist():
-            kept = self._kept.setdefault(int(pieces.tracklet[place]), _Kept(self._spacing_s))
-            if time_s - kept.taken_s >= kept.spacing_s - _SLACK_S:
+            kept = self._kept.setdefault(int(pieces.tracklet[place]), Spacing(self._spacing_s))
+            if kept.due(time_s):
                 kept.taken_s = time_s
                 kept.count += 1
                 if kept.count % self._dense == 0:

@@ -1,5 +1,6 @@
 """Losses over a batch of embeddings: each takes labels, or relations that also say what nobody knows."""
 
+from reid.learning.loss_choices import Margin, Reduction
 from reid.learning.losses.constellation import constellation_loss
 from reid.learning.losses.contrastive import contrastive_loss
 from reid.learning.losses.cross_batch_memory import CrossBatchMemory, ReferenceLoss
@@ -10,7 +11,6 @@ from reid.learning.losses.hierarchical import (
     hierarchical_triplet_loss,
 )
 from reid.learning.losses.identity import IdentityLoss
-from reid.learning.losses.margins import Margin, Reduction
 from reid.learning.losses.mean_triplet import mean_triplet_loss
 from reid.learning.losses.statistics import BatchStatistics
 from reid.learning.losses.triplet import (

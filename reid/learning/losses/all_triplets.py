@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from reid.learning.losses.margins import Margin, Terms
+from reid.learning.loss_choices import Margin
+from reid.learning.losses.margins import Terms
 
 _TILE = 1 << 22
 """Triplets in memory at once under a soft margin (16 MB of float32), unless one anchor alone has more."""

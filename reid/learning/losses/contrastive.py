@@ -6,8 +6,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from reid.errors import InputError
-from reid.learning.distances import DistanceName, pairwise
-from reid.learning.losses.margins import Reduction, check_reduction, mean_of, not_a_number_of
+from reid.learning.distances import pairwise
+from reid.learning.loss_choices import DistanceName, Reduction
+from reid.learning.losses.margins import check_reduction, mean_of, not_a_number_of
 from reid.learning.relations import resolve_masks
 
 

@@ -12,7 +12,8 @@ from scipy.spatial.distance import squareform
 from torch import Tensor, nn
 
 from reid.errors import InputError
-from reid.learning.distances import DistanceName, check_distance, pairwise, unit
+from reid.learning.distances import check_distance, pairwise, unit
+from reid.learning.loss_choices import DistanceName
 from reid.learning.losses.all_triplets import all_triplets
 from reid.learning.losses.margins import not_a_number_of
 from reid.learning.relations import resolve_masks

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor
@@ -11,12 +11,7 @@ from torch.nn import functional
 
 from reid.errors import InputError
 from reid.learning.distances import at_least_float32
-
-Margin = float | Literal["soft"]
-"""A number: the hinge [margin + d(a, p) - d(a, n)]+. "soft": its smooth form ln(1 + exp(d(a, p) - d(a, n)))."""
-
-Reduction = Literal["mean", "nonzero"]
-"""`mean` over all selected terms, or over those whose loss is not zero. A soft margin is never zero: both are one."""
+from reid.learning.loss_choices import Margin, Reduction
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, cast, get_args
+from typing import cast, get_args
 
 from reid.errors import InputError
+from reid.learning.loss_choices import Margin, MiningName
 from reid.learning.mining.all_positives_hard_negative import AllPositivesHardNegative
 from reid.learning.mining.at_random import Random
 from reid.learning.mining.batch_hard import BatchHard
@@ -14,25 +15,10 @@ from reid.learning.mining.exhaustive import BatchAll, Exhaustive, Hard
 from reid.learning.mining.pairs import Miner
 from reid.learning.mining.semi_hard import SemiHard, TensorFlowAddonsSemiHard
 
-MiningName = Literal[
-    "batch_hard",
-    "batch_all",
-    "semi_hard",
-    "semi_hard_tensorflow_addons",
-    "all_positives_hard_negative",
-    "distance_weighted",
-    "hard",
-    "easy_positive",
-    "random",
-]
-"""Ways of mining that need no further choice."""
-
 MINING: tuple[MiningName, ...] = get_args(MiningName)
 
 
-def open_miner(
-    mining: MiningName | Miner | Exhaustive, *, margin: float | Literal["soft"] = 0.3, seed: int = 0
-) -> Miner | Exhaustive:
+def open_miner(mining: MiningName | Miner | Exhaustive, *, margin: Margin = 0.3, seed: int = 0) -> Miner | Exhaustive:
     """The miner of a name, with its defaults; an object is returned as it is.
 
     `margin` is the loss's, which `semi_hard` mines within (no upper bound for "soft"); `seed` is for those that draw.

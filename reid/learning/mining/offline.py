@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from reid.errors import InputError
-from reid.learning.distances import DistanceName, check_distance, pairwise
+from reid.learning.distances import check_distance, pairwise
+from reid.learning.loss_choices import DistanceName, MiningName
 from reid.learning.mining.exhaustive import BatchAll, Exhaustive, Hard
-from reid.learning.mining.names import MiningName, open_miner
+from reid.learning.mining.names import open_miner
 from reid.learning.mining.pairs import Miner, Pairs
 from reid.learning.mining.triplet_list import TripletList
 from reid.learning.relations import check_labels, masks, relations_between

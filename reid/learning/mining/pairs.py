@@ -8,7 +8,8 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from reid.learning.distances import DistanceName, pairwise, to_euclidean
+from reid.learning.distances import pairwise, to_euclidean
+from reid.learning.loss_choices import DistanceName
 from reid.learning.relations import resolve_masks
 
 

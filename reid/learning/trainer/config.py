@@ -8,20 +8,10 @@ from typing import Any, Literal, TypeAlias
 
 from reid.errors import InputError
 from reid.learning.augment_config import AugmentConfig
+from reid.learning.loss_choices import DistanceName, Margin, MiningName, Reduction
 from reid.learning.model_config import ModelConfig
 from reid.learning.sampling import SamplerConfig
 
-Mining: TypeAlias = Literal[
-    "batch_hard",
-    "batch_all",
-    "semi_hard",
-    "semi_hard_tensorflow_addons",
-    "all_positives_hard_negative",
-    "distance_weighted",
-    "hard",
-    "easy_positive",
-    "random",
-]
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 
 
@@ -29,16 +19,16 @@ Precision: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 class LossConfig:
     """What is minimised: triplets, and beside them the cross-entropy of naming the identity."""
 
-    mining: Mining = "batch_hard"
+    mining: MiningName = "batch_hard"
     """Which triplets of a batch count; docs/training.md says when to take which."""
-    margin: float | Literal["soft"] = 0.3
+    margin: Margin = 0.3
     """How much farther than the positive a negative should be; `soft` for a softplus without an edge."""
     triplets_on: Literal["before_neck", "after_neck"] = "after_neck"
     """Which features triplets see, at unit length: `after_neck` those that are exported, which lie around the origin
     from the first step; `before_neck` the free ones (Luo et al. 2019)."""
-    distance: Literal["euclidean", "squared_euclidean", "cosine"] = "euclidean"
+    distance: DistanceName = "euclidean"
     """Between two vectors of unit length."""
-    reduction: Literal["mean", "nonzero"] = "mean"
+    reduction: Reduction = "mean"
     """Mean over all triplets, or over those that still have a loss."""
     triplet_weight: float = 1.0
     """Weight of the triplets; 0 leaves them out."""

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from reid.errors import DeviceError, InputError, ModelError, ReidError
+from reid.learning.loss_choices import MiningName as Mining
 from reid.learning.losses import TripletLoss
 from reid.learning.mining import MINING
 from reid.learning.trainer import (
@@ -26,7 +27,6 @@ from reid.learning.trainer import (
 )
 from reid.learning.trainer.averaging import AveragedWeights
 from reid.learning.trainer.checkpoint import check_same_run, load_checkpoint, save_atomically
-from reid.learning.trainer.config import Mining
 from reid.learning.trainer.curves import CurvesFile, draw_curves
 from reid.learning.trainer.device import choose_dtype, open_device
 from reid.learning.trainer.history import CsvHistory, read_history

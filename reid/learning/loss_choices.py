@@ -1,0 +1,27 @@
+"""What a loss may be chosen to be, by name. No torch in here: the command line makes flags of these."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+DistanceName = Literal["euclidean", "squared_euclidean", "cosine"]
+"""What TripletLoss and the other losses measure by; `cosine` is 1 - cosine, from 0 to 2."""
+
+Margin = float | Literal["soft"]
+"""A number: the hinge [margin + d(a, p) - d(a, n)]+. "soft": its smooth form ln(1 + exp(d(a, p) - d(a, n)))."""
+
+MiningName = Literal[
+    "batch_hard",
+    "batch_all",
+    "semi_hard",
+    "semi_hard_tensorflow_addons",
+    "all_positives_hard_negative",
+    "distance_weighted",
+    "hard",
+    "easy_positive",
+    "random",
+]
+"""Ways of mining that need no further choice."""
+
+Reduction = Literal["mean", "nonzero"]
+"""`mean` over all selected terms, or over those whose loss is not zero. A soft margin is never zero: both are one."""
