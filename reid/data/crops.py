@@ -32,6 +32,7 @@ class Crops:
         group: (N,) what was filmed together, such as one video; -1 unknown.
         together: (M, 2) pairs of identities that were seen at the same moment, so that they are different.
         kin: (I,) identities with the same number may be one object (tracklets that the tracker joined by appearance).
+        distractor: (I,) bool; nobody in particular, as each 0000 of Market-1501 is. True or False for all.
         licence: under which the data may be used, where that is known.
         cache: of resized pictures; None for a new one.
 
@@ -52,6 +53,7 @@ class Crops:
         group: ArrayLike | None = None,
         together: ArrayLike | None = None,
         kin: ArrayLike | None = None,
+        distractor: ArrayLike = False,
         licence: str | None = None,
         cache: PixelCache | None = None,
     ) -> None:
@@ -70,6 +72,8 @@ class Crops:
         """(N,) int64 what was filmed together, such as one video; -1 unknown."""
         self.kin: NDArray[np.int64] = _column("kin", kin, count, np.arange(count))
         """(I,) int64; identities with the same number may be one object."""
+        self.distractor: NDArray[np.bool_] = np.broadcast_to(np.asarray(distractor, np.bool_), (count,)).copy()
+        """(I,) nobody in particular: different from everybody, searched by measures and never searched for."""
         self.licence = licence
         """Under which the data may be used; None where nobody said."""
         self._picture: NDArray[np.int64] = _column("picture", picture, n, np.arange(n))
@@ -92,6 +96,11 @@ class Crops:
         return np.unique(self.identity)
 
     @property
+    def measured_identity(self) -> NDArray[np.int64]:
+        """(N,) int64 identities as `reid.evaluation.evaluate` takes them: -1 for crops of distractors."""
+        return np.where(self.distractor[self.identity], -1, self.identity)
+
+    @property
     def together(self) -> NDArray[np.int64]:
         """(M, 2) int64 pairs of identities that were seen at the same moment, the lower number first, sorted."""
         return np.stack(np.divmod(self._together, max(len(self.names), 1)), axis=1)
@@ -110,6 +119,7 @@ class Crops:
             group=self.group[chosen],
             together=self.together,
             kin=self.kin,
+            distractor=self.distractor,
             licence=self.licence,
             cache=self._cache,
         )
@@ -177,6 +187,7 @@ def join_crops(parts: Sequence[Crops], *, cache_mb: int = DEFAULT_CACHE_MB) -> C
         group=_number_on([part.group for part in parts]),
         together=np.concatenate([part.together + k for part, k in zip(parts, before, strict=False)]),
         kin=_number_on([part.kin for part in parts]),
+        distractor=np.concatenate([part.distractor for part in parts]),
         licence=None if None in licences else "; ".join(sorted({str(licence) for licence in licences})),
         cache=PixelCache(pictures, cache_mb << 20),
     )

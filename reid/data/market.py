@@ -26,7 +26,8 @@ def read_market(folder: Path, config: DataConfig) -> Crops:
 
     Identity -1 is junk and always left out: a bad box of somebody, that a fair score must ignore. Identity 0000 is a
     distractor, which is nobody in particular: left out unless `config.distractors`, and then each is an identity of its
-    own, so that it never is a true match. Times are unknown, since the frame counters of the cameras do not agree.
+    own, marked as a distractor, so that it never is a true match. Times are unknown, since the frame counters of the
+    cameras do not agree.
 
     Raises:
         DataError: there is no such folder, a name is of another form, or nothing remains.
@@ -61,6 +62,7 @@ def read_market(folder: Path, config: DataConfig) -> Crops:
         identity,
         [called[c] for c in codes.tolist()],
         camera=camera[rows],
+        distractor=codes > person.max(),
         licence=config.licence,
         cache=PixelCache(pictures, config.cache_mb << 20),
     )

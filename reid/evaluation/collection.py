@@ -34,7 +34,7 @@ class Collection:
     parts: tuple[Crops, ...]
     """The gallery, and the queries where they are given."""
     identity: NDArray[np.int64]
-    """Who it is, a number in `names`."""
+    """Who it is, a number in `names`; -1 for a distractor, who is nobody to search for."""
     camera: NDArray[np.int64]
     """Which camera saw it, -1 unknown."""
     time_s: NDArray[np.float64]
@@ -53,7 +53,7 @@ class Collection:
         Raises:
             InputError: the data set and the queries have no identity in common, or hold tracklets.
         """
-        identity, camera, time_s, group = crops.identity, crops.camera, crops.time_s, crops.group
+        identity, camera, time_s, group = crops.measured_identity, crops.camera, crops.time_s, crops.group
         if queries is None:
             return cls((crops,), identity, camera, time_s, _shared_clock(group), crops.names)
         if not all(part.labelled[part.identities].all() for part in (crops, queries)):
@@ -61,7 +61,7 @@ class Collection:
         numbers, names = _matched_names(crops, queries)
         return cls(
             (crops, queries),
-            np.concatenate((identity, numbers[queries.identity])),
+            np.concatenate((identity, np.where(queries.measured_identity < 0, -1, numbers[queries.identity]))),
             np.concatenate((camera, queries.camera)),
             np.concatenate((time_s, queries.time_s)),
             _shared_clock(np.concatenate((group, queries.group))),
@@ -119,7 +119,7 @@ def _shared_clock(group: NDArray[np.int64]) -> NDArray[np.int64]:
 def _matched_names(crops: Crops, queries: Crops) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """The number, among the gallery's identities, of each identity of the queries, and all names.
 
-    A name that several identities bear, as all distractors of Market-1501 do, is nobody's.
+    A name that several identities bear is nobody's.
     """
     number: dict[str, int] = {}
     twice: set[str] = set()

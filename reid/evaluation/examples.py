@@ -93,6 +93,6 @@ def _names(names: Sequence[str]) -> list[str]:
 
 def _name(collection: Collection, names: Sequence[str], row: int) -> str:
     number = int(collection.identity[row])
-    name = names[number] if 0 <= number < len(names) else str(number)
+    name = names[number] if number >= 0 else "distractor"
     camera = int(collection.camera[row])
     return name if camera < 0 else f"{name} c{camera}"

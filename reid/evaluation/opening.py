@@ -28,7 +28,7 @@ class MeasuredData(DataConfig):
     """Of a whole Market-1501-style data set: the gallery, beside its queries."""
     distractors: bool = True
     """Of a Market-1501-style gallery: also take the pictures of number 0000, which show nobody in particular, as the
-    standard protocol does; each counts as somebody of its own."""
+    standard protocol does. They are searched, never query, and are no identity of the intervals."""
 
 
 def open_collection(

@@ -43,7 +43,8 @@ def check_measurable(validation: Crops) -> None:
     Raises:
         InputError: nobody could be found again, since there are fewer than two identities, or one picture of each.
     """
-    pictures = np.unique(validation.identity, return_counts=True)[1]  # (i,) of each identity
+    known = validation.measured_identity
+    pictures = np.unique(known[known >= 0], return_counts=True)[1]  # (i,) of each identity
     if len(pictures) < 2 or pictures.max() < 2:
         raise InputError(
             "validation needs two identities or more, one of them with two pictures, got "
@@ -85,7 +86,7 @@ def report_on(vectors: NDArray[np.float32], crops: Crops, config: EvaluationConf
 
     return evaluate(
         vectors,
-        crops.identity,
+        crops.measured_identity,
         crops.camera,
         crops.time_s,
         group=crops.group,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from reid.data import DataConfig, open_crops
+from reid.data import DataConfig, join_crops, open_crops
 from reid.errors import DataError, InputError
 
 
@@ -87,6 +87,12 @@ class TestMarket:
         names = [crops.names[k] for k in crops.identity]
         assert sorted(names) == ["0000", "0000", "0002", "0002", "0007"]
         assert len(crops.identities) == 4, "each distractor is an identity of its own"
+        assert [crops.names[k] for k in np.flatnonzero(crops.distractor)] == ["0000", "0000"]
+        last = crops.subset(np.arange(5)[::-1])
+        for some in (last, join_crops([crops, last])):
+            known = [some.names[k] for k in some.identity[some.measured_identity >= 0]]
+            assert "0000" not in known
+            assert (some.measured_identity < 0).sum() * 5 == 2 * len(some)
 
     @pytest.mark.parametrize("name", ["0001_c2_f0046182.jpg", "0001_c001_00016450_0.jpg"])
     def test_other_data_sets_with_such_names(self, tmp_path, make_picture, name):

@@ -12,7 +12,9 @@ from reid.data.crops import Crops
 from reid.data.pictures import MemoryPictures
 from reid.errors import DataError, InputError
 from reid.evaluation import EvaluationConfig
+from reid.evaluation.bootstrap import Resampling
 from reid.evaluation.collection import Collection, embed
+from reid.evaluation.examples import ranked_examples
 from reid.evaluation.opening import MeasuredData, evaluate_collection, open_collection
 
 PLAIN = EvaluationConfig(replicates=0)
@@ -95,10 +97,34 @@ def test_a_whole_market_data_set_brings_its_split_along(tmp_path: Path) -> None:
     vectors = np.eye(4, dtype=np.float32)[[2, 3, 0, 0, 1, 0, 1]]  # in order of the files: 0000, 0000, 0001 ...
     report = evaluate_collection(data, vectors, config=PLAIN)
     assert (report.queries, report.gallery, report.pairs_same, report.pairs_different) == (2, 5, 2, 7)
-    assert report.mean_average_precision.value == 1
+    assert (report.identities, report.mean_average_precision.value) == (2, 1)
     assert len(open_collection(tmp_path, config=MeasuredData(distractors=False))) == 5
     one_folder = open_collection(tmp_path / "bounding_box_test", query=tmp_path / "query")
     assert one_folder.identity.tolist() == data.identity.tolist()
+
+
+def test_intervals_are_over_identities_and_not_over_distractors(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    people = [f"{who:04}_c{camera}s1_{number:06}_00" for who in range(1, 9) for camera in (1, 2) for number in (1, 2)]
+    for name in [*people, *(f"0000_c3s1_{number:06}_00" for number in range(60))]:
+        cv2.imwrite(str(tmp_path / f"{name}.png"), rng.integers(0, 256, (16, 8, 3), np.uint8))
+    whole = open_collection(tmp_path)
+    alone = open_collection(tmp_path, config=MeasuredData(distractors=False))
+    vectors = np.eye(16, dtype=np.float32)[rng.integers(0, 16, len(whole))]
+    known = whole.identity >= 0
+    assert known.sum() == len(alone) == 32
+    for queries in ("one_per_camera", "every_crop"):
+        config = EvaluationConfig(queries=queries, replicates=30)  # type: ignore[arg-type]
+        report = evaluate_collection(whole, vectors, config=config)
+        assert (report.identities, report.queries) == (8, 16 if queries == "one_per_camera" else 32)
+        assert report.queries_without_match == 0
+        assert known[report.query_rows].all()
+        # the same draws of the same eight: a replicate of the rank is that of the ranks of these queries
+        who, first = whole.identity[report.query_rows], report.query_scores.first_hit == 1
+        drawn = Resampling(8, 30, config.seed).mean(first.astype(np.float64), np.unique(who, return_inverse=True)[1])
+        np.testing.assert_allclose(report.rank_1.replicates, drawn.replicates)
+    pictured = ranked_examples(whole, vectors, report, rows=8)
+    assert any("distractor" in found.caption for ranking in pictured for found in ranking.found)
 
 
 def test_a_folder_an_identity_needs_no_split(people_folder: Path, embedder) -> None:
