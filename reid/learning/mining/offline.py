@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from reid.errors import InputError
+from reid.errors import DataError, InputError
 from reid.learning.distances import check_distance, pairwise
 from reid.learning.loss_choices import DistanceName, MiningName
 from reid.learning.mining.exhaustive import BatchAll, Exhaustive, Hard
@@ -24,6 +25,7 @@ from reid.learning.relations import check_labels, masks, relations_between
 Relate = Callable[[Tensor], Tensor]
 """(r,) int64 rows of a data set of N -> (r, N) relations of those rows to all: for sets too large for (N, N)."""
 
+_KNOWN_BY = 64  # rows whose relations tell a data set from others
 _logger = logging.getLogger(__name__)
 
 
@@ -97,7 +99,10 @@ class OfflineTriplets:
         labels: (N,), or None with relations.
         relations: (N, N), or a function of rows.
         config: How to mine.
-        path: Where the list is kept: a run that is resumed goes on with the list that it had.
+        path: Where the list is kept: a run that is resumed goes on with the list that it had. A list of other data is
+            refused: it must have been mined from rows with these labels, or with these relations of some 64 rows that
+            are spread over the set, which a function is then asked for with rows on the CPU.
+        data: What else to know the data set by, such as a hash of its pictures.
 
     Raises:
         InputError: not exactly one of labels and relations was given.
@@ -111,6 +116,7 @@ class OfflineTriplets:
         relations: Tensor | Relate | None = None,
         config: OfflineConfig | None = None,
         path: str | Path | None = None,
+        data: str = "",
     ) -> None:
         if (labels is None) == (relations is None):
             raise InputError("give exactly one of labels and relations")
@@ -119,29 +125,45 @@ class OfflineTriplets:
         self._relations = relations
         self._config = config or OfflineConfig()
         self._path = None if path is None else Path(path)
+        self._data = data
         self._current: TripletList | None = None
 
     def for_epoch(self, epoch: int) -> TripletList:
         """The list of an epoch, counted from 0: mined now, or in the last epoch that is a multiple of the refresh.
 
         Raises:
-            DataError: the file at the path is no triplet list.
+            DataError: the file at the path is no triplet list, or is one of other data.
         """
         mined_at = epoch - epoch % self._config.refresh_epochs
         if self._current is None and self._path is not None and self._path.exists():
-            self._current = TripletList.read(self._path)
+            self._current = self._read(self._path)
         current = self._current
         if current is None or current.epoch != mined_at or current.mining != self._config.mining:
             current = self._mine(mined_at)
         return current
 
+    def _read(self, path: Path) -> TripletList:
+        found, expected = TripletList.read(path), self._fingerprint()
+        if found.data != expected:
+            raise DataError(
+                f"{path} holds triplets of other data ({found.data or 'unknown'}) than is mined here ({expected}): "
+                "give another path, or delete it to mine anew"
+            )
+        return found
+
     def _mine(self, epoch: int) -> TripletList:
-        self._current = mine_data_set(
-            self._embed(), self._labels, relations=self._relations, config=self._config, epoch=epoch
-        )
+        mined = mine_data_set(self._embed(), self._labels, relations=self._relations, config=self._config, epoch=epoch)
+        self._current = mined
         if self._path is not None:
+            self._current = replace(mined, data=self._fingerprint())
             self._current.write(self._path)
         return self._current
+
+    def _fingerprint(self) -> str:
+        """How many rows there are, and a hash of what is known of them."""
+        known = _described(self._labels, self._relations)
+        digest = hashlib.sha256(known.cpu().contiguous().numpy().tobytes() + self._data.encode())
+        return f"{known.shape[-1]} rows {digest.hexdigest()[:12]}"
 
 
 class _Sample:
@@ -220,3 +242,14 @@ def _relate(embeddings: Tensor, labels: Tensor | None, relations: Tensor | Relat
         return lambda rows: table[rows]
     assert relations is not None, "one of the two was given"
     return relations
+
+
+def _described(labels: Tensor | None, relations: Tensor | Relate | None) -> Tensor:
+    """(N,) the labels, or (r, N) the relations of some rows to all."""
+    if labels is not None:
+        return labels.to(torch.int64)
+    assert relations is not None, "one of the two was given"
+    ask = relations.__getitem__ if isinstance(relations, Tensor) else relations
+    count = ask(torch.zeros(1, dtype=torch.int64)).shape[-1]
+    rows = torch.linspace(0, count - 1, min(count, _KNOWN_BY), dtype=torch.float64).round().to(torch.int64)
+    return ask(rows).to(torch.int8)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from reid.errors import DataError, InputError
 
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class TripletList:
     """How they were chosen, for people."""
     epoch: int = 0
     """The epoch before which they were mined."""
+    data: str = ""
+    """A fingerprint of the data set that they are rows of."""
 
     def __post_init__(self) -> None:
         rows = np.asarray(self.rows)
@@ -54,6 +56,7 @@ class TripletList:
                     of=self.of,
                     mining=np.array(self.mining),
                     epoch=self.epoch,
+                    data=np.array(self.data),
                 )
             Path(draft).replace(path)
         except BaseException:
@@ -73,7 +76,8 @@ class TripletList:
                 content: dict[str, Any] = {name: archive[name] for name in archive.files}
             if int(content["version"]) != _VERSION:
                 raise DataError(f"{path} must be a triplet list of version {_VERSION}, got {content['version']}")
-            return cls(content["triplets"], int(content["of"]), str(content["mining"]), int(content["epoch"]))
+            mining, data = str(content["mining"]), str(content["data"])
+            return cls(content["triplets"], int(content["of"]), mining, int(content["epoch"]), data)
         except FileNotFoundError as error:
             raise DataError(f"there is no triplet list at {path}") from error
         except (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError) as error:

@@ -93,11 +93,11 @@ def test_a_miner_object_can_mine() -> None:
 
 
 def test_a_file_comes_back_and_leaves_nothing_else(tmp_path: Path) -> None:
-    wanted = TripletList(np.array([[0, 1, 2], [4, 3, 0]]), 5, "semi_hard", 7)
+    wanted = TripletList(np.array([[0, 1, 2], [4, 3, 0]]), 5, "semi_hard", 7, "5 rows")
     assert wanted.write(tmp_path / "triplets.npz") == tmp_path / "triplets.npz"
     found = TripletList.read(tmp_path / "triplets.npz")
     assert found.rows.tolist() == wanted.rows.tolist()
-    assert (found.of, found.mining, found.epoch) == (5, "semi_hard", 7)
+    assert (found.of, found.mining, found.epoch, found.data) == (5, "semi_hard", 7, "5 rows")
     assert [path.name for path in tmp_path.iterdir()] == ["triplets.npz"]
     assert len(TripletList(np.empty((0, 3), np.int64), 5)) == 0
 
@@ -107,8 +107,8 @@ def test_files_of_another_kind_are_refused(tmp_path: Path) -> None:
         TripletList.read(tmp_path / "absent.npz")
     (tmp_path / "text.npz").write_text("0,1,2")
     np.savez(tmp_path / "other.npz", rows=np.zeros(3))
-    np.savez(tmp_path / "newer.npz", version=2)
-    np.savez(tmp_path / "beyond.npz", version=1, triplets=np.array([[0, 1, 9]]), of=5, mining="x", epoch=0)
+    np.savez(tmp_path / "newer.npz", version=3)
+    np.savez(tmp_path / "beyond.npz", version=2, triplets=np.array([[0, 1, 9]]), of=5, mining="x", epoch=0, data="")
     (tmp_path / "objects.npz").write_bytes(b"")
     for name in ("text", "other", "newer", "beyond", "objects"):
         with pytest.raises(DataError, match=f"{name}.npz must be a triplet list"):
@@ -141,6 +141,31 @@ def test_a_resumed_run_goes_on_with_its_list(tmp_path: Path) -> None:
     assert resumed.for_epoch(6).rows.tolist() == first.rows.tolist()
     with pytest.raises(AssertionError, match="the list is there"):
         resumed.for_epoch(8)
+
+
+def test_a_list_of_other_data_is_refused(tmp_path: Path) -> None:
+    embeddings, labels = data()
+    relations = (labels[:, None] == labels[None, :]).to(torch.int8)
+    path = tmp_path / "list.npz"
+
+    def triplets(**given: Any) -> OfflineTriplets:
+        return OfflineTriplets(lambda: embeddings, path=path, **given)
+
+    wanted = triplets(labels=labels).for_epoch(0)
+    assert triplets(labels=labels.clone()).for_epoch(1).rows.tolist() == wanted.rows.tolist()
+    other = labels.clone()
+    other[7] += 1
+    for given in ({"labels": other}, {"labels": labels[:-1]}, {"labels": labels, "data": "v2"}):
+        with pytest.raises(DataError, match=r"list\.npz holds triplets of other data \(40 rows .*delete it"):
+            triplets(**given).for_epoch(1)
+    path.unlink()
+    triplets(relations=relations).for_epoch(0)
+    triplets(relations=lambda rows: relations[rows]).for_epoch(1)  # the same, asked for otherwise
+    unknown = relations.clone()
+    unknown[39, 20] = -1
+    for changed in (unknown, lambda rows: unknown[rows]):
+        with pytest.raises(DataError, match="holds triplets of other data"):
+            triplets(relations=changed).for_epoch(1)
 
 
 def test_batches_hold_every_triplet_once_and_every_picture_once() -> None:
