@@ -1,88 +1,98 @@
-"""Scores the tracker, with its default settings, on public ground truth; prints one Markdown table.
+"""Accuracy of the tracker, with its default settings, beside other people's, on identical detections and embeddings.
 
-    python tools/bench_accuracy.py DATA [--seeds 3] [--held-out]
+    python tools/bench_accuracy.py DATA [--suites NAME ...] [--held-out] [--seeds 20] [--jobs 2] [--out FOLDER]
 
-DATA is the folder of real sequences (`gt_text/MOT15`, `gt_text/MOT17`, `cache/TUD-Stadtmitte.npz`). MOT15 sequences are
-tracked on their public detections, by motion alone; MOT17 ones on the simulated detector and embedder of
-`tools/simulation.py`, from easy to very hard appearance and without any; TUD-Stadtmitte, which nothing is tuned on, on
-cached detections and embeddings. Every input is scored over seeds: each drops another 3 % of the detections.
+DATA is the folder of real sequences (`gt_text/MOT15`, `gt_text/MOT17`, `seq/TUD-Stadtmitte`, `cache`). Suites:
+
+    cached           TUD-Stadtmitte with real detections and embeddings; reporting only, nothing is tuned on it
+    frame rate       the same at every frame, every 2nd and every 4th
+    motion only      MOT15 with its public detections, MOT17 with simulated ones
+    with appearance  MOT17 with simulated detections and embeddings, from easy to very hard (tools/simulation.py)
+    random vectors   this project's tracker alone: random unit vectors for embeddings, against none
+
+Settings are chosen on the tuning split alone; `--held-out` takes the other one. Every tracker is scored over seeds:
+each drops another 3 % of the detections. Peers are those that are installed (see docs/benchmarks.md). Every run is
+kept in OUT/runs.jsonl and not repeated while tracker, settings and input are the same; OUT/report.md, report.json and
+chart-*.png are written at the end, and after Ctrl-C. Prints the report; progress goes to standard error.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from dataclasses import replace
+import json
+import os
+import sys
 from pathlib import Path
 
-import numpy as np
-from simulation import EMBEDDERS, Simulated, public_detections, simulate
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: processes share the cores already
 
-from tracker import Detections, Tracker
-from tracker.evaluation import MotTracks, MotTruth, Scores, score_tracks
-from tracker.evaluation.mot import read_mot_truth
-
-TUNED_ON = {"MOT15": ("ADL-Rundle-6", "ETH-Bahnhof", "Venice-2"), "MOT17": ("02", "05", "09", "11")}
-HELD_OUT = {"MOT15": ("ETH-Pedcross2", "ETH-Sunnyday", "KITTI-13"), "MOT17": ("04", "10", "13")}
-DROPPED = 0.03
+import peers
+from accuracy.chart import draw
+from accuracy.inputs import SUITES, Input, all_inputs
+from accuracy.report import report
+from accuracy.runs import Store, do_all, plan
 
 
-def track(sequence: Simulated, seed: int) -> MotTracks:
-    """Run a fresh tracker over a sequence of which a seeded share of the detections is dropped."""
-    keep = np.random.default_rng(seed).random(len(sequence.frame)) >= DROPPED
-    tracker, rows = Tracker(), []
-    for frame in range(1, sequence.frames + 1):
-        here = np.flatnonzero((sequence.frame == frame) & keep)
-        boxes, scores = sequence.detections[here, :4], sequence.detections[here, 4]
-        vectors = sequence.embeddings[here] if sequence.embeddings.shape[1] else None
-        result = tracker.update(Detections(boxes, scores, None, vectors), time_s=frame / sequence.rate_hz)
-        rows.append(np.c_[np.full(len(result), frame), result.ids, result.boxes])
-    table = np.concatenate(rows)
-    return MotTracks(table[:, 0].astype(np.int64), table[:, 1].astype(np.int64), table[:, 2:])
-
-
-def inputs(data: Path, names: dict[str, tuple[str, ...]]) -> Iterator[tuple[str, Path, Simulated]]:
-    """Title, ground truth and what the tracker sees."""
-    for name in names["MOT15"]:
-        folder = data / "gt_text" / "MOT15" / name
-        yield f"{name}, motion only", folder / "gt" / "gt.txt", public_detections(folder)
-    for number in names["MOT17"]:
-        folder = data / "gt_text" / "MOT17" / f"MOT17-{number}"
-        for kind, embedder in EMBEDDERS.items():
-            seen = simulate(folder, 0, embedder=embedder)
-            yield f"{folder.name}, {kind}", folder / "gt" / "gt.txt", seen
-        yield f"{folder.name}, motion only", folder / "gt" / "gt.txt", replace(seen, embeddings=seen.embeddings[:, :0])
-
-
-def tud_stadtmitte(data: Path) -> tuple[str, Path, Simulated]:
-    """The one sequence with real detections and real embeddings."""
-    cache = np.load(data / "cache" / "TUD-Stadtmitte.npz")
-    vectors = cache["emb"].astype(np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    seen = Simulated("TUD-Stadtmitte", 25.0, int(cache["frames"]), cache["frame"], cache["dets"], vectors)
-    return "TUD-Stadtmitte, OSNet", data / "seq" / "TUD-Stadtmitte" / "gt" / "gt.txt", seen
-
-
-def line(title: str, truth: MotTruth, sequence: Simulated, seeds: int) -> str:
-    """One row of the table: means over seeds."""
-    scores: list[Scores] = [score_tracks(truth, track(sequence, s), sequence.frames) for s in range(seeds)]
-    figures = [[s.hota, s.ass_a, s.idf1, s.mota, s.switches] for s in scores]
-    return f"| {title} | " + " | ".join(f"{value:.1f}" for value in np.mean(figures, axis=0)) + " |"
-
-
-def main() -> None:
-    """Print the table."""
+def options(argv: list[str] | None) -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="folder of real sequences")
-    parser.add_argument("--seeds", type=int, default=3, help="inputs a sequence (default: 3)")
+    parser.add_argument("--suites", nargs="+", choices=SUITES, default=["cached", "motion only", "with appearance"])
     parser.add_argument("--held-out", action="store_true", help="the sequences that no setting is chosen on")
-    args = parser.parse_args()
-    print("| sequence | HOTA | AssA | IDF1 | MOTA | switches |\n|---|---|---|---|---|---|")
-    for title, truth, sequence in inputs(args.data, HELD_OUT if args.held_out else TUNED_ON):
-        print(line(title, read_mot_truth(truth), sequence, args.seeds), flush=True)
-    title, truth, sequence = tud_stadtmitte(args.data)
-    print(line(title, read_mot_truth(truth), sequence, args.seeds))
+    parser.add_argument("--sequences", nargs="+", metavar="TEXT", help="only inputs whose name contains one of these")
+    parser.add_argument("--peers", nargs="*", metavar="TEXT", help="only peers whose name contains one of these")
+    parser.add_argument("--no-peers", action="store_true", help="this project's tracker alone")
+    parser.add_argument("--seeds", type=int, default=20, help="inputs a sequence (default: %(default)s)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: %(default)s)")
+    parser.add_argument("--out", type=Path, default=Path("bench-accuracy"), help="folder (default: %(default)s)")
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+    return parser.parse_args(argv)
+
+
+def wanted_inputs(args: argparse.Namespace) -> list[Input]:
+    """What the options ask for.
+
+    Raises:
+        ValueError: there is nothing like it.
+    """
+    found = [i for i in all_inputs(args.data, args.held_out) if i.suite in args.suites]
+    if not found:
+        raise ValueError(f"DATA must hold gt_text/, seq/ and cache/ for {', '.join(args.suites)}, got {args.data}")
+    if not args.sequences:
+        return found
+    chosen = [i for i in found if any(word.lower() in i.name.lower() for word in args.sequences)]
+    if not chosen:
+        names = "; ".join(dict.fromkeys(i.name for i in found))
+        raise ValueError(f"--sequences must be part of an input's name, got {args.sequences}; inputs are: {names}")
+    return chosen
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run and report."""
+    args = options(argv)
+    try:
+        if args.seeds < 1 or args.jobs < 1:
+            raise ValueError(f"--seeds and --jobs must be at least 1, got {args.seeds} and {args.jobs}")
+        inputs = wanted_inputs(args)
+        chosen = [] if args.no_peers else peers.choose(args.peers or [])
+    except ValueError as error:
+        print(f"bench_accuracy: {error}", file=sys.stderr)
+        return 2
+    args.out.mkdir(parents=True, exist_ok=True)
+
+    def say(line: str) -> None:
+        if not args.quiet:
+            print(line, file=sys.stderr, flush=True)
+
+    runs = do_all(plan(inputs, chosen, args.seeds), Store(args.out / "runs.jsonl"), args.jobs, say)
+    text, data = report(runs, inputs, args.seeds, chosen)
+    (args.out / "report.md").write_text(text, encoding="utf-8")
+    (args.out / "report.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    charts = draw(data, args.out)
+    print(text)
+    say(f"wrote {', '.join(str(args.out / name) for name in ('report.md', 'report.json', *charts))}")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

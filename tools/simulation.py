@@ -77,6 +77,8 @@ class Simulated:
     """(n, 6) float32 x1, y1, x2, y2, score, class 0."""
     embeddings: np.ndarray
     """(n, D) float32 unit vectors; D = 0 where there is no appearance."""
+    size: tuple[int, int]
+    """(width, height) of the picture in pixels."""
 
 
 def read_truth(folder: Path) -> tuple[np.ndarray, float, int, tuple[int, int]]:
@@ -138,16 +140,17 @@ def simulate(
         np.concatenate(frame_out),
         np.concatenate(det_out).astype(np.float32),
         np.concatenate(emb_out).astype(np.float32),
+        size,
     )
 
 
 def public_detections(folder: Path) -> Simulated:
     """The public detections of a MOT15 sequence, without appearance."""
-    _, rate, frames, _ = read_truth(folder)
+    _, rate, frames, size = read_truth(folder)
     raw = np.loadtxt(folder / "det" / "det.txt", delimiter=",", ndmin=2)
     boxes = np.c_[raw[:, 2:4], raw[:, 2:4] + raw[:, 4:6], np.clip(raw[:, 6], 0, 1), np.zeros(len(raw))]
     nothing = np.zeros((len(raw), 0), np.float32)
-    return Simulated(folder.name, rate, frames, raw[:, 0].astype(np.int64), boxes.astype(np.float32), nothing)
+    return Simulated(folder.name, rate, frames, raw[:, 0].astype(np.int64), boxes.astype(np.float32), nothing, size)
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

@@ -1,0 +1,95 @@
+"""Means over seeds, and paired differences to each peer with their 95 % intervals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from peers import OURS
+from scipy import stats
+
+from accuracy.runs import FIGURES, Run
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much better ours is than a peer, on the same inputs."""
+
+    mean: float
+    half_width: float | None
+    """Half of the 95 % interval (Student's t over seeds); None where there are too few seeds."""
+
+    def __str__(self) -> str:
+        if self.half_width is None:
+            return f"{self.mean:+.1f}"
+        return f"{self.mean:+.1f} [{self.mean - self.half_width:+.1f}, {self.mean + self.half_width:+.1f}]"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One tracker over the inputs of one table."""
+
+    tracker: str
+    means: dict[str, float]
+    """By the names of `FIGURES`: over inputs, then over seeds."""
+    half_width: float | None
+    """Of the 95 % interval of the mean IDF1."""
+    by_input: dict[str, float]
+    """Mean IDF1 over seeds of each input."""
+    ahead: dict[str, Difference]
+    """Ours minus this one, by figure; empty for ours."""
+
+
+class Comparison:
+    """The runs of one table: (seeds, inputs, figures) of every tracker that managed all of them."""
+
+    def __init__(self, runs: list[Run], inputs: list[str], seeds: list[int | None]) -> None:
+        self.inputs, self.seeds = inputs, self._whole_seeds(runs, inputs, seeds)
+        self.failures = sorted({(r.tracker, r.error) for r in runs if r.error and r.input in inputs})
+        cells = {(r.tracker, r.seed, r.input): r.scores for r in runs if r.scores}
+        trackers = dict.fromkeys(r.tracker for r in runs if r.input in inputs)
+        self._scores = {
+            name: np.array([[[cells[name, s, i][f] for f in FIGURES] for i in inputs] for s in self.seeds])
+            for name in trackers
+            if self.seeds and all((name, s, i) in cells for s in self.seeds for i in inputs)
+        }
+        left_out = [name for name in trackers if name not in self._scores]
+        self.incomplete = [name for name in left_out if name not in {who for who, _ in self.failures}]
+        """Trackers that were not run on every input."""
+
+    @staticmethod
+    def _whole_seeds(runs: list[Run], inputs: list[str], seeds: list[int | None]) -> list[int | None]:
+        """The seeds of which ours was run on every input."""
+        done = {(r.seed, r.input) for r in runs if r.tracker == OURS.name and r.scores}
+        return [s for s in seeds if all((s, i) in done for i in inputs)]
+
+    def standings(self) -> list[Standing]:
+        """Ours first, then the peers, best mean IDF1 first."""
+        found = [self._standing(name) for name in self._scores]
+        return sorted(found, key=lambda s: (s.tracker != OURS.name, -s.means["idf1"]))
+
+    def _standing(self, name: str) -> Standing:
+        scores = self._scores[name]  # (S, I, F)
+        per_seed = scores.mean(axis=1)  # (S, F)
+        idf1 = FIGURES.index("idf1")
+        ahead = {}
+        if name != OURS.name and OURS.name in self._scores:
+            paired = self._scores[OURS.name].mean(axis=1) - per_seed  # (S, F)
+            ahead = {f: Difference(float(paired[:, k].mean()), half_width(paired[:, k])) for k, f in enumerate(FIGURES)}
+        return Standing(
+            name,
+            dict(zip(FIGURES, per_seed.mean(axis=0).tolist(), strict=True)),
+            half_width(per_seed[:, idf1]),
+            dict(zip(self.inputs, scores[:, :, idf1].mean(axis=0).tolist(), strict=True)),
+            ahead,
+        )
+
+
+def half_width(values: np.ndarray) -> float | None:
+    """Half of the 95 % interval of the mean of (S,) values; None for fewer than two."""
+    n = len(values)
+    if n < 2:
+        return None
+    return float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * values.std(ddof=1) / np.sqrt(n))
