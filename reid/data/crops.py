@@ -138,9 +138,14 @@ class Crops:
             raise InputError(f"height_px and width_px must be 1 or more, got {height_px} and {width_px}")
         return self._cache.pixels(self._picture[np.asarray(rows, np.int64)], height_px, width_px)
 
+    def picture(self, row: int) -> tuple[PictureSource, int]:
+        """Where the picture of one row comes from, and its number there."""
+        return self._cache.pictures, int(self._picture[row])
+
     def picture_name(self, row: int) -> str:
         """The file of one row, or what it was cut from: for messages and for showing examples."""
-        return self._cache.pictures.name(int(self._picture[row]))
+        source, index = self.picture(row)
+        return source.name(index)
 
     def relations(self, rows: ArrayLike) -> NDArray[np.int8]:
         """What is known of each pair of these rows (n,): (n, n) of SAME, DIFFERENT, UNKNOWN; SAME on the diagonal."""

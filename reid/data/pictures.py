@@ -115,14 +115,15 @@ class JoinedPictures:
         return int(self._starts[-1])
 
     def read(self, index: int, height_px: int, width_px: int) -> Image:
-        part, inside = self._find(index)
+        part, inside = self.find(index)
         return part.read(inside, height_px, width_px)
 
     def name(self, index: int) -> str:
-        part, inside = self._find(index)
+        part, inside = self.find(index)
         return part.name(inside)
 
-    def _find(self, index: int) -> tuple[PictureSource, int]:
+    def find(self, index: int) -> tuple[PictureSource, int]:
+        """The source that a picture is from, and its number there."""
         which = int(np.searchsorted(self._starts, index, side="right")) - 1
         return self._parts[which], index - int(self._starts[which])
 

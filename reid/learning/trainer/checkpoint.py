@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from reid.data import Crops
+from reid.data.fingerprint import fingerprint
 from reid.errors import ModelError
 
 VERSION = 1
@@ -55,7 +54,11 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def describe_run(config: Any, crops: Crops, validation: Crops | None, processes: int) -> dict[str, str]:
-    """What a run depends on, as texts by name, so that a resumed one can be compared with the one it goes on with."""
+    """What a run depends on, as texts by name, so that a resumed one can be compared with the one it goes on with.
+
+    Raises:
+        DataError: a picture cannot be read.
+    """
     described = {f"--{name.replace('_', '-')}": value for name, value in _flat(dataclasses.asdict(config), "").items()}
     # Where it computes, what it says while it runs and what the card says do not change what is learned.
     kept = {
@@ -63,8 +66,8 @@ def describe_run(config: Any, crops: Crops, validation: Crops | None, processes:
         for name, value in described.items()
         if not name.startswith("--card.") and name not in ("--device", "--tensorboard")
     }
-    held_out = "none" if validation is None else _fingerprint(validation)
-    return {**kept, "training data": _fingerprint(crops), "held-out data": held_out, "processes": str(processes)}
+    held_out = "none" if validation is None else fingerprint(validation)
+    return {**kept, "training data": fingerprint(crops), "held-out data": held_out, "processes": str(processes)}
 
 
 def check_same_run(then: Mapping[str, str], now: Mapping[str, str], path: Path) -> None:
@@ -89,14 +92,6 @@ def _flat(values: Mapping[str, Any], prefix: str) -> dict[str, str]:
     for name, value in values.items():
         out |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": str(value)}
     return out
-
-
-def _fingerprint(crops: Crops) -> str:
-    """How many there are, and a hash of who is in each picture and of the pictures' names in their folders."""
-    digest = hashlib.sha256(np.ascontiguousarray(crops.identity).tobytes())
-    for row in range(len(crops)):
-        digest.update(Path(crops.picture_name(row)).name.encode(errors="surrogateescape") + b"\0")
-    return f"{len(crops)} crops {digest.hexdigest()[:12]}"
 
 
 def _sync_folder(folder: Path) -> None:

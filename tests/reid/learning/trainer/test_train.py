@@ -117,6 +117,9 @@ def test_a_training_that_is_there_is_refused_resumed_or_replaced(
         train(replace(config, epochs=2), make_crops(), None, out, existing="resume")
     with pytest.raises(ModelError, match=r"cannot be resumed: .*training data was"):
         train(config, make_crops(11), None, out, existing="resume")
+    for other in (make_crops(seed=1), make_crops(camera=np.arange(60) % 2), make_crops(time_s=np.arange(60.0))):
+        with pytest.raises(ModelError, match=r"cannot be resumed: held-out data was .*, training data was"):
+            train(config, other, None, out, existing="resume")  # of the same names and identities
     assert train(replace(config, epochs=2), make_crops(), None, out, existing="replace").step == 6
     assert mine.read_text() == "not ours"
 
