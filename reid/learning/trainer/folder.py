@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+
+import filelock
+import torch
 
 from reid.errors import InputError
 from reid.learning.trainer.checkpoint import load_checkpoint
@@ -53,20 +58,40 @@ class Folder:
         """What TensorBoard reads."""
         return self.path / "tensorboard"
 
-    def prepare(self, existing: Existing, processes: Processes) -> dict[str, Any] | None:
-        """Make the folder; gives the checkpoint to go on from, None to begin.
+    @contextlib.contextmanager
+    def locked(self, processes: Processes, device: torch.device) -> Iterator[None]:
+        """Make the folder and keep other trainings out of it; the system frees it whatever becomes of this one.
+
+        Raises:
+            InputError: another process trains into it.
+            OSError: the folder cannot be made.
+        """
+        lock, taken = filelock.FileLock(self.path / "lock"), False
+        if processes.first:
+            self.path.mkdir(parents=True, exist_ok=True)
+            try:
+                lock.acquire(blocking=False)
+            except filelock.Timeout:
+                taken = True
+        try:
+            if processes.any(taken, device):  # all processes of this training are told, and end alike
+                raise InputError(
+                    f"{self.path} is in use by another training that runs now: wait for its end or stop it, or write "
+                    "to another file"
+                )
+            yield
+        finally:
+            lock.release()
+
+    def prepare(self, existing: Existing) -> dict[str, Any] | None:
+        """The checkpoint to go on from, None to begin.
 
         Raises:
             InputError: there is a training already, and it is to be refused.
             ModelError: its checkpoint is to be resumed and cannot be read.
-            OSError: the folder cannot be made.
         """
         if existing == "refuse" and self.checkpoint.exists():
             raise InputError(f"{self.path} holds a training already: resume it, replace it, or write to another file")
-        processes.wait()  # before the first one changes what the others look at
-        if processes.first:
-            self.path.mkdir(parents=True, exist_ok=True)
-        processes.wait()
         if existing == "resume":
             if self.checkpoint.exists():
                 return load_checkpoint(self.checkpoint)

@@ -47,7 +47,8 @@ def run_training(
         stack.enter_context(_threads(config.threads))
         folder = Folder.beside(out)
         run = describe_run(config, crops, validation, processes.count)
-        checkpoint = folder.prepare(existing, processes)
+        stack.enter_context(folder.locked(processes, device))
+        checkpoint = folder.prepare(existing)
         if checkpoint is not None:
             check_same_run(checkpoint["run"], run, folder.checkpoint)
         training = stack.enter_context(

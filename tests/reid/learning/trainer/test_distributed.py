@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import filelock
 import pytest
 import torch
 
@@ -71,6 +72,14 @@ def test_a_batch_that_cannot_be_shared_out_is_refused() -> None:
 def test_torchrun_trains_validates_resumes_and_exports(tmp_path: Path, plates_folder: Path) -> None:
     words = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
     command = [*words, "tracker.cli.main", "train", str(plates_folder), "--out", "m.onnx", *FLAGS]
+    (tmp_path / "m.train").mkdir()
+    with filelock.FileLock(tmp_path / "m.train" / "lock"):  # as a training holds it that runs now
+        refused = subprocess.run(
+            command, cwd=tmp_path, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True,
+            timeout=900, check=False,
+        )  # fmt: skip
+    assert refused.returncode != 0
+    assert "is in use by another training" in refused.stderr, refused.stderr
     for more in ([], ["--resume"]):  # the second finds everything done, and exports again
         done = subprocess.run(
             [*command, *more],

@@ -88,6 +88,26 @@ def test_a_killed_run_goes_on_to_the_same_losses(
     assert not list((tmp_path / "m.train").glob(".*")), "no drafts are left behind"
 
 
+def test_a_second_training_into_one_folder_is_refused_until_the_first_is_gone(
+    tmp_path: Path, plates_folder: Path, whole: list[tuple[object, ...]]
+) -> None:
+    first = start(tmp_path, plates_folder)
+    wait_for_rows(first, tmp_path, 3)
+    first.send_signal(signal.SIGSTOP)  # or it might be done before the second one has begun
+    for more in ("--resume", "--overwrite"):
+        second = start(tmp_path, plates_folder, more)
+        _, err = second.communicate(timeout=900)
+        assert second.returncode not in (0, 130)
+        assert "m.train is in use by another training that runs now" in err
+        assert "Traceback" not in err
+    first.kill()
+    first.communicate()
+    third = start(tmp_path, plates_folder, "--resume")
+    _, err = third.communicate(timeout=900)
+    assert third.returncode == 0, err
+    assert figures(tmp_path) == whole
+
+
 def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(
     tmp_path: Path, plates_folder: Path, whole: list[tuple[object, ...]]
 ) -> None:
