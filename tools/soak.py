@@ -1,0 +1,144 @@
+"""Endurance of the tracker: very many updates of a simulated crowd in which objects come and go.
+
+    python tools/soak.py [--updates 1000000] [--objects 20]
+
+Prints a line for each of twenty parts, and at the end whether
+
+- memory stays flat: the resident size at the end is at most `--memory-mb` above that after the second part;
+- time stays flat: the median update of the last parts takes at most `--slower` times that of the first ones;
+- identities are never reused: a number that is born was never used before, a number that ended comes back only as
+  `recovered` or `recalled`, and no frame has a number twice.
+
+Exits with 1 where one of them fails. Times are the processor's, so that other programs hardly change them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import statistics
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy
+
+from crowd import Crowd, CrowdModel
+
+from tracker import Detections, Tracker, Tracks
+
+PARTS = 20
+RATE_HZ = 30.0
+_WARM_UP_PARTS = 2  # the memory of identities fills up and the allocator finds its size
+
+
+@dataclass
+class Numbers:
+    """Watches the numbers that a tracker gives."""
+
+    highest: int = 0
+    """No number above it was given so far."""
+    ended: set[int] = field(default_factory=set)
+    """Numbers that ended and did not come back. Grows: it belongs to the watcher, not to the tracker."""
+    born: int = 0
+    recalled: int = 0
+    faults: list[str] = field(default_factory=list)
+    """What must not happen, in words."""
+
+    def watch(self, tracks: Tracks) -> None:
+        """Take in what one update said."""
+        for event in tracks.events:
+            number, when = event.track_id, f"at {event.time_s:.2f} s"
+            if event.kind == "born":
+                self.born += 1
+                if number <= self.highest:
+                    self.faults.append(f"{number} was born {when} although numbers up to {self.highest} were used")
+            elif event.kind in ("recovered", "recalled"):
+                self.recalled += 1
+                self.ended.discard(number)
+            elif event.kind == "corrected" and number in self.ended:
+                self.faults.append(f"{number} was given by a correction {when} after it had ended")
+            self.highest = max(self.highest, number)
+        ids = tracks.ids.tolist()
+        here = set(ids)
+        if len(here) < len(ids):
+            self.faults.append(f"a number was given twice at {tracks.time_s:.2f} s: {sorted(ids)}")
+        if back := here & self.ended:
+            self.faults.append(f"{sorted(back)} came back at {tracks.time_s:.2f} s after they had ended, unannounced")
+        self.ended |= {event.track_id for event in tracks.events if event.kind == "ended"} - here
+
+
+def resident_mb() -> float:
+    """Memory of this process that is in use now; Linux alone says it, elsewhere 0."""
+    status = Path("/proc/self/status")
+    if not status.is_file():
+        return 0.0
+    return int(status.read_text(encoding="ascii").split("VmRSS:")[1].split()[0]) / 1024
+
+
+def part(tracker: Tracker, crowd: Crowd, numbers: Numbers, first: int, updates: int) -> float:
+    """Some updates; their median in microseconds."""
+    times = []
+    for number in range(first, first + updates):
+        frame = crowd.step()
+        boxes, scores = frame.detections[:, :4], frame.detections[:, 4]
+        seen = Detections(boxes, scores, None, frame.embeddings, frame_size=crowd.model.size)
+        began = time.process_time()
+        tracks = tracker.update(seen, time_s=number / RATE_HZ)
+        times.append(time.process_time() - began)
+        numbers.watch(tracks)
+    return 1e6 * statistics.median(times)
+
+
+def verdicts(
+    medians_us: list[float], sizes_mb: list[float], numbers: Numbers, slower: float, memory_mb: float
+) -> list[str]:
+    """What failed, in words."""
+    quarter = max(len(medians_us) // 4, 1)
+    early, late = statistics.median(medians_us[:quarter]), statistics.median(medians_us[-quarter:])
+    growth = sizes_mb[-1] - sizes_mb[min(_WARM_UP_PARTS, len(sizes_mb)) - 1]
+    wrong = []
+    if growth > memory_mb:
+        wrong.append(f"memory grew by {growth:.1f} MB, at most {memory_mb:g} MB allowed")
+    if late > slower * early:
+        wrong.append(
+            f"an update takes {late:.0f} us at the end, {early:.0f} us at the start: more than {slower:g} times"
+        )
+    return wrong + numbers.faults[:5]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run and judge."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--updates", type=int, default=1_000_000, help="default: %(default)s")
+    parser.add_argument("--objects", type=int, default=20, help="at a time (default: %(default)s)")
+    parser.add_argument("--lifetime-s", type=float, default=20.0, help="mean of an object (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--memory-mb", type=float, default=10.0, help="growth allowed (default: %(default)s)")
+    parser.add_argument("--slower", type=float, default=1.25, help="slowing down allowed (default: %(default)s)")
+    args = parser.parse_args(argv)
+    if args.updates < PARTS or args.objects < 1 or args.lifetime_s <= 0:
+        print(f"soak: --updates must be at least {PARTS}, --objects and --lifetime-s above 0", file=sys.stderr)
+        return 2
+    model = CrowdModel(args.objects, 64, occlusion_rate=0.005, lifetime_frames=args.lifetime_s * RATE_HZ)
+    crowd, tracker, numbers = Crowd(model, args.seed), Tracker(), Numbers()
+    medians, sizes = [], []
+    each = args.updates // PARTS
+    for index in range(PARTS):
+        medians.append(part(tracker, crowd, numbers, index * each, each))
+        gc.collect()
+        sizes.append(resident_mb())
+        print(
+            f"{(index + 1) * each:9d} updates: {medians[-1]:6.0f} us an update, {sizes[-1]:6.1f} MB, "
+            f"{numbers.born} numbers born, {numbers.recalled} found again",
+            flush=True,
+        )
+    wrong = verdicts(medians, sizes, numbers, args.slower, args.memory_mb)
+    print("\n".join(f"FAILED: {line}" for line in wrong) or "memory flat, time flat, no number used twice")
+    return int(bool(wrong))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
