@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from tracker.boxes import coverage, iou
 from tracker.detectors.subtraction.blobs import Blobs, shares_in_blobs
+from tracker.detectors.subtraction.depth import cut_by_depth
 from tracker.detectors.subtraction.objects import TrackedObject
 from tracker.detectors.subtraction.sizes import SizePrior, sample_due
 from tracker.types import FloatArray, Image
@@ -19,6 +20,8 @@ _GROWN_WIDTH, _GROWN_HEIGHT = 1.45, 1.3  # times the remembered size: something 
 _NEW_SHARE = 0.5  # of the width of a known object, for what is left over in a blob to be another
 _ONE_MORE = 0.65  # a blob is two objects from 1.65 times the usual width on, three from 2.65 on
 _MOST_PARTS = 5
+_SAME_PART = 0.4  # overlap of a known object with a part of a blob that is it
+_SAME_HEIGHT = 0.2  # |log| by which their heights may differ
 _LOWEST_PART = 0.7  # of the usual height: lower blobs are parts of something, not several of it
 _HIDDEN_COVER = 0.75  # of its box behind others: not shown
 
@@ -64,10 +67,16 @@ class Separation:
         known = [k for k in members if self.objects[k].known]
         if self._split and not known:
             parts = self._typical_parts(box)
+            if len(parts) < 2:
+                parts = self._cut(blobs, b)
             if len(parts) > 1:
                 return self._side_by_side(parts, members, predicted, dt_s)
         if not members:
             return [(TrackedObject.at(box), 1.0)]
+        if self._split and len(known) == 1:
+            beside = self._beside(self._cut(blobs, b), known[0], members, predicted, dt_s)
+            if beside:
+                return beside
         if not self._split or not known or (len(known) == 1 and not _grown(self.objects[known[0]], box)):
             # pieces that were new to the picture have turned out to be one object
             one = self.objects[known[0] if known else max(members, key=lambda k: self.objects[k].size.prod())]
@@ -75,6 +84,28 @@ class Separation:
             self._forget(members, one)
             return [(one, 1.0)]
         return self._separate(blobs, b, members, known, predicted, picture, dt_s)
+
+    def _cut(self, blobs: Blobs, b: int) -> list[FloatArray]:
+        x1, y1, x2, y2 = (int(v) for v in blobs.boxes[b])
+        return cut_by_depth(blobs.labels[y1:y2, x1:x2] == b + 1, blobs.boxes[b, :2], self.sizes)
+
+    def _beside(
+        self, parts: list[FloatArray], k: int, members: list[int], predicted: FloatArray, dt_s: float
+    ) -> list[tuple[TrackedObject, float]]:
+        """A known object in one of two parts, and whoever is in the other; nothing where it fits neither."""
+        if not parts:
+            return []
+        one = self.objects[k]
+        overlap = iou(predicted[k][None], np.array(parts))[0]  # (2,)
+        mine = int(overlap.argmax())
+        size = parts[mine][2:] - parts[mine][:2]
+        if overlap[mine] < _SAME_PART or abs(np.log(size[1] / one.size[1])) > _SAME_HEIGHT:
+            return []
+        one.measured(parts[mine], dt_s, alone=False, edge=False)
+        others = [m for m in members if m != k]
+        other = self._other(others, predicted, parts[1 - mine], dt_s)
+        self._forget(others, other)
+        return [(one, 0.9), (other, 0.75)]
 
     def _typical_parts(self, box: FloatArray) -> list[FloatArray]:
         """(4,) each: a blob of unknown objects cut side by side, as many as typical ones fill its width."""
@@ -146,7 +177,7 @@ class Separation:
             agreements.append(agreement)
         found = np.array(agreements)  # (m,)
         placed = _snapped(np.array(boxes, np.float32), found, blobs.boxes[b])  # (m, 4)
-        rest = _left_over(blobs, b, placed)
+        rest = _left_over(blobs, b, placed, self.sizes)
         if rest is None and len(known) == 1:  # nothing else is in it: the object itself has grown
             one = self.objects[known[0]]
             self._alone(one, blobs, b, picture, dt_s)
@@ -234,8 +265,11 @@ def _hidden_share(placed: FloatArray) -> FloatArray:
     return np.asarray(np.where(in_front, cover, 0).max(axis=1), np.float32)
 
 
-def _left_over(blobs: Blobs, b: int, placed: FloatArray) -> FloatArray | None:
-    """(4,) the part of the blob beside its known objects, where that looks like another one."""
+def _left_over(blobs: Blobs, b: int, placed: FloatArray, sizes: SizePrior) -> FloatArray | None:
+    """(4,) the part of the blob beside its known objects, where that looks like another one.
+
+    Where only the legs of somebody nearer stand out, the box goes up as high as the usual height at that foot.
+    """
     x1, y1, x2, y2 = (int(v) for v in blobs.boxes[b])
     inside = blobs.labels[y1:y2, x1:x2] == b + 1  # (h, w)
     for left, top, right, low in np.rint(placed).astype(int).tolist():
@@ -248,4 +282,7 @@ def _left_over(blobs: Blobs, b: int, placed: FloatArray) -> FloatArray | None:
     smallest = (placed[:, 2:] - placed[:, :2]).min(axis=0)  # (2,)
     if width < _NEW_SHARE * smallest[0] or height < 0.55 * smallest[1] or area < 0.35 * width * height:
         return None
-    return np.array([x1 + left, y1 + top, x1 + left + width, y1 + top + height], np.float32)
+    foot = y1 + top + height
+    usual = sizes.expected(float(foot))
+    high = y1 + top if usual is None else max(min(y1 + top, foot - usual[1]), y1)
+    return np.array([x1 + left, high, x1 + left + width, foot], np.float32)

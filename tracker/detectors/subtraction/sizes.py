@@ -43,6 +43,15 @@ class SizePrior:
         height = float(np.polyval(self._line, foot_px))
         return (self._aspect * height, height) if height > 4 else None
 
+    def heights(self, foot_px: DoubleArray) -> DoubleArray | None:
+        """Typical heights of objects whose lower edges are at these rows, any shape; None where that is not known."""
+        return None if self._line is None else np.asarray(np.polyval(self._line, foot_px), np.float64)
+
+    @property
+    def aspect(self) -> float:
+        """Typical width over height."""
+        return self._aspect
+
     def _fit(self) -> None:
         foot, height, width = np.array(self._rows).T
         spread = foot.std() > 0.05 * height.mean()
