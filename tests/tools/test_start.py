@@ -65,7 +65,7 @@ def test_the_tests_take_the_cpu_build_of_torch(start: ModuleType, tmp_path: Path
     python = tmp_path / ".venv-test" / "bin" / "python"
     assert f"{python} -m pip install --quiet {start.TORCH}" in start.ran
     assert f"{python} -m pip install --quiet --editable .[dev,train]" in start.ran
-    assert start.ran[-1] == f"{python} -m pytest -k boxes"
+    assert start.ran[-1] == f"{python} -m pytest -n auto --dist loadfile -k boxes"
 
 
 def test_torch_comes_from_its_own_index_where_pip_knows_none(start: ModuleType) -> None:

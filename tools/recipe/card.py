@@ -9,8 +9,7 @@ import torch
 from reid.card import Card
 
 _OPTIONS = (
-    "figure_steps", "mixed_steps", "families", "held_out", "crops", "site_crops", "learned_share", "ridge",
-    "seed",
+    "epochs", "epoch_steps", "families", "held_out", "crops", "site_crops", "learned_share", "ridge", "seed",
 )  # fmt: skip
 Scores = dict[str, dict[str, dict[str, float]]]
 
@@ -32,8 +31,7 @@ def write_card(args: argparse.Namespace, card: Card, scores: Scores, size: int) 
         f"- **Licence**: {card.licence}, as the project. The network began at random; no photograph was trained on,",
         "  and nobody else's weights are in it, taught it or began it.",
         *(f"- **Source**: {source.name}; {source.licence}." for source in card.sources),
-        f"- **Made by** `python tools/train_default_embedder.py {flags}`"
-        + (" with weights of an earlier run of it" if args.weights is not None else ""),
+        f"- **Made by** `python tools/train_default_embedder.py {flags}`",
         f"  with torch {torch.__version__} on {args.threads} CPU core(s).",
         f"- **Calibration**: log-likelihood ratio = {fit.slope:.3f} * cosine {fit.offset:+.3f}, at most",
         f"  {fit.limit or 0:.2f} either way, fitted on figures that it was not trained on; half of the strangers are",

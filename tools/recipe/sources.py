@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from reid.data import Crops as LabelledCrops
+from reid.data.cache import PixelCache
 from tracker.demo.crops import CropConfig, sample_crop
 from tracker.demo.figures import look_alike, sample_figure
 
@@ -38,6 +40,39 @@ class Crops:
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_] | slice) -> Crops:
         """Some of them."""
         return Crops(self.pixels[rows], self.identity[rows])
+
+
+class ArrayPictures:
+    """Pictures that are in memory already, for `reid.data`."""
+
+    def __init__(self, parts: Sequence[NDArray[np.uint8]]) -> None:
+        self._parts = parts
+        self._starts = np.cumsum([0, *(len(part) for part in parts)])
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def read(self, index: int, height_px: int, width_px: int) -> NDArray[np.uint8]:  # noqa: ARG002 - crops are small
+        """(h, w, 3) uint8 BGR."""
+        part = int(np.searchsorted(self._starts, index, side="right")) - 1
+        return self._parts[part][index - int(self._starts[part])]
+
+    def name(self, index: int) -> str:
+        """What to call it in a message."""
+        return f"rendered crop {index}"
+
+
+def labelled(parts: Sequence[Crops]) -> LabelledCrops:
+    """Sets of crops of differing identities as one data set, in which a family counts as filmed together.
+
+    So batches can be made of families: the hardest negative that there is, everybody's look-alike, is present.
+    """
+    first = np.cumsum([0, *(int(part.identity.max()) // 2 * 2 + 2 for part in parts)])  # even: families stay whole
+    identity = np.concatenate([part.identity + start for part, start in zip(parts, first, strict=False)])
+    pictures = ArrayPictures([part.pixels for part in parts])
+    names = [f"{number // 2}-{number % 2}" for number in range(int(first[-1]))]
+    # nothing is decoded here, so nothing is worth remembering
+    return LabelledCrops(pictures, identity, names, group=identity // 2, cache=PixelCache(pictures, 0))
 
 
 def join(parts: Sequence[Crops]) -> Crops:

@@ -1,113 +1,62 @@
-"""Training: batch-hard triplets in batches where everybody's look-alike is present, the hardest negative there is."""
+"""Training of the learned part, by the project's own trainer, in batches where everybody's look-alike is present."""
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from pathlib import Path
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
+from recipe.sources import HEIGHT_PX, WIDTH_PX, Crops, labelled
+from reid.learning.augment_config import AugmentConfig
+from reid.learning.model_config import ModelConfig
+from reid.learning.sampling import SamplerConfig
+from reid.learning.trainer import LossConfig, OptimizerConfig, TrainConfig, TrainProgress, ValidationConfig, train
 
-from recipe.sources import Crops
-from reid.learning.embedding import EmbeddingModel
-from reid.learning.losses import batch_hard_triplet_loss
-from reid.learning.sampling import pk_batches
-
-_PICTURES = 4  # of an identity in a batch
+_VALIDATE_EVERY = 5  # epochs; only to see how it goes: the last weights are taken
 _REPORT_EVERY = 100  # steps
+_AUGMENTATION = AugmentConfig(
+    occlude=0.05, colour=0.5, brightness=0.15, contrast=0.1, saturation=0.1, light_colour=0.08, hue_turn=0.0,
+    shadow=0.1, low_resolution=0.05, blur=0.05,
+)  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingConfig:
-    """How long and how."""
+def configure(model: ModelConfig, epochs: int, epoch_steps: int, *, seed: int, threads: int) -> TrainConfig:
+    """What differs from the defaults of `reidtrack train`.
 
-    steps: int
-    """Batches."""
-    families: int
-    """Families in a batch, from all sources together."""
-    learning_rate: float
-    """Highest rate of the cycle."""
-    rising_share: float
-    """Share of the steps over which the rate rises to it."""
-    margin: float
-    """Of the triplets, in distances of unit vectors."""
-    seed: int
-    """Of batches and augmentation."""
-
-
-def augment(pixels: Tensor, generator: torch.Generator) -> Tensor:
-    """(B, h, w, 3) uint8 -> the same: mirrored, shifted, tinted, one block erased, each by chance."""
-    batch, height, width, _ = pixels.shape
-
-    def uniform(*shape: int) -> Tensor:
-        return torch.rand(shape, generator=generator)
-
-    mirrored = uniform(batch) < 0.5
-    columns = torch.arange(width)[None] + ((uniform(batch, 1) - 0.5) * 0.12 * width).round().long()  # (B, w)
-    rows = torch.arange(height)[None] + ((uniform(batch, 1) - 0.5) * 0.08 * height).round().long()  # (B, h)
-    columns = torch.where(mirrored[:, None], width - 1 - columns, columns).clamp(0, width - 1)
-    which = torch.arange(batch)[:, None, None]
-    out = pixels[which, rows.clamp(0, height - 1)[:, :, None], columns[:, None, :]].float()  # (B, h, w, 3)
-    out *= torch.exp((uniform(batch, 1, 1, 3) - 0.5) * 0.16 + (uniform(batch, 1, 1, 1) - 0.5) * 0.4)
-    size = 0.1 + 0.3 * uniform(batch, 2)
-    start = uniform(batch, 2) * (1 - size)
-    y, x = torch.arange(height) / height, torch.arange(width) / width
-    inside_y = (y >= start[:, :1]) & (y < (start + size)[:, :1])  # (B, h)
-    inside_x = (x >= start[:, 1:]) & (x < (start + size)[:, 1:])
-    erased = inside_y[:, :, None] & inside_x[:, None, :] & (uniform(batch) < 0.3)[:, None, None]
-    out = torch.where(erased[..., None], uniform(batch, 1, 1, 3) * 255, out)
-    return out.clamp(0, 255).to(torch.uint8)
-
-
-def families(crops: Crops, count: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
-    """Rows of batches: `count` families, both members, four pictures each; every family once before any comes twice."""
-    names, counts = np.unique(crops.identity, return_counts=True)
-    fit = names[counts > 1]
-    kin = fit[np.isin(fit, fit ^ 1)]  # identities (I,) of families of whom both members have a triplet
-    if len(kin) < 2 * count:
-        raise SystemExit(f"at least {count} families with two pictures of everybody are needed, got {len(kin) // 2}")
-    rows_of = {name: np.flatnonzero(crops.identity == name) for name in kin.tolist()}
-    seed = int(rng.integers(2**32))
-    for both in pk_batches(kin // 2, identities=count, pictures=2, batches=sys.maxsize, seed=seed):
-        yield np.concatenate([_draw(rows_of[name], rng) for name in kin[both].tolist()])
-
-
-def _draw(rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-    return rng.choice(rows, _PICTURES, replace=len(rows) < _PICTURES)
-
-
-def train(model: EmbeddingModel, sources: Sequence[Crops], config: TrainingConfig) -> None:
-    """Train the learned part in place, on as many families of each source; a line of progress now and then.
-
-    Each source has a loss of its own: its identities are never compared with those of another, which would be too easy.
+    Pictures are changed less than photographs would be: the renderer varies light, cover and cameras already.
     """
-    generator, rng = torch.Generator().manual_seed(config.seed), np.random.default_rng(config.seed)
-    optimizer = torch.optim.AdamW(model.parameters(), config.learning_rate, weight_decay=5e-4)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, config.learning_rate, config.steps, pct_start=config.rising_share
+    return TrainConfig(
+        epochs=epochs,
+        epoch_steps=epoch_steps,
+        seed=seed,
+        device="cpu",
+        threads=threads,
+        log_every=_REPORT_EVERY,
+        model=model,
+        loss=LossConfig(margin=0.4, identity_weight=0.0),
+        sampler=SamplerConfig(together="always", most_together=2),
+        augmentation=_AUGMENTATION,
+        optimizer=OptimizerConfig(average_decay=0.998),
+        validation=ValidationConfig(every=_VALIDATE_EVERY, keep="last"),
     )
-    streams = [families(crops, config.families // len(sources), rng) for crops in sources]
-    model.train()
-    began, recent = time.perf_counter(), np.zeros(len(sources))
-    for step in range(1, config.steps + 1):
-        rows = [next(stream) for stream in streams]
-        pixels = np.concatenate([crops.pixels[r] for crops, r in zip(sources, rows, strict=True)])
-        vectors = model.learned(augment(torch.from_numpy(pixels), generator)).split([len(r) for r in rows])
-        losses = [
-            batch_hard_triplet_loss(part, torch.from_numpy(crops.identity[r]), margin=config.margin)
-            for part, crops, r in zip(vectors, sources, rows, strict=True)
-        ]
-        optimizer.zero_grad()
-        torch.stack(losses).sum().backward()
-        optimizer.step()
-        schedule.step()
-        recent += [float(loss.detach()) for loss in losses]
-        if step % _REPORT_EVERY == 0 or step == config.steps:
-            means = ", ".join(f"{value / ((step - 1) % _REPORT_EVERY + 1):.4f}" for value in recent)
-            print(f"step {step}/{config.steps}: loss {means}, {time.perf_counter() - began:.0f} s", flush=True)
-            recent[:] = 0
-    model.eval()
+
+
+def learn(config: TrainConfig, sources: Sequence[Crops], validation: Crops, out: Path) -> Path:
+    """Train, or go on where an earlier run stopped; returns the checkpoint of the finished network.
+
+    `sources` have identities of their own each; `validation` is somebody else.
+    """
+    began = time.perf_counter()
+
+    def show(row: TrainProgress) -> None:
+        seen = "" if row.validation_rank1 is None else f", rank-1 held out {row.validation_rank1:.3f}"
+        spent_s = time.perf_counter() - began
+        print(f"step {row.step}/{row.steps}: loss {row.loss:.4f}{seen}, {spent_s:.0f} s", flush=True)
+
+    train(config, labelled(sources), labelled([validation]), out, existing="resume", progress=show)
+    return out.with_suffix(".train") / "checkpoint.pt"
+
+
+def network_config(learned: int, colour: int, learned_share: float) -> ModelConfig:
+    """The small network beside the histogram, at the size of rendered crops."""
+    return ModelConfig("small", HEIGHT_PX, WIDTH_PX, learned, colour_dimension=colour, learned_share=learned_share)

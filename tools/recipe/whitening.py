@@ -27,7 +27,7 @@ class Whitened(nn.Module):
 
 
 def within_class_whitening(
-    vectors: NDArray[np.float64], identity: NDArray[np.int64], *, ridge: float, kept: int
+    vectors: NDArray[np.float64], identity: NDArray[np.int64], ridge: float, kept: int
 ) -> NDArray[np.float64]:
     """(D, kept) the map that makes the scatter within identities round, as far as `ridge` lets it.
 
