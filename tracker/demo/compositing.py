@@ -47,9 +47,8 @@ class Picture:
     def __init__(self, backdrop: Backdrop) -> None:
         self.image: Image = backdrop.image.copy()
         self._before = backdrop.before
-        self._owner: NDArray[np.uint8] = np.zeros_like(
-            backdrop.before
-        )  # label of whoever is seen at a pixel, 0 for nobody
+        self.owner: NDArray[np.uint8] = np.zeros_like(backdrop.before)
+        """(H, W) label of whoever is seen at a pixel, 0 for nobody."""
 
     def cast_shadow(self, x: float, y: float, height_px: int, behind: bool) -> None:
         """Darken the ground around the foot point; `behind` leaves what stands before the back lanes as it is."""
@@ -78,7 +77,7 @@ class Picture:
             colour = np.asarray(cv2.multiply(colour, cv2.cvtColor(free, cv2.COLOR_GRAY2BGR), scale=1 / 255), np.uint8)
         rest = cv2.cvtColor(255 - alpha, cv2.COLOR_GRAY2BGR)
         target[:] = cv2.add(cv2.multiply(target, rest, scale=1 / 255), colour)
-        owned = self._owner[rows, columns]
+        owned = self.owner[rows, columns]
         cv2.copyTo(np.full_like(owned, label), np.asarray(alpha >= 128).view(np.uint8), owned)
 
     def seen(self, sprite: Sprite, left: int, top: int, label: int) -> tuple[Box, Box, float] | None:
@@ -88,12 +87,12 @@ class Picture:
         the silhouette lies inside the picture.
         """
         x1, y1, x2, y2 = silhouette_box(sprite)
-        height, width = self._owner.shape
+        height, width = self.owner.shape
         box = (max(x1 + left, 0), max(y1 + top, 0), min(x2 + left, width), min(y2 + top, height))
         if box[0] >= box[2] or box[1] >= box[3]:
             return None
         total = cv2.countNonZero((sprite.alpha >= 128).view(np.uint8))
-        own = np.asarray(self._owner[box[1] : box[3], box[0] : box[2]] == label).view(np.uint8)
+        own = np.asarray(self.owner[box[1] : box[3], box[0] : box[2]] == label).view(np.uint8)
         count = cv2.countNonZero(own)
         if count == 0:
             return box, box, 0.0

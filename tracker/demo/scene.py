@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import cv2
 import numpy as np
 
 from tracker.demo.backdrop import paint_backdrop
 from tracker.demo.body import Pose
+from tracker.demo.camera import CameraKind, CameraPath, View
 from tracker.demo.cast import TWINS, pick_cast
 from tracker.demo.choreography import PLANNED_S, choreograph
 from tracker.demo.compositing import Box, Picture
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
-    from tracker.types import Image
+    from tracker.types import DoubleArray, Image
 
 _PHASES = 32  # painted poses of one gait cycle: at 25 frames a second a cycle takes about 23 frames
 _NOISE_PAD_PX = 64
@@ -48,6 +49,8 @@ class DemoConfig:
     """How many people appear, 10 to 14."""
     noise: float = 2.5
     """Standard deviation of the sensor noise, in grey levels."""
+    camera: CameraKind = "static"
+    """`static`; `pan`, to and fro; or `shake`, as in a hand. The last two see a part of the street, enlarged."""
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -63,6 +66,8 @@ class DemoConfig:
             raise ConfigError(f"figures must be within 10..14, got {self.figures}")
         if not 0 <= self.noise <= 20:
             raise ConfigError(f"noise must be within 0..20 grey levels, got {self.noise}")
+        if self.camera not in get_args(CameraKind):
+            raise ConfigError(f"camera must be one of {', '.join(get_args(CameraKind))}, got {self.camera!r}")
 
     @property
     def frames(self) -> int:
@@ -93,6 +98,7 @@ class DemoClip:
         """What identity 1, 2, ... looks like."""
         self.walks = choreograph(self.figures, stage, rng)
         """Where identity 1, 2, ... goes."""
+        self._path = None if c.camera == "static" else CameraPath(c.camera, c.width_px, c.height_px, c.seed)
         self._front_y = min(place.base for place in stage.occluders)
         self._noise_seed = int(rng.integers(2**31))
         self._sprites: dict[tuple[int, int, float, float, int], Sprite] = {}
@@ -116,6 +122,10 @@ class DemoClip:
             np.array([r[3] for r in rows], np.float32).reshape(-1, 4),
             np.array([r[4] for r in rows], np.float64),
         )
+
+    def view(self, time_s: float) -> DoubleArray:
+        """(2, 3) affine from pixels of the whole street to pixels of the picture, as the camera is at a moment."""
+        return np.eye(2, 3) if self._path is None else self._path.view(time_s)
 
     def __iter__(self) -> Iterator[Frame]:
         self._rows.clear()
@@ -182,8 +192,9 @@ class DemoClip:
             picture.cast_shadow(foot_x, foot_y, sprite.alpha.shape[0], behind)
             picture.add(sprite, left, top, who + 1, behind)
             shown.append((who + 1, sprite, left, top))
+        view = picture if self._path is None else View(picture, self._path.view(time_s))
         for label, sprite, left, top in sorted(shown, key=lambda row: row[0]):
-            seen = picture.seen(sprite, left, top, label)
+            seen = view.seen(sprite, left, top, label)
             if seen is not None:
                 self._rows.append((index, label, *seen))
-        return picture.image
+        return view.image
