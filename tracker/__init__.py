@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tracker.config import TrackerConfig
     from tracker.errors import TrackerError
-    from tracker.pipeline import Pipeline, PipelineConfig
+    from tracker.pipeline import Pipeline
+    from tracker.pipeline_config import PipelineConfig
     from tracker.tracker import Tracker
     from tracker.types import Detections, Frame, FrameResult, TrackEvent, Tracks
 
@@ -34,7 +35,7 @@ _MODULE_OF = {
     "Frame": "types",
     "FrameResult": "types",
     "Pipeline": "pipeline",
-    "PipelineConfig": "pipeline",
+    "PipelineConfig": "pipeline_config",
     "TrackEvent": "types",
     "Tracker": "tracker",
     "TrackerConfig": "config",

@@ -17,27 +17,30 @@ import weakref
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
+from tracker.asking import EmbeddingsOnRequest
+from tracker.camera.stage import CameraStage
 from tracker.channel import Channel, ChannelEnd
 from tracker.counting import IdentityCount
-from tracker.errors import ConfigError, InputError, SourceError
+from tracker.errors import InputError, SourceError
+from tracker.pipeline_config import PipelineConfig
 from tracker.stages import StageTimes
 from tracker.types import (
     Detections,
     DetectorLike,
     EmbedderLike,
     EmbedRows,
-    FloatArray,
     Frame,
     FrameResult,
-    IntArray,
     RunInfo,
     Sink,
     Source,
     Tracks,
 )
 from tracker.writing import SinkThread, opened
+
+__all__ = ["InteractiveSink", "Pipeline", "PipelineConfig", "RunSummary", "TrackerLike"]
 
 
 class TrackerLike(Protocol):
@@ -49,6 +52,7 @@ class TrackerLike(Protocol):
         *,
         time_s: float | None = None,
         embed: EmbedRows | None = None,
+        camera_motion: Any = None,
         include_coasted: bool = False,
     ) -> Tracks: ...
     def predict(self, time_s: float) -> Tracks: ...
@@ -61,26 +65,6 @@ class InteractiveSink(Sink, Protocol):
     @property
     def stop_requested(self) -> bool:
         """Whether the run shall end after this frame."""
-
-
-@dataclass(frozen=True, slots=True)
-class PipelineConfig:
-    """How frames go through the pipeline."""
-
-    every: int = 1
-    """Detect on every Nth frame and predict the positions between."""
-    include_coasted: bool = False
-    """Also report objects that were not seen in this frame, at their predicted positions."""
-    queue_frames: int = 4
-    """Decoded frames of a file that may wait for the detector; of a live source always 1, the newest."""
-    write_queue_frames: int = 8
-    """Results that may wait for the sinks before the detector waits for them."""
-
-    def __post_init__(self) -> None:
-        for name in ("every", "queue_frames", "write_queue_frames"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ConfigError(f"{name} must be a whole number of 1 or more, got {value!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +116,7 @@ class Pipeline:
         self._tracker = tracker
         self.config = config or PipelineConfig()
         self.stages = StageTimes.zero()
+        self._camera = CameraStage(self.config.camera_motion, self.config.camera, detector, self.stages.camera)
         self._counts = {"frames": 0, "detected": 0}
         self._identities = IdentityCount()
         live = source.info.live
@@ -263,31 +248,31 @@ class Pipeline:
         if detections is None:
             with self.stages.track.measure():
                 tracks = self._tracker.predict(frame.time_s)
+            tracks = self._camera.predicted(frame.image, tracks)
             return FrameResult(frame, Detections.empty(), tracks, detected=False)
         self._counts["detected"] += 1
-        tracks = self._update(frame, detections)
-        self._identities.update(tracks)
-        return FrameResult(frame, detections, tracks)
+        result = self._update(frame, detections)
+        self._identities.update(result.tracks)
+        return result
 
-    def _update(self, frame: Frame, detections: Detections) -> Tracks:
-        embedder = self._embedder
+    def _update(self, frame: Frame, detections: Detections) -> FrameResult:
+        embed = None
+        if self._embedder is not None:
+            embed = EmbeddingsOnRequest(self._embedder, frame.image, detections, self.stages.embed)
         embedding_before_s = self.stages.embed.seconds
-
-        def embed(rows: IntArray) -> FloatArray:
-            assert embedder is not None
-            with self.stages.embed.measure():
-                return embedder(frame.image, detections.boxes[rows])
-
+        motion = self._camera.detected(frame.image, detections.boxes)
         began = time.perf_counter()
         tracks = self._tracker.update(
             detections,
             time_s=frame.time_s,
-            embed=None if embedder is None else embed,
+            embed=embed,
             include_coasted=self.config.include_coasted,
+            # a tracker that does not know of camera motion serves as long as the camera stands
+            **({} if motion is None else {"camera_motion": motion}),
         )
         elapsed_s = time.perf_counter() - began
         self.stages.track.add(elapsed_s - (self.stages.embed.seconds - embedding_before_s))
-        return tracks
+        return FrameResult(frame, detections if embed is None else embed.detections, tracks)
 
 
 def _check_size(frame: Frame, first: tuple[int, ...]) -> None:

@@ -45,6 +45,8 @@ class StageTimes:
     """Reading a frame, in the reader's thread; of a live source CPU time, as the rest is waiting."""
     detect: StageTime
     """The detector, on the frames that it saw, in a thread of its own."""
+    camera: StageTime
+    """The estimate of camera motion."""
     embed: StageTime
     """The embedder, as often as the tracker asked."""
     track: StageTime

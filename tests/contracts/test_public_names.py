@@ -10,6 +10,7 @@ import pytest
 from reid import Embedder
 from reid.data import open_crops
 from tracker import Tracker
+from tracker.camera import CameraMotion
 from tracker.detectors import open_detector
 from tracker.pipeline import Pipeline
 from tracker.sinks import open_sinks
@@ -18,6 +19,7 @@ from tracker.video import open_source
 PUBLIC = {
     "tracker": "Detections Frame FrameResult Pipeline PipelineConfig TrackEvent Tracker TrackerConfig TrackerError "
     "Tracks",
+    "tracker.camera": "CameraMotion CameraMotionConfig",
     "tracker.detectors": "FileDetector MotionDetector MotionDetectorConfig OnnxDetector OnnxDetectorConfig "
     "UltralyticsDetector open_detector",
     "tracker.evaluation": "Benchmark EvaluationReport MotTracks MotTruth Scores evaluate evaluate_files "
@@ -47,6 +49,9 @@ SIGNATURES = {
     Embedder.__init__: "model *device *card *max_batch *threads *external_data",
     Embedder.__call__: "image boxes",
     Embedder.crops: "pixels",
+    CameraMotion.__init__: "config",
+    CameraMotion.update: "image boxes",
+    CameraMotion.reset: "",
     Pipeline.__init__: "source detector embedder tracker *config",
     open_detector: "name *device *conf *classes *threads *onnx *motion",
     open_source: "spec *start *end *rate_hz *timeouts",

@@ -239,7 +239,7 @@ def test_a_run_is_summed_up():
     assert all(isinstance(r, FrameResult) for r in seen)
     assert (summary.frames, summary.detected_frames, summary.dropped_frames, summary.identities) == (9, 5, 0, 2)
     calls = {name: stage.calls for name, stage in summary.stages.items()}
-    assert calls == {"decode": 9, "detect": 5, "embed": 5, "track": 9, "write": 9}
+    assert calls == {"decode": 9, "detect": 5, "camera": 9, "embed": 5, "track": 9, "write": 9}
     assert all(stage.seconds >= 0 for _, stage in summary.stages.items())
     assert summary.wall_s > 0
 

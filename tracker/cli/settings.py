@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from tracker.camera.config import CameraMode, CameraMotionConfig
 from tracker.cli.schema import argument, flag_only
 from tracker.config import TrackerConfig
 from tracker.detectors.motion_config import MotionDetectorConfig
@@ -33,6 +34,9 @@ class TrackSettings:
     device: str = "auto"
     """Where models run: auto, cpu, cuda, cuda:N, tensorrt or tensorrt:N. A GPU that cannot be used is an error; auto
     takes one where it can be used."""
+    camera_motion: CameraMode = "auto"
+    """Whether the motion of the camera is estimated and predictions moved along: `auto`, with every detector but
+    `motion`, which needs a camera that stands still; `on`, with that one too; or `off`."""
     every: int = 1
     """Detect on every Nth frame and predict the positions between."""
     start: str | None = None
@@ -53,6 +57,8 @@ class TrackSettings:
     """Show a window while it runs; q or Esc stops."""
     tracker: TrackerConfig = field(default_factory=TrackerConfig)
     """How detections become objects with identities."""
+    camera: CameraMotionConfig = field(default_factory=CameraMotionConfig)
+    """How the motion of the camera is estimated."""
     motion: MotionDetectorConfig = field(default_factory=MotionDetectorConfig)
     """The detector `motion`."""
     onnx: OnnxDetectorConfig = field(default_factory=OnnxDetectorConfig)

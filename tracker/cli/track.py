@@ -132,7 +132,12 @@ def _pipeline(
     from tracker.tracker import Tracker
 
     tracker = Tracker(settings.tracker, appearance=None if embedder is None else embedder.info)
-    config = PipelineConfig(every=settings.every, include_coasted=settings.include_coasted)
+    config = PipelineConfig(
+        every=settings.every,
+        include_coasted=settings.include_coasted,
+        camera_motion=settings.camera_motion,
+        camera=settings.camera,
+    )
     return Pipeline(source, detector, embedder, tracker, config=config)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from tracker.errors import InputError
 from tracker.motion.kalman import MotionState
-from tracker.types import DoubleArray
+from tracker.types import DoubleArray, FloatArray
 
 
 def check_affine(camera_motion: Any) -> DoubleArray:
@@ -37,3 +37,17 @@ def move(state: MotionState, affine: DoubleArray) -> MotionState:
     box = np.concatenate((state.box[:, :2] @ linear.T + shift, state.box[:, 2:] * scale), axis=1)
     velocity = np.concatenate((state.velocity[:, :2] @ linear.T, state.velocity[:, 2:] * scale), axis=1)
     return MotionState(box, velocity, state.covariance)  # in units of height: scales by itself
+
+
+def move_boxes(boxes: FloatArray, affine: DoubleArray) -> FloatArray:
+    """Boxes, (N, 4) xyxy, seen after the camera moved: as `move` does it."""
+    linear, shift = affine[:, :2], affine[:, 2]
+    centre = (boxes[:, :2] + boxes[:, 2:]) / 2 @ linear.T + shift  # (N, 2)
+    half = (boxes[:, 2:] - boxes[:, :2]) / 2 * np.sqrt(np.linalg.det(linear))
+    return np.concatenate((centre - half, centre + half), axis=1).astype(np.float32)
+
+
+def compose(first: DoubleArray, then: DoubleArray) -> DoubleArray:
+    """The affine of one camera motion and another after it: x' = B (A x + a) + b."""
+    linear = then[:, :2]
+    return np.column_stack((linear @ first[:, :2], linear @ first[:, 2] + then[:, 2]))
