@@ -353,7 +353,8 @@ class FrameResult:
 
     frame: Frame
     detections: Detections
-    """What was detected; empty where this frame was predicted (`detected` is False)."""
+    """What was detected, with the embeddings that the tracker asked for; empty where this frame was predicted
+    (`detected` is False)."""
     tracks: Tracks
     detected: bool = True
     """Whether the detector ran on this frame."""
