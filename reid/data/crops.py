@@ -147,17 +147,23 @@ class Crops:
         source, index = self.picture(row)
         return source.name(index)
 
-    def relations(self, rows: ArrayLike) -> NDArray[np.int8]:
-        """What is known of each pair of these rows (n,): (n, n) of SAME, DIFFERENT, UNKNOWN; SAME on the diagonal."""
-        present, place = np.unique(self.identity[np.asarray(rows, np.int64)], return_inverse=True)
-        a, b = present[:, None], present[None, :]  # (i, i) when compared
+    def relations(self, rows: ArrayLike, others: ArrayLike | None = None) -> NDArray[np.int8]:
+        """What is known of each pair of these rows (n,): (n, n) of SAME, DIFFERENT, UNKNOWN; SAME on the diagonal.
+
+        With `others` (m,), of each of these rows with each of those: (n, m).
+        """
+        mine, row = np.unique(self.identity[np.asarray(rows, np.int64)], return_inverse=True)
+        theirs, column = mine, row
+        if others is not None:
+            theirs, column = np.unique(self.identity[np.asarray(others, np.int64)], return_inverse=True)
+        a, b = mine[:, None], theirs[None, :]  # (i, j) when compared
         known = self.labelled[a] & self.labelled[b]
         if len(self._together):
             codes = np.minimum(a, b) * len(self.names) + np.maximum(a, b)
             found = np.minimum(np.searchsorted(self._together, codes), len(self._together) - 1)
             known = known | (self._together[found] == codes)
         table = np.where(a == b, SAME, np.where(known, DIFFERENT, UNKNOWN)).astype(np.int8)
-        return np.asarray(table[place[:, None], place[None, :]])  # (n, n)
+        return np.asarray(table[row[:, None], column[None, :]])
 
     def _check(self, pairs: NDArray[np.int64]) -> None:
         _check_range("identity", self.identity, len(self.names))

@@ -7,6 +7,9 @@ from typing import Literal
 DistanceName = Literal["euclidean", "squared_euclidean", "cosine"]
 """What TripletLoss and the other losses measure by; `cosine` is 1 - cosine, from 0 to 2."""
 
+LossKind = Literal["triplet", "mean_triplet", "upper_bound", "hierarchical", "constellation", "contrastive"]
+"""Losses over the vectors of a batch: of `reid.learning.losses` those of these names."""
+
 Margin = float | Literal["soft"]
 """A number: the hinge [margin + d(a, p) - d(a, n)]+. "soft": its smooth form ln(1 + exp(d(a, p) - d(a, n)))."""
 

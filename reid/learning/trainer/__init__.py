@@ -13,11 +13,11 @@ from reid.errors import MissingExtraError
 from reid.learning.trainer.config import (
     AlarmConfig,
     CardConfig,
-    LossConfig,
     OptimizerConfig,
     TrainConfig,
     ValidationConfig,
 )
+from reid.learning.trainer.loss_config import LossConfig
 from reid.learning.trainer.progress import ProgressCallback, TrainProgress, TrainResult
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from reid.errors import ReidError
-from reid.learning.trainer.config import AlarmConfig, LossConfig
+from reid.learning.trainer.config import AlarmConfig
+from reid.learning.trainer.loss_config import LossConfig
 from reid.learning.trainer.progress import TrainProgress
 
 _SOFT_PARKED = math.log(2)  # softplus(0): every negative is exactly as far as the positive
@@ -37,7 +38,7 @@ class CollapseAlarm:
 
     def __init__(self, config: AlarmConfig, loss: LossConfig, since: dict[str, int]) -> None:
         self._config = config
-        self._parked_at = _SOFT_PARKED if loss.margin == "soft" else float(loss.margin)
+        self._parked_at = _parked_at(loss)
         self._since = since
 
     def check(self, row: TrainProgress) -> None:
@@ -72,7 +73,16 @@ class CollapseAlarm:
     def _parked(self, row: TrainProgress) -> str | None:
         if row.triplet_loss is None or row.positive_distance is None or row.negative_distance is None:
             return None
+        if self._parked_at is None:
+            return None
         slack = self._config.margin_tolerance * self._parked_at
         if abs(row.triplet_loss - self._parked_at) > slack or row.negative_distance - row.positive_distance > slack:
             return None
         return f"the triplet loss is parked at {row.triplet_loss:.4f}, the margin, and strangers are no farther"
+
+
+def _parked_at(loss: LossConfig) -> float | None:
+    """The loss where everybody is as far from everybody; None for kinds in which it says nothing."""
+    if loss.kind in ("hierarchical", "constellation", "contrastive"):
+        return None
+    return _SOFT_PARKED if loss.margin == "soft" else float(loss.margin)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from reid.data import Crops
+from reid.learning.mining import TripletList
 from reid.learning.sampling import PkSampler
 from reid.learning.trainer.config import TrainConfig
 from reid.learning.trainer.distributed import Processes
+from reid.learning.trainer.offline import ListedBatches
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class LoadedBatch:
     """(B,) int64 number of the identity among those trained on; None where identities are no labels."""
     sampler: Mapping[str, Any]
     """State of the sampler right after it drew this batch."""
+    triplets: Tensor | None = None
+    """(T, 3) int64 rows of the batch, of a list mined offline; None without one."""
     waited_s: float = 0.0
     """How long the training waited for it."""
 
@@ -51,13 +55,17 @@ class Batches:
         self._crops = crops
         self._size_px = (config.model.height_px, config.model.width_px)
         self._processes = processes
-        self._sampler = PkSampler(crops, config.sampler, config.seed)
-        if sampler is not None:
-            self._sampler.restore(dict(sampler))
-        drawn = self._sampler.identities  # those with too few pictures are not
+        chooser = PkSampler(crops, config.sampler, config.seed)
+        drawn = chooser.identities  # those with too few pictures are not
         self._drawn: NDArray[np.int64] | None = drawn if bool(crops.labelled[drawn].all()) else None
-        self.size: int = self._sampler.batch_size
-        """B, crops in a batch."""
+        self.rows: NDArray[np.int64] = np.flatnonzero(np.isin(crops.identity, drawn))
+        """(n,) the crops that are trained on."""
+        self.size: int = chooser.batch_size
+        """B, crops in a batch; at most so many of a list of triplets."""
+        self._listed = ListedBatches(max(1, self.size // 3), config.seed) if config.loss.offline else None
+        self._chooser = chooser
+        if sampler is not None:
+            (self._listed or chooser).restore(dict(sampler))
         self.classes: int | None = None if self._drawn is None else len(drawn)
         """Identities that are trained on; None where they are no labels."""
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="reidtrack-batches")
@@ -78,18 +86,33 @@ class Batches:
         batch = (self._next or self._reader.submit(self._load)).result()
         self._next = self._reader.submit(self._load)
         waited_s = time.perf_counter() - began_s
-        return LoadedBatch(batch.pixels, batch.relations, batch.classes, batch.sampler, waited_s)
+        return replace(batch, waited_s=waited_s)
+
+    def renew(self, mined: TripletList) -> None:
+        """Take the next batches from another list of triplets of rows of the crops.
+
+        Raises:
+            InputError: it is empty, and there is no older one.
+        """
+        assert self._listed is not None, "asked for in the settings"
+        if self._next is not None:
+            wait([self._next])  # what was read ahead is of the old list
+            self._next = None
+        self._listed.renew(mined)
+
+    def class_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(n,) rows of the crops -> (n,) numbers of their identities among those trained on, which must be labels."""
+        assert self._drawn is not None
+        return np.searchsorted(self._drawn, self._crops.identity[rows]).astype(np.int64)
 
     def _load(self) -> LoadedBatch:
-        rows: NDArray[np.int64] = np.asarray(next(self._sampler), np.int64)  # (B,)
+        listed = None if self._listed is None else next(self._listed)
+        rows = next(self._chooser) if listed is None else listed.rows  # (B,)
         mine = rows[self._processes.part(len(rows))]  # (b,)
         return LoadedBatch(
             pixels=torch.from_numpy(self._crops.pixels(mine, *self._size_px)),
             relations=torch.from_numpy(self._crops.relations(rows)),
-            classes=None if self._drawn is None else torch.from_numpy(self._class_of(rows)),
-            sampler=self._sampler.state(),
+            classes=None if self._drawn is None else torch.from_numpy(self.class_of(rows)),
+            sampler=(self._listed or self._chooser).state(),
+            triplets=None if listed is None else torch.from_numpy(listed.triplets),
         )
-
-    def _class_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        assert self._drawn is not None
-        return np.searchsorted(self._drawn, self._crops.identity[rows]).astype(np.int64)

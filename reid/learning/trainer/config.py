@@ -2,51 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from reid.errors import InputError
 from reid.learning.augment_config import AugmentConfig
-from reid.learning.loss_choices import DistanceName, Margin, MiningName, Reduction
 from reid.learning.model_config import ModelConfig
 from reid.learning.sampling import SamplerConfig
+from reid.learning.trainer.checks import check_number, check_whole, is_number
+from reid.learning.trainer.loss_config import LossConfig
 
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
-
-
-@dataclass(frozen=True, slots=True)
-class LossConfig:
-    """What is minimised: triplets, and beside them the cross-entropy of naming the identity."""
-
-    mining: MiningName = "batch_hard"
-    """Which triplets of a batch count; docs/training.md says when to take which."""
-    margin: Margin = 0.3
-    """How much farther than the positive a negative should be; `soft` for a softplus without an edge."""
-    triplets_on: Literal["before_neck", "after_neck"] = "after_neck"
-    """Which features triplets see, at unit length: `after_neck` those that are exported, which lie around the origin
-    from the first step; `before_neck` the free ones (Luo et al. 2019)."""
-    distance: DistanceName = "euclidean"
-    """Between two vectors of unit length."""
-    reduction: Reduction = "mean"
-    """Mean over all triplets, or over those that still have a loss."""
-    triplet_weight: float = 1.0
-    """Weight of the triplets; 0 leaves them out."""
-    identity_weight: float = 1.0
-    """Weight of the cross-entropy over the identities; 0 leaves it out. It needs labels: with tracklets it is not
-    used, since two of them may be one object."""
-    label_smoothing: float = 0.1
-    """Share of the target that is spread over all identities, so that the classifier is not pushed to certainty."""
-
-    def __post_init__(self) -> None:
-        if self.margin != "soft" and not (_is_number(self.margin) and float(self.margin) > 0):
-            raise InputError(f'margin must be "soft" or a finite number above 0, got {self.margin!r}')
-        for name in ("triplet_weight", "identity_weight"):
-            _check_number(name, getattr(self, name), least=0)
-        if self.triplet_weight == 0 and self.identity_weight == 0:
-            raise InputError("triplet_weight or identity_weight must be above 0, or there is nothing to learn from")
-        if not (_is_number(self.label_smoothing) and 0 <= self.label_smoothing < 1):
-            raise InputError(f"label_smoothing must be at least 0 and below 1, got {self.label_smoothing!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +38,13 @@ class OptimizerConfig:
     """Keep the means and variances of batch norms as they are; for fine-tuning on little data."""
 
     def __post_init__(self) -> None:
-        _check_number("learning_rate", self.learning_rate, above=0)
-        _check_number("weight_decay", self.weight_decay, least=0)
+        check_number("learning_rate", self.learning_rate, above=0)
+        check_number("weight_decay", self.weight_decay, least=0)
         if self.clip_norm is not None:
-            _check_number("clip_norm", self.clip_norm, above=0)
+            check_number("clip_norm", self.clip_norm, above=0)
         for name, top in (("warmup_share", 0.9), ("final_share", 1.0), ("average_decay", 0.99999)):
             value = getattr(self, name)
-            if not (_is_number(value) and 0 <= value <= top):
+            if not (is_number(value) and 0 <= value <= top):
                 raise InputError(f"{name} must be within 0..{top:g}, got {value!r}")
 
 
@@ -96,10 +62,10 @@ class ValidationConfig:
     """Which weights are exported: those of the validation with the best mAP, or the last."""
 
     def __post_init__(self) -> None:
-        if not (_is_number(self.share) and 0 <= self.share <= 0.9):
+        if not (is_number(self.share) and 0 <= self.share <= 0.9):
             raise InputError(f"share must be within 0..0.9, got {self.share!r}")
-        _check_whole("every", self.every, 1)
-        _check_whole("patience", self.patience, 0)
+        check_whole("every", self.every, 1)
+        check_whole("patience", self.patience, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +85,11 @@ class AlarmConfig:
     margin beyond the own kind."""
 
     def __post_init__(self) -> None:
-        _check_whole("after_steps", self.after_steps, 0)
-        _check_whole("for_steps", self.for_steps, 1)
-        if not (_is_number(self.mean_cosine) and -1 <= self.mean_cosine <= 1):
+        check_whole("after_steps", self.after_steps, 0)
+        check_whole("for_steps", self.for_steps, 1)
+        if not (is_number(self.mean_cosine) and -1 <= self.mean_cosine <= 1):
             raise InputError(f"mean_cosine must be within -1..1, got {self.mean_cosine!r}")
-        _check_number("margin_tolerance", self.margin_tolerance, above=0)
+        check_number("margin_tolerance", self.margin_tolerance, above=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,25 +142,10 @@ class TrainConfig:
     """What the exported model says of itself."""
 
     def __post_init__(self) -> None:
-        _check_whole("epochs", self.epochs, 1)
+        check_whole("epochs", self.epochs, 1)
         if self.epoch_steps is not None:
-            _check_whole("epoch_steps", self.epoch_steps, 1)
-        _check_whole("seed", self.seed, 0)
-        _check_whole("log_every", self.log_every, 1)
+            check_whole("epoch_steps", self.epoch_steps, 1)
+        check_whole("seed", self.seed, 0)
+        check_whole("log_every", self.log_every, 1)
         if self.threads is not None:
-            _check_whole("threads", self.threads, 1)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _check_number(name: str, value: Any, *, least: float | None = None, above: float | None = None) -> None:
-    wanted = f"of at least {least:g}" if least is not None else f"above {above:g}"
-    if not _is_number(value) or (least is not None and value < least) or (above is not None and value <= above):
-        raise InputError(f"{name} must be a finite number {wanted}, got {value!r}")
-
-
-def _check_whole(name: str, value: Any, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise InputError(f"{name} must be a whole number of at least {least}, got {value!r}")
+            check_whole("threads", self.threads, 1)

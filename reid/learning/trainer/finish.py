@@ -18,6 +18,7 @@ from reid.evaluation import Report
 from reid.learning.embedding import EmbeddingModel
 from reid.learning.export import export_onnx
 from reid.learning.trainer.config import TrainConfig
+from reid.learning.trainer.loss_config import LossConfig
 
 _MOST_HISTOGRAMS = 4000  # for the principal components of the colour histogram
 _BATCH = 64
@@ -73,13 +74,22 @@ def export_trained(
         calibration=calibration,
         licence=said.licence,
         training=f"{steps} steps from {start} on {len(crops)} crops of {len(crops.identities)} {kind}; "
-        f"{config.loss.mining} triplets, seed {config.seed}.",
+        f"{_learned_by(config.loss)}, seed {config.seed}.",
         architecture=config.model.architecture,
         sources=(Source(data, crops.licence),),
         date=today.isoformat(),
         scores=scores,
     )
     return export_onnx(model, card, out, seed=config.seed)
+
+
+def _learned_by(loss: LossConfig) -> str:
+    """The loss between vectors in a few words."""
+    if loss.kind != "triplet":
+        kind = f"{loss.kind.replace('_', ' ')} loss"
+    else:
+        kind = f"{loss.mining} triplets{' of the whole data set' if loss.offline else ''}"
+    return f"{kind}, memory of {loss.memory_batches} batches" if loss.memory_batches else kind
 
 
 def _measured(held_out: HeldOut | None, seed: int) -> tuple[Calibration | None, tuple[Score, ...]]:

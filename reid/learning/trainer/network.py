@@ -28,6 +28,8 @@ class StepInput:
     """(B, B) int8 of the whole batch."""
     classes: Tensor | None
     """(B,) int64 of the whole batch."""
+    triplets: Tensor | None
+    """(T, 3) int64 rows of the whole batch, of a list mined offline; None without one."""
     learning_rate: float
     """Step size."""
     own_seed: int
@@ -78,7 +80,7 @@ class TrainedNetwork:
     def step(self, given: StepInput, number: int) -> tuple[Cost, Tensor]:
         """Train on a batch; `number` counts from 1. Returns its cost and the length of its gradient, 0-d tensors."""
         self._set_train_mode()
-        cost = self._backward(given)
+        cost = self._backward(given, number)
         self._processes.add_gradients(self._weights)
         for group in self._optimizer.param_groups:
             group["lr"] = given.learning_rate
@@ -93,7 +95,7 @@ class TrainedNetwork:
             self._average.update(self.model, number)
         return cost, norm
 
-    def _backward(self, given: StepInput) -> Cost:
+    def _backward(self, given: StepInput, number: int) -> Cost:
         """Leave this process's share of the gradient of the whole batch's cost in the weights."""
         self._optimizer.zero_grad(set_to_none=True)
         device = given.pixels.device
@@ -102,7 +104,8 @@ class TrainedNetwork:
             before, after = self.model.features(given.pixels)
         gathered = self._processes.gather(before.float()), self._processes.gather(after.float())
         torch.manual_seed(given.common_seed)
-        cost = self.objective(Batch(given.pixels, *gathered, given.relations, given.classes))
+        batch = Batch(given.pixels, *gathered, given.relations, given.classes, given.triplets, number)
+        cost = self.objective(batch)
         # every process has the whole cost; each gives its share, and the sum over processes is the gradient of one
         share: Tensor = self._scaler.scale(cost.total / self._processes.count)
         torch.autograd.backward(share)

@@ -23,7 +23,7 @@ class TrainProgress:
     loss: float
     """What is minimised: the weighted sum of the losses."""
     triplet_loss: float | None
-    """The triplets' part, not weighted; None where they are left out."""
+    """The part of the triplets, or of the loss that `loss.kind` names, not weighted; None where it is left out."""
     identity_loss: float | None
     """The cross-entropy over identities, not weighted; None where it is left out."""
     active_share: float | None

@@ -15,9 +15,14 @@ def learning_rate(step: int, steps: int, config: OptimizerConfig) -> float:
     Source: Goyal et al. 2017, "Accurate, Large Minibatch SGD", section 2.2 (warm-up); Loshchilov and Hutter 2017,
     "SGDR", eq. 5 with one cycle.
     """
-    warmup = round(steps * config.warmup_share)
+    warmup = warmup_steps(steps, config)
     if step <= warmup:
         return config.learning_rate * (_FIRST_SHARE + (1 - _FIRST_SHARE) * step / warmup)
     done = (step - warmup) / max(steps - warmup, 1)  # 0 after the warm-up .. 1 at the end
     share = config.final_share + (1 - config.final_share) * 0.5 * (1 + math.cos(math.pi * done))
     return config.learning_rate * share
+
+
+def warmup_steps(steps: int, config: OptimizerConfig) -> int:
+    """How many steps the step size rises."""
+    return round(steps * config.warmup_share)

@@ -22,6 +22,7 @@ from reid.learning.trainer.checkpoint import VERSION, save_atomically
 from reid.learning.trainer.config import TrainConfig
 from reid.learning.trainer.device import choose_dtype
 from reid.learning.trainer.distributed import Processes
+from reid.learning.trainer.everybody import Everybody
 from reid.learning.trainer.finish import export_trained, fit_colours
 from reid.learning.trainer.folder import Folder
 from reid.learning.trainer.history import row_to_plain
@@ -31,7 +32,7 @@ from reid.learning.trainer.objective import Cost, Objective, TripletObjective
 from reid.learning.trainer.progress import TrainProgress
 from reid.learning.trainer.randomness import seed_of
 from reid.learning.trainer.recording import Recording
-from reid.learning.trainer.schedule import learning_rate
+from reid.learning.trainer.schedule import learning_rate, warmup_steps
 from reid.learning.trainer.standing import Standing
 from reid.learning.trainer.validation import INTERVALS, embed_crops, report_on
 from reid.learning.weights import load_weights
@@ -82,6 +83,7 @@ class Training:
         if checkpoint is not None:
             self._network.restore(checkpoint)
             self._meter.restore(checkpoint["meter"], device)
+        self._everybody = Everybody(config, crops, self._batches, self._network, processes)
 
     def __enter__(self) -> Training:
         return self
@@ -95,8 +97,14 @@ class Training:
         fit_colours(model, self._crops, config.seed)
         torch.manual_seed(seed_of(config.seed, _COMMON, 0))  # of the classifier's weights
         if make_objective is None:
-            dimension, classes = _feature_dimension(model), self._batches.classes
-            objective: Objective = TripletObjective(config.loss, dimension, classes, seed=config.seed)
+            objective: Objective = TripletObjective(
+                config.loss,
+                _feature_dimension(model),
+                self._batches.classes,
+                batch_size=self._batches.size,
+                memory_after=warmup_steps(self.steps, config.optimizer),
+                seed=config.seed,
+            )
         else:
             objective = make_objective(model, self._batches.classes)
         objective.to(self._device)
@@ -112,6 +120,7 @@ class Training:
         """
         standing, patience = self.standing, self._config.validation.patience
         while standing.step < self.steps and not (patience and standing.worse >= patience):
+            self._everybody.look(standing.step, self._epoch_steps, self._device)
             batch = self._batches.take()
             self._do_step(batch)
             ends_epoch = standing.step % self._epoch_steps == 0
@@ -137,7 +146,8 @@ class Training:
         given = StepInput(
             pixels=self._augmentation(batch.pixels.to(self._device, non_blocking=True), generator),
             relations=batch.relations.to(self._device),
-            classes=None if batch.classes is None else batch.classes.to(self._device),
+            classes=_moved(batch.classes, self._device),
+            triplets=_moved(batch.triplets, self._device),
             learning_rate=learning_rate(step, self.steps, config.optimizer),
             own_seed=seed_of(config.seed, _OWN, step, rank),
             common_seed=seed_of(config.seed, _COMMON, step),
@@ -225,6 +235,10 @@ def _feature_dimension(model: EmbeddingModel) -> int:
     """Length of the features that losses see: without the colour histogram beside them."""
     model.eval()  # or this would count as a batch of the batch norms
     return int(model.features(torch.zeros((1, *model.size_px, 3), dtype=torch.uint8))[0].shape[1])
+
+
+def _moved(tensor: torch.Tensor | None, device: torch.device) -> torch.Tensor | None:
+    return None if tensor is None else tensor.to(device)
 
 
 def _values(cost: Cost, norm: torch.Tensor) -> dict[str, torch.Tensor | None]:

@@ -81,8 +81,7 @@ def report_on(vectors: NDArray[np.float32], crops: Crops, config: EvaluationConf
     """
 
     def unknown(queries: NDArray[np.int64], gallery: NDArray[np.int64]) -> NDArray[np.bool_]:
-        rows = np.concatenate((queries, gallery))
-        return np.asarray(crops.relations(rows)[: len(queries), len(queries) :] == UNKNOWN)
+        return np.asarray(crops.relations(queries, gallery) == UNKNOWN)
 
     return evaluate(
         vectors,

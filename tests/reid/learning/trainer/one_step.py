@@ -1,10 +1,11 @@
 """Run by test_distributed.py in each process: one training step on this process's part of a batch, saved to a file.
 
-usage: one_step.py FILE MINING
+usage: one_step.py FILE LOSS   (JSON of a LossConfig)
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -29,13 +30,18 @@ def main() -> None:
     with joined_processes(device) as processes:
         model = build_model(ModelConfig(height_px=64, width_px=32, dimension=16), seed=3)
         torch.manual_seed(1)
-        objective = TripletObjective(LossConfig(mining=sys.argv[2]), 16, 4)  # type: ignore[arg-type]
+        objective = TripletObjective(LossConfig(**json.loads(sys.argv[2])), 16, 4, batch_size=12)
+        remembered = {name: at for name, at in objective.named_buffers() if ".memory." in name}
+        for name, buffer in remembered.items():  # as after earlier steps, alike in all processes
+            full = {"embeddings": torch.randn(buffer.shape, generator=generator), "keys": torch.arange(len(labels)) % 4}
+            buffer.copy_(full.get(name.rpartition(".")[2], torch.ones(())))
         config = OptimizerConfig(freeze_batch_norm=True, clip_norm=None)
         network = TrainedNetwork(model, objective, config, torch.float32, processes)
         given = StepInput(
             pixels=pixels[processes.part(12)],
             relations=relations_from_labels(labels),
             classes=labels,
+            triplets=None,
             learning_rate=1e-3,
             own_seed=processes.rank,
             common_seed=5,
@@ -47,6 +53,7 @@ def main() -> None:
             "count": processes.count,
             "gradients": {name: p.grad for name, p in named.items() if p.grad is not None},
             "weights": {name: p.detach() for name, p in named.items()},
+            "memory": {name: at for name, at in objective.named_buffers() if name in remembered},
         }
         torch.save(saved, Path(f"{sys.argv[1]}.{processes.rank}"))
 

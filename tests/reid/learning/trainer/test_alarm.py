@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from reid.data import Crops
+from reid.learning.loss_choices import LossKind
 from reid.learning.trainer import AlarmConfig, LossConfig, OptimizerConfig, TrainConfig, TrainProgress, train
 from reid.learning.trainer.alarm import CollapseAlarm, CollapseError
 from reid.learning.trainer.history import read_history
@@ -34,12 +35,18 @@ def test_a_loss_near_the_margin_is_no_sign_while_strangers_are_farther() -> None
     judge(replace(PARKED, negative_distance=0.5), range(10, 1000, 10))
 
 
+@pytest.mark.parametrize("kind", ["contrastive", "constellation", "hierarchical"])
+def test_the_margin_is_no_sign_of_losses_that_do_not_end_there(kind: LossKind) -> None:
+    judge(PARKED, range(10, 1000, 10), LossConfig(kind=kind))
+
+
 @pytest.mark.parametrize(
     ("row", "loss", "message"),
     [
         (replace(HEALTHY, mean_cosine=0.95), LossConfig(), "the mean cosine between crops is 0.950, above 0.9"),
         (PARKED, LossConfig(), "the triplet loss is parked at 0.3004, the margin, and strangers are no farther"),
         (replace(PARKED, triplet_loss=0.6931), LossConfig(margin="soft"), "parked at 0.6931"),
+        (PARKED, LossConfig(kind="mean_triplet"), "parked at 0.3004"),
     ],
 )
 def test_a_collapse_that_lasts_stops_it_with_advice(row: TrainProgress, loss: LossConfig, message: str) -> None:

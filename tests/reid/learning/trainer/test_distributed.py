@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -23,11 +24,11 @@ STEP = Path(__file__).with_name("one_step.py")
 FLAGS = (
     "--device=cpu", "--threads=1", "--epochs=2", "--epoch-steps=3", "--log-every=1", "--model.height-px=64",
     "--model.width-px=32", "--model.dimension=16", "--sampler.identities=4", "--sampler.pictures=3",
-    "--validation.every=1",
+    "--validation.every=1", "--loss.kind=hierarchical", "--loss.refresh-epochs=1",  # all look at everybody
 )  # fmt: skip
 
 
-def run_step(folder: Path, mining: str, count: int) -> list[dict[str, Any]]:
+def run_step(folder: Path, loss: dict[str, Any], count: int) -> list[dict[str, Any]]:
     """What each of `count` processes saved."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -36,7 +37,7 @@ def run_step(folder: Path, mining: str, count: int) -> list[dict[str, Any]]:
     own = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(count), "OMP_NUM_THREADS": "1"}
     running = [
         subprocess.Popen(
-            [sys.executable, str(STEP), str(target), mining],
+            [sys.executable, str(STEP), str(target), json.dumps(loss)],
             env={**os.environ, **own, "RANK": str(rank), "LOCAL_RANK": str(rank)},
             stderr=subprocess.PIPE,
             text=True,
@@ -49,16 +50,27 @@ def run_step(folder: Path, mining: str, count: int) -> list[dict[str, Any]]:
     return [torch.load(f"{target}.{rank}", weights_only=True) for rank in range(count)]
 
 
-@pytest.mark.parametrize("mining", ["batch_hard", "distance_weighted"])  # the second one draws
-def test_loss_gradients_and_weights_are_those_of_one_process(tmp_path: Path, mining: str) -> None:
-    [alone] = run_step(tmp_path, mining, 1)
-    both = run_step(tmp_path, mining, 2)
+@pytest.mark.parametrize(
+    "loss",
+    [
+        {"mining": "batch_hard"},
+        {"mining": "distance_weighted"},  # it draws
+        {"kind": "contrastive", "memory_batches": 1},
+    ],
+    ids=str,
+)
+def test_loss_gradients_and_weights_are_those_of_one_process(tmp_path: Path, loss: dict[str, Any]) -> None:
+    [alone] = run_step(tmp_path, loss, 1)
+    both = run_step(tmp_path, loss, 2)
+    assert bool(alone["memory"]) == ("memory_batches" in loss)
     assert [saved["count"] for saved in both] == [2, 2]
     for saved in both:
         torch.testing.assert_close(saved["loss"], alone["loss"], atol=1e-5, rtol=1e-5)
         assert saved["gradients"].keys() == alone["gradients"].keys()
         for name, gradient in alone["gradients"].items():
             torch.testing.assert_close(saved["gradients"][name], gradient, atol=1e-5, rtol=1e-5)
+        for name, remembered in alone["memory"].items():
+            torch.testing.assert_close(saved["memory"][name], remembered, atol=1e-5, rtol=1e-5)
     for name, weight in both[0]["weights"].items():
         assert torch.equal(weight, both[1]["weights"][name]), "processes must not drift apart"
 
