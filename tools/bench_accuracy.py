@@ -30,7 +30,7 @@ import peers
 from accuracy.chart import draw
 from accuracy.inputs import SUITES, Input, all_inputs
 from accuracy.report import report
-from accuracy.runs import Store, do_all, plan
+from accuracy.runs import Store, do_all, known, plan
 
 
 def options(argv: list[str] | None) -> argparse.Namespace:
@@ -45,6 +45,7 @@ def options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=20, help="inputs a sequence (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=Path("bench-accuracy"), help="folder (default: %(default)s)")
+    parser.add_argument("--report", action="store_true", help="run nothing: report what OUT holds")
     parser.add_argument("--quiet", action="store_true", help="no progress")
     return parser.parse_args(argv)
 
@@ -84,7 +85,8 @@ def main(argv: list[str] | None = None) -> int:
         if not args.quiet:
             print(line, file=sys.stderr, flush=True)
 
-    runs = do_all(plan(inputs, chosen, args.seeds), Store(args.out / "runs.jsonl"), args.jobs, say)
+    wanted, store = plan(inputs, chosen, args.seeds), Store(args.out / "runs.jsonl")
+    runs = known(wanted, store) if args.report else do_all(wanted, store, args.jobs, say)
     text, data = report(runs, inputs, args.seeds, chosen)
     (args.out / "report.md").write_text(text, encoding="utf-8")
     (args.out / "report.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")

@@ -43,27 +43,28 @@ class Standing:
 
 
 class Comparison:
-    """The runs of one table: (seeds, inputs, figures) of every tracker that managed all of them."""
+    """The runs of one table, of every tracker that managed all of its inputs.
+
+    After an interruption the last seed is in the table for nobody: it counts where all have done it.
+    """
 
     def __init__(self, runs: list[Run], inputs: list[str], seeds: list[int | None]) -> None:
-        self.inputs, self.seeds = inputs, self._whole_seeds(runs, inputs, seeds)
-        self.failures = sorted({(r.tracker, r.error) for r in runs if r.error and r.input in inputs})
+        runs = [r for r in runs if r.input in inputs and r.seed in seeds]
         cells = {(r.tracker, r.seed, r.input): r.scores for r in runs if r.scores}
-        trackers = dict.fromkeys(r.tracker for r in runs if r.input in inputs)
-        self._scores = {
-            name: np.array([[[cells[name, s, i][f] for f in FIGURES] for i in inputs] for s in self.seeds])
-            for name in trackers
-            if self.seeds and all((name, s, i) in cells for s in self.seeds for i in inputs)
-        }
-        left_out = [name for name in trackers if name not in self._scores]
-        self.incomplete = [name for name in left_out if name not in {who for who, _ in self.failures}]
+        trackers = list(dict.fromkeys(r.tracker for r in runs))
+        whole = {t: [s for s in seeds if all((t, s, i) in cells for i in inputs)] for t in trackers}
+        self.failures = sorted({(r.tracker, r.error) for r in runs if r.error})
+        failed = {tracker for tracker, _ in self.failures}
+        compared = [t for t in trackers if whole[t] and t not in failed]
+        self.inputs = inputs
+        self.seeds = [s for s in seeds if compared and all(s in whole[t] for t in compared)]
+        self.incomplete = [t for t in trackers if t not in compared and t not in failed]
         """Trackers that were not run on every input."""
-
-    @staticmethod
-    def _whole_seeds(runs: list[Run], inputs: list[str], seeds: list[int | None]) -> list[int | None]:
-        """The seeds of which ours was run on every input."""
-        done = {(r.seed, r.input) for r in runs if r.tracker == OURS.name and r.scores}
-        return [s for s in seeds if all((s, i) in done for i in inputs)]
+        self._scores = {
+            t: np.array([[[cells[t, s, i][f] for f in FIGURES] for i in inputs] for s in self.seeds])  # (S, I, F)
+            for t in compared
+            if self.seeds
+        }
 
     def standings(self) -> list[Standing]:
         """Ours first, then the peers, best mean IDF1 first."""

@@ -54,7 +54,7 @@ def _table(runs: list[Run], names: list[str], seeds: int) -> tuple[str, dict[str
     found = compared.standings()
     if not found:
         return "Not run.", {}
-    text = [_standings(found), _notes(compared)]
+    text = [_standings(found), _notes(compared, seeds)]
     if len(names) > 1:
         text.append(_by_input(found, names))
     clean = Comparison(runs, names, [None]).standings()
@@ -79,8 +79,10 @@ def _standings(found: list[Standing]) -> str:
     return "\n".join(lines)
 
 
-def _notes(compared: Comparison) -> str:
+def _notes(compared: Comparison, seeds: int) -> str:
     lines = [f"{who} failed: {error}." for who, error in compared.failures]
+    if len(compared.seeds) < seeds:
+        lines.append(f"Interrupted: {len(compared.seeds)} of {seeds} seeds.")
     if compared.incomplete:
         lines.append(f"Not run on every input, left out: {', '.join(compared.incomplete)}.")
     return "\n".join(lines)

@@ -12,6 +12,7 @@ import time
 import warnings
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -113,9 +114,14 @@ def plan(inputs: list[Input], peers: list[Peer], seeds: int) -> list[tuple[Input
     return list(wanted.values())
 
 
+def known(wanted: list[tuple[Input, Run]], store: Store) -> list[Run]:
+    """Those of the runs that the store holds."""
+    return [run for _, one in wanted if (run := store.find(one)) is not None]
+
+
 def do_all(wanted: list[tuple[Input, Run]], store: Store, jobs: int, say: Callable[[str], None]) -> list[Run]:
-    """Every run, from the store where it is there. Stops early, with what there is, on Ctrl-C."""
-    done = [run for _, one in wanted if (run := store.find(one)) is not None]
+    """Every run, from the store where it is there. Stops early, with what there is, on Ctrl-C or a dead worker."""
+    done = known(wanted, store)
     left = [(what, one) for what, one in wanted if store.find(one) is None]
     say(f"{len(wanted)} runs, {len(done)} of them known, {len(left)} to do in {jobs} processes")
     if not left:
@@ -134,6 +140,8 @@ def do_all(wanted: list[tuple[Input, Run]], store: Store, jobs: int, say: Callab
             say(f"{count}/{len(left)} {run.tracker} on {run.input}, {seed}: {result}; {rest_s:.0f} s left")
     except KeyboardInterrupt:
         say("stopped: the report is of what was done until here; run again to go on")
+    except BrokenProcessPool:
+        say("a worker died (out of memory?): the report is of what was done until here; run again with fewer --jobs")
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
     return done
