@@ -99,11 +99,6 @@ class PkSampler:
         """Rows in each batch."""
         return self.identities_per_batch * self.config.pictures
 
-    @property
-    def batches_per_epoch(self) -> int:
-        """About how many batches show every identity once."""
-        return -(-len(self.identities) // self.identities_per_batch)
-
     def __iter__(self) -> Iterator[NDArray[np.int64]]:
         return self
 

@@ -17,6 +17,7 @@ from reid.learning.trainer.config import (
     TrainConfig,
     ValidationConfig,
 )
+from reid.learning.trainer.history import read_history
 from reid.learning.trainer.loss_config import LossConfig
 from reid.learning.trainer.progress import ProgressCallback, TrainProgress, TrainResult
 
@@ -33,6 +34,7 @@ __all__ = [
     "TrainProgress",
     "TrainResult",
     "ValidationConfig",
+    "read_history",
     "train",
 ]
 

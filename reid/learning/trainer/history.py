@@ -59,7 +59,11 @@ def row_from_plain(values: Mapping[str, Any]) -> TrainProgress:
 
 
 def read_history(path: Path) -> list[TrainProgress]:
-    """The rows of a `history.csv`; a last line that a kill cut short is left out."""
+    """The rows of a `history.csv`, also while the training runs; a last line that is not whole yet is left out.
+
+    Raises:
+        OSError: it cannot be read.
+    """
     text = path.read_text(encoding="utf-8")
     whole = text[: text.rfind("\n") + 1]
     kinds = {field.name: int if field.type == "int" else float for field in dataclasses.fields(TrainProgress)}

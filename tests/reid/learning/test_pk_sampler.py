@@ -41,7 +41,6 @@ class TestBatches:
         data = labelled([9, 5, 4, 7, 3, 8])
         sampler = PkSampler(data, SamplerConfig(identities=4, pictures=3), seed=0)
         assert sampler.batch_size == 12
-        assert sampler.batches_per_epoch == 2
         for rows in take(sampler, 50):
             assert rows.dtype == np.int64
             names = data.identity[rows].reshape(4, 3)

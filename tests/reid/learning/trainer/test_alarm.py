@@ -9,9 +9,16 @@ import torch
 
 from reid.data import Crops
 from reid.learning.loss_choices import LossKind
-from reid.learning.trainer import AlarmConfig, LossConfig, OptimizerConfig, TrainConfig, TrainProgress, train
+from reid.learning.trainer import (
+    AlarmConfig,
+    LossConfig,
+    OptimizerConfig,
+    TrainConfig,
+    TrainProgress,
+    read_history,
+    train,
+)
 from reid.learning.trainer.alarm import CollapseAlarm, CollapseError
-from reid.learning.trainer.history import read_history
 from reid.learning.trainer.objective import Batch, Cost
 
 HEALTHY = TrainProgress(

@@ -15,8 +15,8 @@ import pytest
 import torch
 
 from reid.errors import InputError
+from reid.learning.trainer import read_history
 from reid.learning.trainer.distributed import Processes
-from reid.learning.trainer.history import read_history
 
 STEP = Path(__file__).with_name("one_step.py")
 

@@ -29,11 +29,10 @@ from reid.learning.losses import (
 )
 from reid.learning.mining import TripletList
 from reid.learning.relations import relations_from_labels
-from reid.learning.trainer import LossConfig, TrainConfig, TrainProgress, ValidationConfig, train
+from reid.learning.trainer import LossConfig, TrainConfig, TrainProgress, ValidationConfig, read_history, train
 from reid.learning.trainer.cost import Batch
 from reid.learning.trainer.distributed import Processes
 from reid.learning.trainer.everybody import Everybody
-from reid.learning.trainer.history import read_history
 from reid.learning.trainer.metric import MetricLoss
 from reid.learning.trainer.offline import ListedBatches
 

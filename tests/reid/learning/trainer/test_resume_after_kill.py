@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from reid.learning.trainer.history import read_history
+from reid.learning.trainer import read_history
 
 STEPS = 20
 FLAGS = (
