@@ -11,6 +11,9 @@ from peers.base import Appearance, Peer, Result, Scene, Seen, Step
 from tracker import Detections, Tracker
 
 
+_CORE = ("tracker.py", "table.py", "identities.py", "memory.py", "config.py", "boxes.py", "types.py")
+
+
 @dataclass(frozen=True)
 class _Ours(Peer):
     """Known by its sources, which change more often than its version."""
@@ -18,9 +21,9 @@ class _Ours(Peer):
     @property
     def version(self) -> str:
         root = Path(tracker.__file__).parent
-        digest = hashlib.sha256()
-        for path in (*sorted(root.glob("*.py")), *sorted(root.glob("[am]*/*.py"))):  # association, motion
-            digest.update(path.read_bytes())
+        paths = [root / name for name in _CORE]
+        paths += [path for package in ("association", "motion") for path in sorted((root / package).rglob("*.py"))]
+        digest = hashlib.sha256(b"".join(path.read_bytes() for path in paths))
         return f"sources {digest.hexdigest()[:10]}"
 
 
