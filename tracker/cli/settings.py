@@ -12,6 +12,7 @@ from tracker.config import TrackerConfig
 from tracker.detectors.motion_config import MotionDetectorConfig
 from tracker.detectors.onnx_config import OnnxDetectorConfig
 from tracker.errors import ConfigError
+from tracker.refinement.config import RefinementConfig
 
 SaveKind = Literal["video", "mot", "jsonl", "csv", "crops", "tracklets"]
 
@@ -49,6 +50,9 @@ class TrackSettings:
     """What to write: any of video, mot, jsonl, csv, crops, tracklets; an empty list for nothing."""
     include_coasted: bool = False
     """Also write objects that were not seen in a frame, at their predicted positions."""
+    refine: bool = False
+    """Of a file or pictures: go over the tracks once more at the end, now that all is known, and write them beside the
+    others as `tracks-refined`."""
     out: Path | None = field(default=None, metadata=flag_only("DIR"))
     """Folder for the results; a folder named after the source in `runs` where it is not given."""
     overwrite: bool = field(default=False, metadata=flag_only())
@@ -59,6 +63,8 @@ class TrackSettings:
     """How detections become objects with identities."""
     camera: CameraMotionConfig = field(default_factory=CameraMotionConfig)
     """How the motion of the camera is estimated."""
+    refinement: RefinementConfig = field(default_factory=RefinementConfig)
+    """What `refine` does."""
     motion: MotionDetectorConfig = field(default_factory=MotionDetectorConfig)
     """The detector `motion`."""
     onnx: OnnxDetectorConfig = field(default_factory=OnnxDetectorConfig)

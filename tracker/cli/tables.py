@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tracker.demo.run import DemoReport
     from tracker.evaluation import EvaluationReport, Scores
     from tracker.pipeline import Pipeline
+    from tracker.refinement import Refinement
     from tracker.stages import StageTimes
 
 # heading -> field of Scores; percentages first, counts after
@@ -22,14 +23,21 @@ _PERCENTAGES = {"HOTA": "hota", "DetA": "det_a", "AssA": "ass_a", "IDF1": "idf1"
 _COUNTS = {"switches": "switches", "fragments": "fragments"}
 
 
-def print_summary(progress: RunProgress, pipeline: Pipeline, outputs: Sequence[Path]) -> None:
-    """What a run amounted to: frames, identities, time a stage, outputs."""
+def print_summary(
+    progress: RunProgress, pipeline: Pipeline, outputs: Sequence[Path], refinement: Refinement | None = None
+) -> None:
+    """What a run amounted to: frames, identities, what the refinement did, time a stage, outputs."""
     console = Console(highlight=False)
     rate = f", {progress.frames / progress.elapsed_s:.1f} frames/s" if progress.elapsed_s > 0 else ""
     dropped = f", {pipeline.dropped} dropped" if pipeline.dropped else ""
     console.print(
         f"{progress.frames} frames in {progress.elapsed_s:.1f} s{rate}{dropped}; {progress.identities} identities"
     )
+    if refinement is not None:
+        console.print(
+            f"refined: {refinement.identities} identities; {refinement.linked} tracklets linked, "
+            f"{refinement.parted} returns undone, {refinement.interpolated} boxes interpolated"
+        )
     print_stages(console, pipeline.stages)
     print_outputs(console, outputs)
 

@@ -17,6 +17,7 @@ from tracker.cli.settings import TrackSettings
 from tracker.cli.tables import print_summary
 
 if TYPE_CHECKING:
+    from tracker.cli.refining import RefinedFiles
     from tracker.pipeline import Pipeline
     from tracker.types import DetectorLike, EmbedderLike, Sink, Source
 
@@ -27,6 +28,7 @@ Every configuration key is a flag too: see --help-all and docs/configuration.md.
 _EXAMPLES = """\
   reidtrack track street.mp4
   reidtrack track street.mp4 --detector yolox_nano.onnx --classes person --save video,mot,crops
+  reidtrack track street.mp4 --refine                       # once more at the end, knowing all
   reidtrack track 'shots/*.jpg' --rate-hz 10 --detector detections/det.txt
   reidtrack track 0 --show --save jsonl
   reidtrack track rtsp://camera.example/stream --config configs/stream.yaml --detector yolox_nano.onnx
@@ -48,17 +50,27 @@ def run(argv: Sequence[str], context: Context) -> int:
     with _open_source(settings) as source:
         out = settings.out or Path("runs") / _folder_name(source.info.name)
         sinks = _open_sinks(settings, out, source)
-        if not settings.overwrite and (found := existing_results(_paths(sinks))):
+        refined = _open_refinement(settings, out, embedder)
+        paths = [*_paths(sinks), *(refined.paths if refined else ())]
+        if not settings.overwrite and (found := existing_results(paths)):
             raise UsageError(f"{out} holds results already ({found}): give another --out, or --overwrite")
         progress = RunProgress(source.info, context)
-        return _follow(progress, _pipeline(settings, source, detector, embedder), sinks, out, context)
+        pipeline = _pipeline(settings, source, detector, embedder)
+        return _follow(progress, pipeline, sinks, out, context, refined)
 
 
-def _follow(progress: RunProgress, pipeline: Pipeline, sinks: Sequence[Sink], out: Path, context: Context) -> int:
+def _follow(
+    progress: RunProgress,
+    pipeline: Pipeline,
+    sinks: Sequence[Sink],
+    out: Path,
+    context: Context,
+    refined: RefinedFiles | None = None,
+) -> int:
     interrupted = False
     try:
         with progress:
-            pipeline.run(sinks, progress)
+            pipeline.run([*sinks, *([refined.recorder] if refined else ())], progress)
     except KeyboardInterrupt:
         interrupted = True
         context.say(f"reidtrack: interrupted after {progress.frames} frames; what was written up to there is valid")
@@ -66,8 +78,10 @@ def _follow(progress: RunProgress, pipeline: Pipeline, sinks: Sequence[Sink], ou
         if out.is_dir() and progress.frames:
             context.say(f"reidtrack: stopped after {progress.frames} frames; what was written up to there is in {out}")
         raise
+    refinement = refined.write() if refined else None
     if not context.quiet:
-        print_summary(progress, pipeline, [path for path in _paths(sinks) if path.exists()])
+        paths = [*_paths(sinks), *(refined.paths if refined else ())]
+        print_summary(progress, pipeline, [path for path in paths if path.exists()], refinement)
     return _EXIT_INTERRUPTED if interrupted else 0
 
 
@@ -80,7 +94,8 @@ def _check(settings: TrackSettings) -> None:
     source = settings.source.strip()
     from tracker.video.url import looks_like_url  # loads OpenCV
 
-    live_or_glob = looks_like_url(source) or re.match(r"(/dev/video)?\d{1,4}$|.*[*?\[]", source)
+    live = looks_like_url(source) or re.match(r"(/dev/video)?\d{1,4}$", source)
+    live_or_glob = live or re.match(r".*[*?\[]", source)
     # unlike Path's own, this one leaves `~nobody` as it is
     if not source or not (live_or_glob or Path(os.path.expanduser(settings.source)).exists()):  # noqa: PTH111
         raise UsageError(
@@ -91,6 +106,11 @@ def _check(settings: TrackSettings) -> None:
         raise UsageError(f"--detector: there is no file {settings.detector}")
     if not settings.save and not settings.show:
         raise UsageError("--save is empty and there is no --show: nothing would come of this run")
+
+    if settings.refine:
+        from tracker.cli.refining import check_refinable
+
+        check_refinable(settings, live=bool(live))
 
 
 def _open_detector(settings: TrackSettings) -> DetectorLike:
@@ -123,6 +143,14 @@ def _open_sinks(settings: TrackSettings, out: Path, source: Source) -> list[Sink
 
         sinks.append(Window(source.info.name))
     return sinks
+
+
+def _open_refinement(settings: TrackSettings, out: Path, embedder: EmbedderLike | None) -> RefinedFiles | None:
+    if not settings.refine:
+        return None
+    from tracker.cli.refining import RefinedFiles
+
+    return RefinedFiles(settings, out, None if embedder is None else embedder.info)
 
 
 def _pipeline(
