@@ -217,6 +217,7 @@ class Tracker:
         stage(np.flatnonzero(tracks.proven & (match < 0) & just_seen), weak, False, c.low_score_min_overlap)
         left = frame.confident[free[frame.confident]]
         stage(np.flatnonzero(~tracks.proven), left, True, c.motion_centre)
+        self._appearance.observe_apart(frame.vectors[frame.fit])
         return match
 
     def _pairs(self, track_rows: IntArray, rows: IntArray, boxes: DoubleArray) -> Candidates:
@@ -239,7 +240,7 @@ class Tracker:
             np.bincount(pairs.detections, minlength=len(frame.has))[d] == 1
         )
         sure = alone & frame.clean[d] & (pairs.overlap[known] > 0.5)
-        self._appearance.observe(similarity[sure], frame.vectors[np.flatnonzero(frame.fit)])
+        self._appearance.observe_same(similarity[sure])
         return evidence
 
     def _correct(self, match: IntArray, frame: _Frame) -> None:

@@ -114,11 +114,14 @@ class AppearanceModel:
         slack = np.where(lenient, HELD_SLACK, 1.0) * REFUSED_AT
         return np.asarray(similarity >= 1 - slack * (1 - expected[:, None]))
 
-    def observe(self, same: DoubleArray, apart: FloatArray) -> None:
-        """Learn from cosines of sure matches (n,) and from vectors (m, D) of objects seen apart in one frame."""
-        self._stream.observe_same(same)
-        if len(apart) > 1:
-            self._stream.observe_different(cosine(apart[1:], apart[:-1]))
+    def observe_same(self, similarity: DoubleArray) -> None:
+        """Learn from cosines of sure matches (n,)."""
+        self._stream.observe_same(similarity)
+
+    def observe_apart(self, vectors: FloatArray) -> None:
+        """Learn from vectors (n, D) of objects seen apart in one frame: each is compared with the next."""
+        if len(vectors) > 1:
+            self._stream.observe_different(cosine(vectors[1:], vectors[:-1]))
 
     def _check_dimension(self, dimension: int) -> None:
         if self.dimension is None:
