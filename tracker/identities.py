@@ -36,8 +36,7 @@ class Identities:
 
     def retire(self, tracks: TrackTable, gone: BoolArray, now: float) -> None:
         """Remember the identities of rows that end, (T,) bool; those without a number leave nothing behind."""
-        numbered = np.flatnonzero(gone & (tracks.ids > 0))
-        if len(numbered):
+        if gone.any() and len(numbered := np.flatnonzero(gone & (tracks.ids > 0))):
             self._join(tracks, numbered[~tracks.settled[numbered]])
             known = numbered[tracks.vectors[numbered] > 0]
             self._memory.put(tracks.ids[known], tracks.mean[known], tracks.vectors[known], tracks.seen_s[known])
@@ -53,87 +52,100 @@ class Identities:
 
     def update(self, tracks: TrackTable, now: float) -> TrackTable:
         """Number the tracks that have proved themselves, and correct numbers that are not settled yet."""
+        if tracks.settled.all():
+            return tracks
         c = self._config
-        age = now - tracks.born_s
-        seen = tracks.detection >= 0
-        tracks.proven |= seen & (age >= c.confirm_s - TIME_SLACK_S)
-        lost = tracks.proven & ~seen & (tracks.ids > 0) & (tracks.vectors > 0)
-        asking = seen & tracks.proven & ~tracks.settled & ((tracks.mean_s == now) | (tracks.ids == 0))
-        if self._appearance.dimension is not None and (lost.any() or len(self._memory)):
-            # who may be a known one is not given a new number before there is a crop or two to tell by
-            asking &= (tracks.ids > 0) | (tracks.vectors >= c.identify_vectors) | (age >= c.identify_s)
+        rows = (~tracks.settled).nonzero()[0]  # (n,) the others are done with
+        age, seen = now - tracks.born_s[rows], tracks.detection[rows] >= 0
+        proven = tracks.proven[rows] | (seen & (age >= c.confirm_s - TIME_SLACK_S))
+        tracks.proven[rows] = proven
+        numbered = tracks.ids[rows] > 0
+        asking = seen & proven & ((tracks.mean_s[rows] == now) | ~numbered)
         if asking.any():
-            tracks = self._identify(tracks, np.flatnonzero(asking), np.flatnonzero(lost), now)
-        late = np.flatnonzero((tracks.ids > 0) & ~tracks.settled & (now - tracks.born_s > c.settle_s))
-        self._join(tracks, late)
+            lost = tracks.proven & (tracks.detection < 0) & (tracks.ids > 0) & (tracks.vectors > 0)
+            if self._appearance.dimension is not None and (lost.any() or len(self._memory)):
+                # who may be a known one is not given a new number before there is a crop or two to tell by
+                asking &= numbered | (tracks.vectors[rows] >= c.identify_vectors) | (age >= c.identify_s)
+            if asking.any():
+                tracks = self._identify(tracks, rows[asking], lost.nonzero()[0], now)
+        late = (~tracks.settled & (tracks.ids > 0) & (now - tracks.born_s > c.settle_s)).nonzero()[0]
+        if len(late):
+            self._join(tracks, late)
         return tracks
 
     # ---- claims --------------------------------------------------------------------------------------------------
 
     def _identify(self, tracks: TrackTable, asking: IntArray, lost: IntArray, now: float) -> TrackTable:
-        held = np.where(tracks.ids[asking] != tracks.own_ids[asking], tracks.ids[asking], 0)  # (n,) claims of old ones
-        candidates = np.r_[tracks.ids[lost], self._free_memory(tracks, asking)]  # (K,) numbers
-        choice = self._choose(tracks, asking, lost, candidates, held, now)  # (n,) numbers, 0 for none
-        back = tracks.ids[lost[np.isin(tracks.ids[lost], choice)]]  # lost tracks that were found
-        before = tracks.ids[asking].copy()
-        changed = choice != held
-        self._claim(tracks, asking[changed & (choice > 0)], choice[changed & (choice > 0)], back, now)
-        self._go_on(tracks, asking[(choice == 0) & ((held > 0) | (before == 0))], now)
-        if not len(back):
+        before = tracks.ids[asking]
+        held = np.where(before != tracks.own_ids[asking], before, 0)  # (n,) claims of old ones
+        choice = self._choose(tracks, asking, lost, held, now)  # (n,) numbers, 0 for none
+        goes_on = (choice == 0) & ((held > 0) | (before == 0))
+        if not choice.any():
+            self._go_on(tracks, asking[goes_on], now)
             return tracks
-        found = np.zeros(len(tracks), bool)
-        found[lost] = np.isin(tracks.ids[lost], back)
-        self._join(tracks, np.flatnonzero(found & ~tracks.settled))
+        found = lost[np.isin(tracks.ids[lost], choice)]
+        claims = (choice != held) & (choice > 0)
+        self._claim(tracks, asking[claims], choice[claims], tracks.ids[found], now)
+        self._go_on(tracks, asking[goes_on], now)
+        if not len(found):
+            return tracks
+        self._join(tracks, found[~tracks.settled[found]])
         self._memory.put(tracks.ids[found], tracks.mean[found], tracks.vectors[found], tracks.seen_s[found])
-        return tracks.select(~found)
+        kept = np.ones(len(tracks), bool)
+        kept[found] = False
+        return tracks.select(kept)
 
-    def _free_memory(self, tracks: TrackTable, asking: IntArray) -> IntArray:
-        """Numbers in the memory that no other track claims."""
-        others = np.ones(len(tracks), bool)
-        others[asking] = False
-        return self._memory.ids[~np.isin(self._memory.ids, tracks.ids[others])]
-
-    def _choose(
-        self, tracks: TrackTable, asking: IntArray, lost: IntArray, candidates: IntArray, held: IntArray, now: float
-    ) -> IntArray:
+    def _choose(self, tracks: TrackTable, asking: IntArray, lost: IntArray, held: IntArray, now: float) -> IntArray:
         """The number of the missing one that each asking track must be, 0 for nobody: (n,)."""
         c = self._config
         choice = np.zeros(len(asking), np.int64)
-        if not len(candidates):
+        remembered = self._free_memory(tracks, asking)
+        numbers = np.concatenate((tracks.ids[lost], self._memory.ids[remembered]))  # (K,)
+        if not len(numbers):
             return choice
-        remembered, means, _ = self._memory.look_up(candidates)
-        if not remembered.any():
-            means = np.zeros((len(candidates), tracks.mean.shape[1]))
-        means[: len(lost)] = tracks.mean[lost]
-        similarity = tracks.mean[asking] @ means.T  # (n, K)
-        evidence = self._appearance.evidence(similarity, np.inf)
-        holds = held[:, None] == candidates  # (n, K)
-        evidence[holds] += _HELD_BONUS
+        means = tracks.mean[lost]
+        if len(remembered):
+            means = np.concatenate((means, self._memory.means[remembered]))
+        similarity = (tracks.mean[asking] @ means.T).astype(np.float64)  # (n, K)
+        holds = held[:, None] == numbers  # (n, K)
         watched_s = now - tracks.first_vector_s[asking]
         possible = self._appearance.as_alike_as_one(similarity, tracks.vectors[asking], watched_s, holds)
         possible[:, : len(lost)] &= _reachable(tracks, asking, lost, c, now)
         possible &= tracks.vectors[asking, None] >= c.identify_vectors
-        evidence = np.where(possible, evidence, -np.inf)
-        threshold = np.r_[
-            np.full(len(lost), c.recover_evidence), np.full(len(candidates) - len(lost), c.recall_evidence)
-        ] + np.log(len(candidates))  # somebody fits by chance the likelier, the more there are
+        if not possible.any():
+            return choice
+        evidence = self._appearance.evidence(similarity, np.inf) + _HELD_BONUS * holds
+        evidence[~possible] = -np.inf
+        threshold = np.full(len(numbers), c.recall_evidence)
+        threshold[: len(lost)] = c.recover_evidence
+        threshold += np.log(len(numbers))  # somebody fits by chance the likelier, the more there are
         rival = np.maximum(_runner_up(evidence) + c.recall_margin, threshold)
         row, column = np.nonzero(evidence > rival)
         chosen = assign(row, column, (evidence - threshold)[row, column])
-        choice[row[chosen]] = candidates[column[chosen]]
+        choice[row[chosen]] = numbers[column[chosen]]
         return choice
 
+    def _free_memory(self, tracks: TrackTable, asking: IntArray) -> IntArray:
+        """Rows of the memory whose numbers no other track claims."""
+        if not len(self._memory):
+            return np.zeros(0, np.int64)
+        others = tracks.ids.copy()
+        others[asking] = 0
+        return (~np.isin(self._memory.ids, others)).nonzero()[0]
+
     def _claim(self, tracks: TrackTable, rows: IntArray, numbers: IntArray, back: IntArray, now: float) -> None:
-        """Report these rows under old numbers from now on."""
+        """Report these rows under old numbers from now on; `back` are those of lost tracks."""
         recovered = np.isin(numbers, back)
-        before = tracks.ids[rows].copy()
+        before = tracks.ids[rows]
         tracks.ids[rows] = numbers
         self._note("recovered", numbers[recovered], now, before[recovered])
         self._note("recalled", numbers[~recovered], now, before[~recovered])
 
     def _go_on(self, tracks: TrackTable, rows: IntArray, now: float) -> None:
         """Report these rows under numbers of their own: new ones, or the ones they had before a claim."""
-        before = tracks.ids[rows].copy()
+        if not len(rows):
+            return
+        before = tracks.ids[rows]
         new = rows[tracks.own_ids[rows] == 0]
         tracks.own_ids[new] = np.arange(self._next_id, self._next_id + len(new))
         self._next_id += len(new)
@@ -145,12 +157,14 @@ class Identities:
     def _join(self, tracks: TrackTable, rows: IntArray) -> None:
         """Settle these rows; those that came back take the appearance they had along."""
         tracks.settled[rows] = True
+        if not len(self._memory):
+            return
         known, means, vectors = self._memory.look_up(tracks.ids[rows])
         back = rows[known]
         if len(back):
             weight = np.stack((tracks.vectors[back], np.minimum(vectors[known], 3 * tracks.vectors[back])))  # (2, n)
             joined = weight[0, :, None] * tracks.mean[back] + weight[1, :, None] * means[known]
-            tracks.mean[back] = unit(joined, tracks.mean[back])
+            tracks.mean[back] = unit(joined.astype(np.float32), tracks.mean[back])
             tracks.vectors[back] += vectors[known]
             self._memory.take(tracks.ids[back])
 

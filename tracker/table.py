@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tracker.boxes import cxcywh_to_xyxy
 from tracker.motion.kalman import MotionState
-from tracker.types import BoolArray, DoubleArray, IntArray
+from tracker.types import BoolArray, DoubleArray, FloatArray, IntArray
 
 TIME_SLACK_S = 1e-6
 """Sums of frame times are not exact."""
@@ -46,7 +48,7 @@ class TrackTable:
     """(T,) the class that leads the vote."""
     class_votes: DoubleArray
     """(T,) its lead (Boyer-Moore majority vote, 1981, weighted by scores)."""
-    mean: DoubleArray
+    mean: FloatArray
     """(T, D) mean appearance, unit vectors; zeros before the first one."""
     vectors: DoubleArray
     """(T,) how many vectors made the mean."""
@@ -54,10 +56,9 @@ class TrackTable:
     """(T,) time of the first vector in the mean."""
     mean_s: DoubleArray
     """(T,) time of the last vector in the mean."""
-
     doubt: DoubleArray
     """(T,) evidence, in nats, that the crops since `doubted_s` are all of somebody else; 0 without doubt."""
-    doubted: DoubleArray
+    doubted: FloatArray
     """(T, D) sum of those crops' vectors."""
     doubted_s: DoubleArray
     """(T,) time of the first of them."""
@@ -75,30 +76,33 @@ class TrackTable:
         def flag() -> BoolArray:
             return np.zeros(n, bool)
 
-        def wide(width: int) -> DoubleArray:
-            return np.zeros((n, width))
+        def box() -> DoubleArray:
+            return np.zeros((n, 4))
+
+        def look() -> FloatArray:
+            return np.zeros((n, dimension), np.float32)
 
         return cls(
             ids=whole(),
             own_ids=whole(),
             proven=flag(),
             settled=flag(),
-            box=wide(4),
-            velocity=wide(4),
+            box=box(),
+            velocity=box(),
             covariance=np.zeros((n, 2, 3)),
             born_s=number(),
             seen_s=number(),
-            seen_box=wide(4),
+            seen_box=box(),
             detection=whole(),
             score=number(),
             classes=whole(),
             class_votes=number(),
-            mean=wide(dimension),
+            mean=look(),
             vectors=number(),
             first_vector_s=number(),
             mean_s=number(),
             doubt=number(),
-            doubted=wide(dimension),
+            doubted=look(),
             doubted_s=number(),
         )
 
@@ -110,40 +114,49 @@ class TrackTable:
         """The Kalman filter's part."""
         return MotionState(self.box, self.velocity, self.covariance)
 
-    @property
-    def xyxy(self) -> DoubleArray:
-        """(T, 4) corners."""
-        return cxcywh_to_xyxy(self.box)
-
-    def set_motion(self, rows: IntArray | slice, state: MotionState) -> None:
-        """Write the Kalman filter's part of some rows."""
-        self.box[rows], self.velocity[rows], self.covariance[rows] = state.box, state.velocity, state.covariance
+    @motion.setter
+    def motion(self, state: MotionState) -> None:
+        self.box, self.velocity, self.covariance = state.box, state.velocity, state.covariance
 
     def motion_of(self, rows: IntArray) -> MotionState:
         """The Kalman filter's part of some rows."""
         return MotionState(self.box[rows], self.velocity[rows], self.covariance[rows])
 
+    def set_motion(self, rows: IntArray, state: MotionState) -> None:
+        """Write the Kalman filter's part of some rows."""
+        self.box[rows], self.velocity[rows], self.covariance[rows] = state.box, state.velocity, state.covariance
+
+    def fit_dimension(self, dimension: int) -> None:
+        """Make room for vectors of this dimension where none was known before."""
+        if self.mean.shape[1] != dimension:
+            self.mean, self.doubted = (np.zeros((len(self), dimension), np.float32) for _ in range(2))
+
     def select(self, keep: BoolArray) -> TrackTable:
-        """A table of some rows."""
-        return TrackTable(*(getattr(self, f.name)[keep] for f in fields(self)))
+        """A table of some rows; this one where all are kept."""
+        return self if keep.all() else TrackTable(*(column[keep] for column in self._columns()))
 
     def append(self, other: TrackTable) -> TrackTable:
         """A table of the rows of both."""
-        return TrackTable(*(np.concatenate((getattr(self, f.name), getattr(other, f.name))) for f in fields(self)))
+        return TrackTable(*map(np.concatenate, zip(self._columns(), other._columns(), strict=True)))
 
-    def learn(self, rows: IntArray, crops: DoubleArray, now: float, memory_s: float) -> None:
+    def _columns(self) -> Iterator[NDArray[Any]]:
+        return (getattr(self, name) for name in _NAMES)
+
+    def learn(self, rows: IntArray, crops: FloatArray, now: float, memory_s: float) -> None:
         """Move the mean appearance of rows towards their crops' vectors (n, D): a plain mean at first, then fading."""
-        elapsed = now - self.mean_s[rows]
+        elapsed, count, mean = now - self.mean_s[rows], self.vectors[rows], self.mean[rows]
         fading = 1 - np.exp(-elapsed / max(memory_s, 1e-9))
-        share = np.maximum(1 / (self.vectors[rows] + 1), fading)[:, None]
-        self.mean[rows] = unit((1 - share) * self.mean[rows] + share * crops, self.mean[rows])
-        self.first_vector_s[rows] = np.where(self.vectors[rows] > 0, self.first_vector_s[rows], now)
-        self.vectors[rows] += 1
+        share = np.maximum(1 / (count + 1), fading).astype(np.float32)  # (n,)
+        self.mean[rows] = unit(mean + share[:, None] * (crops - mean), mean)
+        first = rows[count == 0]
+        self.first_vector_s[first] = now
+        self.vectors[rows] = count + 1
         self.mean_s[rows] = now
-        self.doubt[rows], self.doubted[rows] = 0, 0
+        cleared = rows[self.doubt[rows] < 0]
+        self.doubt[cleared], self.doubted[cleared] = 0, 0
 
-    def set_aside(self, rows: IntArray, crops: DoubleArray, now: float, evidence: DoubleArray) -> None:
-        """Set crops (n, D) aside that speak against being of their rows' objects, by `evidence` (n,) nats."""
+    def set_aside(self, rows: IntArray, crops: FloatArray, now: float, evidence: DoubleArray) -> None:
+        """Set crops (n, D) aside that speak against being of their rows' objects, by `evidence` (n,) nats below 0."""
         self.doubted_s[rows] = np.where(self.doubt[rows] < 0, self.doubted_s[rows], now)
         self.doubt[rows] += evidence
         self.doubted[rows] += crops
@@ -158,8 +171,12 @@ class TrackTable:
         self.doubt[rows], self.doubted[rows] = 0, 0
 
 
-def unit(vectors: DoubleArray, otherwise: DoubleArray) -> DoubleArray:
+_NAMES = tuple(field.name for field in fields(TrackTable))
+
+
+def unit(vectors: FloatArray, otherwise: FloatArray) -> FloatArray:
     """(n, D) scaled to unit length; rows of no length become those of `otherwise`."""
-    norm = np.linalg.norm(vectors, axis=1, keepdims=True)
-    scaled: DoubleArray = np.divide(vectors, norm, out=otherwise.copy(), where=norm > 1e-6)
+    norm = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))[:, None]  # (n, 1)
+    some = norm > 1e-6
+    scaled: FloatArray = vectors / norm if some.all() else np.divide(vectors, norm, out=otherwise.copy(), where=some)
     return scaled

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
 from typing import Any
 
 import numpy as np
 
 from tracker.association.appearance import FOREIGN, AppearanceModel
-from tracker.association.assignment import assign
-from tracker.association.evidence import Candidates, candidates, cosine, covered_share
+from tracker.association.evidence import candidates
+from tracker.association.matching import Matching, Seen
 from tracker.boxes import cxcywh_to_xyxy, iou, xyxy_to_cxcywh
 from tracker.config import TrackerConfig
 from tracker.errors import InputError
@@ -27,29 +27,6 @@ from tracker.types import (
     TrackEvent,
     Tracks,
 )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Frame:
-    """The N detections of one update, as its steps need them."""
-
-    now: float
-    detections: Detections
-    boxes: DoubleArray
-    """(N, 4) xyxy."""
-    confident: IntArray
-    """Rows of high score."""
-    vectors: FloatArray
-    """(N, D)."""
-    has: BoolArray
-    """(N,) which rows have a vector."""
-    clean: BoolArray
-    """(N,) which crops show one object alone."""
-
-    @property
-    def fit(self) -> BoolArray:
-        """(N,) which vectors say what one object looks like."""
-        return self.has & self.clean
 
 
 class Tracker:
@@ -112,19 +89,20 @@ class Tracker:
             raise InputError(f"update needs tracker.Detections, got {type(detections).__name__}")
         now, dt = self._clock(time_s)
         affine = None if camera_motion is None else camera.check_affine(camera_motion)
-        frame = self._look(detections, embed, now)
+        confident = detections.scores >= self.config.high_score
+        vectors, has = self._appearance.collect(detections, confident.nonzero()[0], embed)
 
         self._identities.events.clear()
         self._time_s = now
         self._move(dt, affine)
         self._retire(now, detections.frame_size)
-        match = self._associate(frame)
-        self._correct(match, frame)
-        self._learn(match, frame)
-        self._found(match, frame)
+        seen, matching = self._associate(detections, now, confident, vectors, has)
+        self._correct(seen, matching)
+        self._learn(seen, matching)
+        self._found(seen, matching.free)
         self._tracks = self._identities.update(self._tracks, now)
-        rows = np.flatnonzero((self._tracks.ids > 0) & ((self._tracks.detection >= 0) | include_coasted))
-        return self._report(rows, self._tracks.xyxy[rows], now, tuple(self._identities.events))
+        rows = self._reported(include_coasted)
+        return self._report(rows, self._tracks.box[rows], now, tuple(self._identities.events))
 
     def predict(self, time_s: float, *, include_coasted: bool = False) -> Tracks:
         """Where the objects seen in the last update are at a later time; changes nothing and counts no miss.
@@ -136,9 +114,9 @@ class Tracker:
         if self._time_s is None:
             return self._report(np.zeros(0, np.int64), np.zeros((0, 4)), float(time_s), ())
         now, dt = self._clock(time_s)
-        rows = np.flatnonzero((self._tracks.ids > 0) & ((self._tracks.detection >= 0) | include_coasted))
+        rows = self._reported(include_coasted)
         moved = kalman.predict(self._tracks.motion_of(rows), dt, self._noise)
-        tracks = self._report(rows, cxcywh_to_xyxy(moved.box), now, ())
+        tracks = self._report(rows, moved.box, now, ())
         return Tracks(tracks.ids, tracks.boxes, tracks.scores, tracks.classes, np.full(len(rows), -1), now)
 
     # ---- one update, step by step --------------------------------------------------------------------------------
@@ -149,7 +127,7 @@ class Tracker:
         if time_s is None:
             return (0.0, 0.0) if last is None else (last + 1 / self.config.rate_hz, 1 / self.config.rate_hz)
         now = float(time_s)
-        if not np.isfinite(now):
+        if not math.isfinite(now):
             raise InputError(f"time_s must be finite, got {time_s!r}")
         if last is not None and now < last:
             raise InputError(
@@ -157,154 +135,125 @@ class Tracker:
             )
         return now, 0.0 if last is None else now - last
 
-    def _look(self, detections: Detections, embed: EmbedRows | None, now: float) -> _Frame:
-        """What the steps of an update need to know of the detections."""
-        boxes = detections.boxes.astype(np.float64)
-        confident = np.flatnonzero(detections.scores >= self.config.high_score)
-        vectors, has = self._appearance.collect(detections, confident, embed)
-        self._tracks.mean = self._appearance.fit(self._tracks.mean)
-        self._tracks.doubted = self._appearance.fit(self._tracks.doubted)
-        clean = covered_share(boxes) <= self.config.appearance_max_overlap
-        return _Frame(now, detections, boxes, confident, vectors, has, clean)
-
     def _move(self, dt: float, affine: DoubleArray | None) -> None:
         """Predict all tracks to the time of the frame, and along with the camera."""
         tracks = self._tracks
         # the velocity of a size means nothing while the object is hidden
         tracks.velocity[tracks.detection < 0, 2:] = 0
         state = tracks.motion if affine is None else camera.move(tracks.motion, affine)
-        tracks.set_motion(slice(None), kalman.predict(state, dt, self._noise))
+        tracks.motion = kalman.predict(state, dt, self._noise)
         if affine is not None:
             seen = kalman.MotionState(tracks.seen_box, np.zeros_like(tracks.seen_box), tracks.covariance)
             tracks.seen_box = camera.move(seen, affine).box
         tracks.detection[:] = -1
+        if self._appearance.dimension is not None:
+            tracks.fit_dimension(self._appearance.dimension)
 
     def _retire(self, now: float, frame_size: tuple[int, int] | None) -> None:
         """End tracks that left the picture or were not seen for too long; remember those whose appearance is known.
 
         A track that was not seen and is predicted outside has left: it must not wait there for the next to enter.
         """
-        tracks = self._tracks
-        patience = np.full(len(tracks), self.config.max_lost_s)
+        c, tracks = self.config, self._tracks
+        unseen_s = now - tracks.seen_s
+        expired = unseen_s > c.max_lost_s + TIME_SLACK_S
         if frame_size is not None:
             centre = tracks.box[:, :2]
-            patience[((centre < 0) | (centre > frame_size)).any(axis=1)] = self.config.max_outside_s
-        expired = now - tracks.seen_s > patience + TIME_SLACK_S
+            outside = ((centre < 0) | (centre > frame_size)).any(axis=1)
+            expired = np.where(outside, unseen_s > c.max_outside_s + TIME_SLACK_S, expired)
         self._identities.retire(tracks, expired, now)
-        if expired.any():
-            self._tracks = tracks.select(~expired)
+        self._tracks = tracks.select(~expired)
 
-    def _associate(self, frame: _Frame) -> IntArray:
-        """The row of the detection that continues each track, -1 where none does: (T,)."""
+    def _associate(
+        self, detections: Detections, now: float, confident: BoolArray, vectors: FloatArray, has: BoolArray
+    ) -> tuple[Seen, Matching]:
+        """What the further steps need to know of the detections, and which tracks they continue."""
         c, tracks = self.config, self._tracks
-        scores, classes = frame.detections.scores, frame.detections.classes
-        match = np.full(len(tracks), -1)
-        free = np.ones(len(scores), bool)
+        boxes = detections.boxes.astype(np.float64)
+        pairs, covered = candidates(tracks.box, np.sqrt(tracks.covariance[:, 0, 0]), boxes)
+        clean = covered <= c.appearance_max_overlap
+        seen = Seen(now, boxes, detections.scores, detections.classes, confident, vectors, has, clean, has & clean)
+        matching = Matching(tracks, seen, c, self._appearance)
+        matching.run(pairs)
+        return seen, matching
 
-        def stage(track_rows: IntArray, rows: IntArray, with_appearance: bool, centre: float) -> None:
-            pairs = self._pairs(track_rows, rows, frame.boxes)
-            gain = c.motion_weight * (pairs.overlap - centre)
-            gain -= c.class_penalty * (tracks.classes[pairs.tracks] != classes[pairs.detections])
-            if with_appearance:
-                gain += self._appearance_evidence(pairs, frame)
-            chosen = assign(pairs.tracks, pairs.detections, gain)
-            match[pairs.tracks[chosen]] = pairs.detections[chosen]
-            free[pairs.detections[chosen]] = False
-
-        stage(np.flatnonzero(tracks.proven), frame.confident, True, c.motion_centre)
-        just_seen = frame.now - tracks.seen_s <= c.max_lost_s / 2
-        weak = np.flatnonzero((scores >= c.low_score) & (scores < c.high_score))
-        stage(np.flatnonzero(tracks.proven & (match < 0) & just_seen), weak, False, c.low_score_min_overlap)
-        left = frame.confident[free[frame.confident]]
-        stage(np.flatnonzero(~tracks.proven), left, True, c.motion_centre)
-        self._appearance.observe_apart(frame.vectors[frame.fit])
-        return match
-
-    def _pairs(self, track_rows: IntArray, rows: IntArray, boxes: DoubleArray) -> Candidates:
-        """Candidates among some tracks and some detections, in rows of the whole table and input."""
-        tracks = self._tracks
-        std = np.sqrt(tracks.covariance[track_rows, 0, 0])  # in heights
-        local = candidates(cxcywh_to_xyxy(tracks.box[track_rows]), std, boxes[rows])
-        return Candidates(track_rows[local.tracks], rows[local.detections], local.overlap)
-
-    def _appearance_evidence(self, pairs: Candidates, frame: _Frame) -> DoubleArray:
-        """(P,) in nats; 0 where one of the two has no vector, halved where the crop shows others too."""
-        tracks, limit = self._tracks, self.config.appearance_limit
-        evidence = np.zeros(len(pairs.tracks))
-        known = np.flatnonzero(frame.has[pairs.detections] & (tracks.vectors[pairs.tracks] > 0))
-        t, d = pairs.tracks[known], pairs.detections[known]
-        similarity = cosine(tracks.mean[t], frame.vectors[d])
-        evidence[known] = self._appearance.evidence(similarity, frame.now - tracks.seen_s[t]).clip(-limit, limit)
-        evidence *= np.where(frame.clean[pairs.detections], 1.0, 0.5)
-        alone = (np.bincount(pairs.tracks, minlength=len(tracks))[t] == 1) & (
-            np.bincount(pairs.detections, minlength=len(frame.has))[d] == 1
-        )
-        sure = alone & frame.clean[d] & (pairs.overlap[known] > 0.5)
-        self._appearance.observe_same(similarity[sure])
-        return evidence
-
-    def _correct(self, match: IntArray, frame: _Frame) -> None:
+    def _correct(self, seen: Seen, matching: Matching) -> None:
         """Take the matched boxes, scores and classes in."""
         tracks = self._tracks
-        t = np.flatnonzero(match >= 0)
-        d = match[t]
-        scores, classes = frame.detections.scores[d].astype(np.float64), frame.detections.classes[d]
-        measured = xyxy_to_cxcywh(frame.boxes[d])
+        t = (matching.detection >= 0).nonzero()[0]
+        d = matching.detection[t]
+        scores, classes = seen.scores[d].astype(np.float64), seen.classes[d]
+        measured = xyxy_to_cxcywh(seen.boxes[d])
         tracks.set_motion(t, kalman.correct(tracks.motion_of(t), measured, self._noise, scores))
         tracks.detection[t], tracks.score[t] = d, scores
-        tracks.seen_s[t], tracks.seen_box[t] = frame.now, tracks.box[t]
-        votes = tracks.class_votes[t] + np.where(tracks.classes[t] == classes, scores, -scores)
-        tracks.classes[t] = np.where(votes < 0, classes, tracks.classes[t])
+        tracks.seen_s[t], tracks.seen_box[t] = seen.now, tracks.box[t]
+        leading = tracks.classes[t]
+        votes = tracks.class_votes[t] + np.where(leading == classes, scores, -scores)
+        tracks.classes[t] = np.where(votes < 0, classes, leading)
         tracks.class_votes[t] = np.abs(votes)
 
-    def _learn(self, match: IntArray, frame: _Frame) -> None:
+    def _learn(self, seen: Seen, matching: Matching) -> None:
         """Move the mean appearance of matched tracks towards crops that show the object alone.
 
         A crop that speaks against its track does not: it is kept aside. Once such crops agree for long enough, the
         track has gone over to somebody else, as happens where one passes close to another.
         """
         c, tracks = self.config, self._tracks
-        t = np.flatnonzero(match >= 0)
-        t = t[frame.fit[match[t]] & (frame.detections.scores[match[t]] >= c.high_score)]
-        crops = frame.vectors[match[t]].astype(np.float64)  # (n, D)
-        evidence = self._appearance.doubt(cosine(tracks.mean[t], crops))
+        usable = seen.fit & seen.confident
+        t = (matching.detection >= 0).nonzero()[0]
+        t = t[usable[matching.detection[t]]]
+        if not len(t):
+            return
+        crops = seen.vectors[matching.detection[t]]  # (n, D)
+        evidence = self._appearance.doubt(matching.similarity[t])
         foreign = (evidence < FOREIGN) & (tracks.vectors[t] >= c.identify_vectors)
-        tracks.learn(t[~foreign], crops[~foreign], frame.now, c.appearance_memory_s)
-        tracks.set_aside(t[foreign], crops[foreign], frame.now, evidence[foreign].clip(-4, 0))
-        changed = np.flatnonzero(tracks.doubt <= -c.change_evidence)
+        if not foreign.any():
+            tracks.learn(t, crops, seen.now, c.appearance_memory_s)
+            return
+        tracks.learn(t[~foreign], crops[~foreign], seen.now, c.appearance_memory_s)
+        tracks.set_aside(t[foreign], crops[foreign], seen.now, evidence[foreign].clip(-4, 0))
+        changed = (tracks.doubt <= -c.change_evidence).nonzero()[0]
         if len(changed):
             self._identities.part(tracks, changed)
 
-    def _found(self, match: IntArray, frame: _Frame) -> None:
+    def _found(self, seen: Seen, free: BoolArray) -> None:
         """Drop tentative tracks that were missed, and found new ones on confident detections that nobody took."""
         c = self.config
-        self._tracks = self._tracks.select(self._tracks.proven | (match >= 0))
-        free = np.ones(len(frame.boxes), bool)
-        free[match[match >= 0]] = False
-        rows = frame.confident[free[frame.confident] & (frame.detections.scores[frame.confident] >= c.birth_score)]
-        taken = self._tracks.xyxy[self._tracks.detection >= 0]
-        if len(rows) and len(taken):
-            rows = rows[iou(frame.boxes[rows], taken).max(axis=1) <= c.birth_max_overlap]
+        self._tracks = tracks = self._tracks.select(self._tracks.proven | (self._tracks.detection >= 0))
+        rows = (free & (seen.scores >= c.birth_score)).nonzero()[0]
+        if not len(rows):
+            return
+        taken = cxcywh_to_xyxy(tracks.box[tracks.detection >= 0])
+        if len(taken):
+            rows = rows[iou(seen.boxes[rows], taken).max(axis=1) <= c.birth_max_overlap]
         if len(rows):
-            self._tracks = self._tracks.append(self._new_tracks(rows, frame))
+            self._tracks = tracks.append(self._new_tracks(rows, seen))
 
-    def _new_tracks(self, rows: IntArray, frame: _Frame) -> TrackTable:
-        new = TrackTable.zeros(len(rows), frame.vectors.shape[1])
-        new.set_motion(slice(None), kalman.start(xyxy_to_cxcywh(frame.boxes[rows]), self._noise))
-        new.born_s[:] = new.seen_s[:] = new.first_vector_s[:] = new.mean_s[:] = frame.now
+    def _new_tracks(self, rows: IntArray, seen: Seen) -> TrackTable:
+        new = TrackTable.zeros(len(rows), seen.vectors.shape[1])
+        new.motion = kalman.start(xyxy_to_cxcywh(seen.boxes[rows]), self._noise)
+        new.born_s[:] = new.seen_s[:] = new.first_vector_s[:] = new.mean_s[:] = seen.now
         new.seen_box[:], new.detection[:] = new.box, rows
-        new.score[:] = new.class_votes[:] = frame.detections.scores[rows]
-        new.classes[:] = frame.detections.classes[rows]
-        fit = frame.fit[rows]
+        new.score[:] = new.class_votes[:] = seen.scores[rows]
+        new.classes[:] = seen.classes[rows]
+        fit = seen.fit[rows]
         new.vectors[:] = fit
-        new.mean[fit] = frame.vectors[rows[fit]]
+        new.mean[fit] = seen.vectors[rows[fit]]
         return new
 
-    def _report(self, rows: IntArray, xyxy: DoubleArray, now: float, events: tuple[TrackEvent, ...]) -> Tracks:
+    # ---- what is told --------------------------------------------------------------------------------------------
+
+    def _reported(self, include_coasted: bool) -> IntArray:
+        """Rows that have a number and were seen, or all that have one."""
+        numbered = self._tracks.ids > 0
+        return (numbered if include_coasted else numbered & (self._tracks.detection >= 0)).nonzero()[0]
+
+    def _report(self, rows: IntArray, boxes: DoubleArray, now: float, events: tuple[TrackEvent, ...]) -> Tracks:
+        """These rows with their boxes, (n, 4) cxcywh."""
         tracks = self._tracks
         return Tracks(
             tracks.ids[rows],
-            xyxy.astype(np.float32),
+            cxcywh_to_xyxy(boxes).astype(np.float32),
             tracks.score[rows].astype(np.float32),
             tracks.classes[rows],
             tracks.detection[rows],

@@ -56,8 +56,7 @@ class AppearanceModel:
         vectors, has = detections.embeddings, detections.has_embedding
         if vectors is not None and n:
             self._check_dimension(vectors.shape[1])
-        missing = wanted[~has[wanted]]
-        if embed is not None and len(missing):
+        if embed is not None and len(missing := wanted[~has[wanted]]):
             fresh = self._check_fresh(embed(missing), missing)
             full = np.zeros((n, fresh.shape[1]), np.float32)
             if vectors is not None:
@@ -69,12 +68,6 @@ class AppearanceModel:
         if vectors is None or not n:
             return np.zeros((n, self.dimension or 0), np.float32), np.zeros(n, bool)
         return vectors, has
-
-    def fit(self, mean: DoubleArray) -> DoubleArray:
-        """The tracks' mean vectors (T, D'), zeros of dimension D where none was known before (D' = 0)."""
-        if self.dimension is None or mean.shape[1] == self.dimension:
-            return mean
-        return np.zeros((len(mean), self.dimension))
 
     def evidence(self, similarity: DoubleArray, gap_s: DoubleArray | float) -> DoubleArray:
         """Log-likelihood ratios of cosines, any shape, with tracks not seen for `gap_s`."""

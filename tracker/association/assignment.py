@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from tracker.types import DoubleArray, IntArray
+from tracker.types import BoolArray, DoubleArray, IntArray
 
 
 def assign(rows: IntArray, columns: IntArray, gain: DoubleArray) -> IntArray:
@@ -21,40 +21,61 @@ def assign(rows: IntArray, columns: IntArray, gain: DoubleArray) -> IntArray:
 
     A pair whose gain is at least the sum of the best rival in its row and the best rival in its column belongs to an
     optimal assignment: whatever holds its row and column instead can be swapped for it without loss. Such pairs are
-    taken first (pairs without rivals are among them); scipy solves what is left.
+    taken first (those without any rival cost next to nothing); scipy solves what is left.
     """
-    chosen: list[IntArray] = []
-    left = np.flatnonzero(gain > 0)
+    chosen = np.zeros(len(gain), bool)
+    left = (gain > 0).nonzero()[0]
     while len(left):
-        r, c, g = rows[left], columns[left], gain[left]
-        safe = g >= _best_rival(r, g) + _best_rival(c, g)
-        if not safe.any():
-            chosen.append(left[_solve(r, c, g)])
+        r, c = rows[left], columns[left]
+        rivalled = (np.bincount(r)[r] > 1) | (np.bincount(c)[c] > 1)
+        chosen[left[~rivalled]] = True
+        left = left[rivalled]
+        if not len(left):
             break
-        taken = _first_of_ties(left[safe], rows, columns)
-        chosen.append(taken)
-        left = left[~np.isin(r, rows[taken]) & ~np.isin(c, columns[taken])]
-    return np.sort(np.concatenate(chosen)) if chosen else np.zeros(0, np.int64)
+        r, c, g = rows[left], columns[left], gain[left]
+        taken = _safe(r, c, g)
+        if not len(taken):
+            chosen[left[_solve(r, c, g)]] = True
+            break
+        chosen[left[taken]] = True
+        left = left[~(_among(r, r[taken]) | _among(c, c[taken]))]
+    return chosen.nonzero()[0]
 
 
-def _first_of_ties(pairs: IntArray, rows: IntArray, columns: IntArray) -> IntArray:
-    """Of pairs that share a row or column (possible only where gains tie exactly) the first."""
-    pairs = pairs[np.unique(rows[pairs], return_index=True)[1]]
-    return pairs[np.unique(columns[pairs], return_index=True)[1]]
+def _safe(rows: IntArray, columns: IntArray, gain: DoubleArray) -> IntArray:
+    """Pairs that gain as much as their best rivals of row and column do together, no two of one row or column."""
+    order = (-gain).argsort(kind="stable")
+    r, c, g = rows[order], columns[order], gain[order]
+    safe = order[g >= _best_rival(r, g) + _best_rival(c, g)]
+    # two of a row or column can be safe only where their gains tie exactly: the first of them is taken
+    safe = safe[_first_of_each(rows[safe])]
+    return safe[_first_of_each(columns[safe])]
 
 
 def _best_rival(group: IntArray, gain: DoubleArray) -> DoubleArray:
-    """For each pair the greatest gain among the other pairs of its group, 0 where there is none: (P,) -> (P,)."""
-    order = np.lexsort((-gain, group))  # by group, best first
-    sorted_group, sorted_gain = group[order], gain[order]
-    starts = np.flatnonzero(np.r_[True, sorted_group[1:] != sorted_group[:-1]])
-    sizes = np.diff(np.r_[starts, len(group)])
-    rival = np.repeat(sorted_gain[starts], sizes)  # everybody's rival is the best of the group ...
-    second = np.where(sizes > 1, sorted_gain[np.minimum(starts + 1, len(group) - 1)], 0.0)
-    rival[starts] = second  # ... but the best one's is the second
-    result = np.empty_like(gain)
-    result[order] = rival
-    return result
+    """For each pair, sorted by falling gain, the greatest gain among the others of its group; 0 without: (P,)."""
+    best = _first_of_each(group)  # (P,)
+    greatest, second = np.zeros(group.max() + 1), np.zeros(group.max() + 1)
+    greatest[group[best]] = gain[best]
+    others = (~best).nonzero()[0]
+    others = others[_first_of_each(group[others])]
+    second[group[others]] = gain[others]
+    return np.where(best, second[group], greatest[group])
+
+
+def _first_of_each(group: IntArray) -> BoolArray:
+    """Which members (P,) are the first of their groups."""
+    place = np.arange(len(group))
+    first = np.zeros(group.max(initial=0) + 1, np.int64)
+    first[group[::-1]] = place[::-1]  # of what is written to one place, the last stays
+    return np.asarray(first[group] == place)
+
+
+def _among(values: IntArray, some: IntArray) -> BoolArray:
+    """Which values (P,) are among some of them."""
+    there = np.zeros(values.max() + 1, bool)
+    there[some] = True
+    return np.asarray(there[values])
 
 
 def _solve(rows: IntArray, columns: IntArray, gain: DoubleArray) -> IntArray:

@@ -19,10 +19,11 @@ class _Gaussian:
         n = len(values)
         if not n:
             return
-        mean = float(values.mean())
+        mean = float(values.sum()) / n
         share = n / (self.count + n)
         shift = mean - self.mean
-        spread = float(((values - mean) ** 2).mean())
+        centred = values - mean
+        spread = float(centred @ centred) / n
         # parallel variance: (Chan, Golub, LeVeque 1979)
         self.variance = (1 - share) * self.variance + share * spread + share * (1 - share) * shift**2
         self.mean += share * shift
@@ -83,8 +84,8 @@ class StreamCalibration:
         if separation <= 0:
             return np.zeros_like(cosine)
         variance = max((same.variance + different.variance) / 2, self.LEAST_VARIANCE)
-        lost = self.GAP_LOSS * separation * (1 - np.exp(-np.asarray(gap_s) / self.GAP_TIME_S))
-        expected = np.clip(cosine, same.mean - lost, same.mean)
+        lost = self.GAP_LOSS * separation * (1 - np.exp(-gap_s / self.GAP_TIME_S))
+        expected = np.minimum(np.maximum(cosine, same.mean - lost), same.mean)
         ratio = (expected - different.mean) / variance * (cosine - (expected + different.mean) / 2)
         return np.asarray(ratio, np.float64)
 

@@ -1,8 +1,4 @@
-"""Evidence that a detection continues a track, in nats, for all candidate pairs at once.
-
-Motion and appearance are log-likelihood ratios of "the same object" against "another object or a false detection";
-they add up, and 0 is where a match is as likely as none.
-"""
+"""What speaks for a detection continuing a track: overlap and likeness, for all candidate pairs at once."""
 
 from __future__ import annotations
 
@@ -12,7 +8,7 @@ import numpy as np
 
 from tracker.association.pairs import overlapping
 from tracker.boxes import area
-from tracker.types import DoubleArray, FloatArray, IntArray
+from tracker.types import BoolArray, DoubleArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,47 +22,65 @@ class Candidates:
     overlap: DoubleArray
     """(P,) intersection over union of the widened boxes times the agreement of their heights, 0..1."""
 
+    def select(self, keep: BoolArray) -> Candidates:
+        """Some of the pairs."""
+        return Candidates(self.tracks[keep], self.detections[keep], self.overlap[keep])
 
-def candidates(track_boxes: DoubleArray, track_std: DoubleArray, detection_boxes: DoubleArray) -> Candidates:
+
+def candidates(
+    track_boxes: DoubleArray, track_std: DoubleArray, detection_boxes: DoubleArray
+) -> tuple[Candidates, DoubleArray]:
     """Pairs whose boxes overlap once both are widened by the track's uncertainty (buffered IoU, Yang 2023).
 
     Args:
-        track_boxes: (T, 4) predicted, xyxy pixels.
+        track_boxes: (T, 4) predicted, cxcywh pixels.
         track_std: (T,) standard deviation of the predicted position, in heights.
         detection_boxes: (N, 4) xyxy pixels.
+
+    Returns:
+        The pairs, and the `covered_share` of the detections (N,): one sweep finds both.
     """
-    height = track_boxes[:, 3] - track_boxes[:, 1]  # (T,)
-    margin = np.minimum(track_std, 0.5) * height  # (T,) px
-    wide = _widen(track_boxes, margin)  # (T, 4)
-    # the sweep finds pairs of the widest box; the exact widening is a pair's own
-    t, d, _ = overlapping(wide, _widen(detection_boxes, margin.max(initial=0.0, keepdims=True)))
-    a = wide[t]  # (P, 4)
-    b = _widen(detection_boxes[d], margin[t])  # (P, 4)
-    size = np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])  # (P, 2)
-    common = np.maximum(size[:, 0], 0) * np.maximum(size[:, 1], 0)
-    union = area(a) + area(b) - common
-    detected = detection_boxes[d, 3] - detection_boxes[d, 1]
-    agreement = np.minimum(height[t], detected) / np.maximum(np.maximum(height[t], detected), 1e-9)
-    overlap = common / np.maximum(union, 1e-9) * agreement
+    count = len(track_boxes)
+    half, height = track_boxes[:, 2:] / 2, track_boxes[:, 3]
+    corners = np.concatenate((track_boxes[:, :2] - half, track_boxes[:, :2] + half), axis=1)  # (T, 4)
+    margin = np.zeros(count + len(detection_boxes))
+    np.minimum(track_std, 0.5, out=margin[:count])
+    margin[:count] *= height
+    rows, columns, common = overlapping(np.concatenate((corners, detection_boxes)), detection_boxes, margin)
+    end = int(rows.searchsorted(count))  # pairs of tracks come first
+    covered = _largest_share(rows[end:] - count, columns[end:], common[end:], area(detection_boxes))
+    return _with_overlap(rows[:end], columns[:end], common[:end], 2 * margin, track_boxes, detection_boxes), covered
+
+
+def _with_overlap(
+    t: IntArray, d: IntArray, common: DoubleArray, wider: DoubleArray, tracks: DoubleArray, detections: DoubleArray
+) -> Candidates:
+    """Pairs (P,), (P,) with their common area (P,), where track `t` makes the boxes `wider[t]` px wider and higher."""
+    extra, track, seen = wider[t], tracks[t], detections[d]
+    track_height, seen_width, seen_height = track[:, 3], seen[:, 2] - seen[:, 0], seen[:, 3] - seen[:, 1]
+    union = (track[:, 2] + extra) * (track_height + extra) + (seen_width + extra) * (seen_height + extra) - common
+    lower, higher = np.minimum(track_height, seen_height), np.maximum(track_height, seen_height)
+    overlap = common / np.maximum(union, 1e-9) * (lower / np.maximum(higher, 1e-9))
+    pairs = Candidates(t, d, overlap)
     keep = overlap > 0
-    return Candidates(t[keep], d[keep], overlap[keep])
-
-
-def _widen(boxes: DoubleArray, margin_px: DoubleArray) -> DoubleArray:
-    """(N, 4) boxes, and (N,) or (1,) how far each side goes outwards."""
-    return np.asarray(boxes + margin_px[:, None] * np.array([-1.0, -1.0, 1.0, 1.0]))
-
-
-def cosine(a: DoubleArray | FloatArray, b: DoubleArray | FloatArray) -> DoubleArray:
-    """Row by row, (P, D) and (P, D) unit vectors -> (P,)."""
-    return np.asarray(np.einsum("pd,pd->p", a, b, dtype=np.float64))
+    return pairs if keep.all() else pairs.select(keep)  # boxes without height go
 
 
 def covered_share(boxes: DoubleArray) -> DoubleArray:
     """(N, 4) -> (N,) the largest share of each box that any one other box covers, 0..1."""
-    rows, columns, common = overlapping(boxes, boxes)
-    other = rows != columns
-    share = np.zeros(len(boxes))
-    np.maximum.at(share, rows[other], common[other])
-    own = area(boxes)
-    return np.divide(share, own, out=np.zeros_like(share), where=own > 0)
+    return _largest_share(*overlapping(boxes, boxes), area(boxes))
+
+
+def _largest_share(rows: IntArray, columns: IntArray, common: DoubleArray, own: DoubleArray) -> DoubleArray:
+    """Pairs (P,), (P,) among N boxes of areas `own` (N,), with their common areas (P,) -> (N,)."""
+    covered = np.zeros(len(own))
+    others = (rows != columns).nonzero()[0]
+    if len(others):
+        np.maximum.at(covered, rows[others], common[others])
+        covered /= np.maximum(own, np.finfo(np.float64).tiny)  # what has no area overlaps nothing
+    return covered
+
+
+def cosine(a: DoubleArray | FloatArray, b: DoubleArray | FloatArray) -> DoubleArray:
+    """Row by row, (P, D) and (P, D) unit vectors -> (P,)."""
+    return np.asarray(np.einsum("pd,pd->p", a, b), np.float64)

@@ -7,8 +7,15 @@ import numpy as np
 from tracker.types import DoubleArray, IntArray
 
 
-def overlapping(a: DoubleArray, b: DoubleArray) -> tuple[IntArray, IntArray, DoubleArray]:
+def overlapping(
+    a: DoubleArray, b: DoubleArray, margin_px: DoubleArray | None = None
+) -> tuple[IntArray, IntArray, DoubleArray]:
     """All pairs of boxes with common area: (N, 4), (M, 4) -> rows of a (P,), rows of b (P,), common area (P,) in px^2.
+
+    Args:
+        a: (N, 4) xyxy.
+        b: (M, 4) xyxy.
+        margin_px: (N,) how far each box of `a`, and the box of `b` beside it, are widened on every side; None: not.
 
     Pairs are ordered by the row of `a`. `b` is sorted by its left edge. The boxes of `b` that may touch a box of `a`
     are then one slice: from the first whose left edge lies within the widest box of `b` to the left of it, to the
@@ -17,19 +24,20 @@ def overlapping(a: DoubleArray, b: DoubleArray) -> tuple[IntArray, IntArray, Dou
     if not len(a) or not len(b):
         none = np.zeros(0, np.int64)
         return none, none, np.zeros(0)
-    order = np.argsort(b[:, 0], kind="stable")
-    left = b[order, 0]
-    widest = float((b[:, 2] - b[:, 0]).max())
-    first = np.searchsorted(left, a[:, 0] - widest, side="left")  # (N,)
-    last = np.searchsorted(left, a[:, 2], side="left")  # (N,)
-    length = np.maximum(last - first, 0)
-    rows = np.repeat(np.arange(len(a)), length)  # (P',)
-    offset = np.arange(len(rows)) - np.repeat(np.cumsum(length) - length, length)
-    columns = order[np.repeat(first, length) + offset]
+    gap = np.zeros(len(a)) if margin_px is None else 2 * margin_px  # (N,) that two widened boxes bridge
+    left_a, top_a, right_a, bottom_a = np.ascontiguousarray(a.T)  # (N,) each
+    left_b, top_b, right_b, bottom_b = np.ascontiguousarray(b.T)  # (M,) each
+    order = left_b.argsort(kind="stable")
+    sorted_left = left_b[order]
+    widest = (right_b - left_b).max()
+    first = sorted_left.searchsorted(left_a - gap - widest)  # (N,)
+    length = sorted_left.searchsorted(right_a + gap) - first  # (N,)
+    rows = np.arange(len(a)).repeat(length)  # (P',)
+    columns = order[np.arange(len(rows)) + (first + length - length.cumsum()).repeat(length)]
     # one axis after the other: the first throws most pairs away
-    height = np.minimum(a[rows, 3], b[columns, 3]) - np.maximum(a[rows, 1], b[columns, 1])
-    keep = np.flatnonzero(height > 0)
+    height = np.minimum(bottom_a[rows], bottom_b[columns]) - np.maximum(top_a[rows], top_b[columns]) + gap[rows]
+    keep = (height > 0).nonzero()[0]
     rows, columns, height = rows[keep], columns[keep], height[keep]
-    width = np.minimum(a[rows, 2], b[columns, 2]) - np.maximum(a[rows, 0], b[columns, 0])
-    keep = np.flatnonzero(width > 0)
+    width = np.minimum(right_a[rows], right_b[columns]) - np.maximum(left_a[rows], left_b[columns]) + gap[rows]
+    keep = (width > 0).nonzero()[0]
     return rows[keep], columns[keep], width[keep] * height[keep]

@@ -62,18 +62,18 @@ def start(measured: DoubleArray, noise: MotionNoise) -> MotionState:
 def predict(state: MotionState, dt_s: float, noise: MotionNoise) -> MotionState:
     """Where the boxes will be `dt_s` seconds on: x' = F x, P' = F P F' + Q with F = [[1, dt], [0, 1]].
 
-    Q is that of white-noise acceleration of spectral density q (Bar-Shalom 2001, eq. 6.2.2-12):
+    P' is linear in the three numbers of P, so that one small matrix multiplies those of all tracks. Q is that of
+    white-noise acceleration of spectral density q (Bar-Shalom 2001, eq. 6.2.2-12):
     q [[dt^3 / 3, dt^2 / 2], [dt^2 / 2, dt]].
     """
-    var, cov, speed_var = np.moveaxis(state.covariance, 2, 0)  # (T, 2) each
-    q = np.array([noise.acceleration**2, noise.size_acceleration**2])  # centre, size
-    covariance = np.empty_like(state.covariance)
-    covariance[:, :, 0] = var + dt_s * (2 * cov + dt_s * speed_var) + q * dt_s**3 / 3
-    covariance[:, :, 1] = cov + dt_s * speed_var + q * dt_s**2 / 2
-    covariance[:, :, 2] = speed_var + q * dt_s
+    step = np.array([[1.0, 0.0, 0.0], [2 * dt_s, 1.0, 0.0], [dt_s**2, dt_s, 1.0]])
+    q = np.array([[noise.acceleration**2], [noise.size_acceleration**2]])  # centre, size
+    covariance = (state.covariance.reshape(-1, 3) @ step).reshape(-1, 2, 3)
+    covariance += q * np.array([dt_s**3 / 3, dt_s**2 / 2, dt_s])
     box = state.box + dt_s * state.velocity
     # a size extrapolated far is worth nothing: at most halved or doubled
-    box[:, 2:] = np.clip(box[:, 2:], np.maximum(state.box[:, 2:] / 2, MIN_SIDE_PX), state.box[:, 2:] * 2)
+    size, least = state.box[:, 2:], np.maximum(state.box[:, 2:] / 2, MIN_SIDE_PX)
+    box[:, 2:] = np.minimum(np.maximum(box[:, 2:], least), 2 * size)
     return MotionState(box, state.velocity, covariance)
 
 
@@ -83,13 +83,14 @@ def correct(state: MotionState, measured: DoubleArray, noise: MotionNoise, score
     S = H P H' + R; K = P H' / S; x' = x + K (z - H x); P' = (I - K H) P, in closed form since S is a number.
     A box of low score counts less: R grows as the score falls (the idea of NSA Kalman, Du 2021).
     """
-    var, cov, speed_var = np.moveaxis(state.covariance, 2, 0)  # (T, 2) each
     r = (noise.measurement_std * (1.5 - scores)) ** 2  # (T,)
-    s = var + r[:, None]  # (T, 2)
-    gain, speed_gain = var / s, cov / s  # (T, 2)
-    innovation = measured - state.box  # (T, 4)
-    box = state.box + np.repeat(gain, 2, axis=1) * innovation
-    velocity = state.velocity + np.repeat(speed_gain, 2, axis=1) * innovation
-    box[:, 2:] = np.maximum(box[:, 2:], MIN_SIDE_PX)
-    covariance = np.stack(((1 - gain) * var, (1 - gain) * cov, speed_var - speed_gain * cov), axis=2)
+    s = state.covariance[:, :, :1] + r[:, None, None]  # (T, 2, 1)
+    gain = state.covariance[:, :, :2] / s  # (T, 2, 2): of position and velocity, for centre and size
+    innovation = (measured - state.box).reshape(-1, 2, 2)  # (T, 2, 2): x and y of the centre, w and h of the size
+    box = state.box + (gain[:, :, :1] * innovation).reshape(-1, 4)
+    velocity = state.velocity + (gain[:, :, 1:] * innovation).reshape(-1, 4)
+    np.maximum(box[:, 2:], MIN_SIDE_PX, out=box[:, 2:])
+    covariance = np.empty_like(state.covariance)
+    np.multiply(1 - gain[:, :, :1], state.covariance[:, :, :2], out=covariance[:, :, :2])
+    np.subtract(state.covariance[:, :, 2], gain[:, :, 1] * state.covariance[:, :, 1], out=covariance[:, :, 2])
     return MotionState(box, velocity, covariance)

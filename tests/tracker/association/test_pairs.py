@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tracker.association.evidence import candidates, covered_share
 from tracker.association.pairs import overlapping
-from tracker.boxes import coverage, intersection, iou
+from tracker.boxes import coverage, intersection, iou, xyxy_to_cxcywh
 
 
 def scatter(seed: int, n: int, spread: float = 300) -> np.ndarray:
@@ -32,18 +32,34 @@ def test_finds_exactly_the_overlapping_pairs(seed: int, n: int, m: int) -> None:
 @given(st.integers(0, 10_000), st.integers(0, 30), st.integers(0, 30))
 def test_without_uncertainty_overlap_is_iou_times_agreement_of_heights(seed: int, n: int, m: int) -> None:
     a, b = scatter(seed, n), scatter(seed + 1, m)
-    pairs = candidates(a, np.zeros(n), b)
+    pairs, covered = candidates(xyxy_to_cxcywh(a), np.zeros(n), b)
     ha, hb = a[:, None, 3] - a[:, None, 1], b[None, :, 3] - b[None, :, 1]
     expected = iou(a, b) * np.minimum(ha, hb) / np.maximum(np.maximum(ha, hb), 1e-9)
     found = np.zeros((n, m))
     found[pairs.tracks, pairs.detections] = pairs.overlap
     np.testing.assert_allclose(found, expected, atol=1e-9)
+    np.testing.assert_array_equal(covered, covered_share(b))
 
 
 def test_an_uncertain_track_reaches_boxes_that_a_certain_one_does_not() -> None:
-    track, beside = np.array([[0.0, 0, 40, 100]]), np.array([[60.0, 0, 100, 100]])
-    assert len(candidates(track, np.array([0.05]), beside).tracks) == 0
-    assert candidates(track, np.array([0.3]), beside).overlap[0] > 0
+    track, beside = np.array([[20.0, 50, 40, 100]]), np.array([[60.0, 0, 100, 100]])
+    assert len(candidates(track, np.array([0.05]), beside)[0].tracks) == 0
+    assert candidates(track, np.array([0.3]), beside)[0].overlap[0] > 0
+
+
+@given(st.integers(0, 10_000), st.integers(0, 30), st.integers(0, 30))
+def test_uncertain_tracks_overlap_as_boxes_that_are_both_widened(seed: int, n: int, m: int) -> None:
+    a, b = scatter(seed, n), scatter(seed + 1, m)
+    std = np.random.default_rng(seed).uniform(0, 0.7, n)
+    pairs, _ = candidates(xyxy_to_cxcywh(a), std, b)
+    found = np.zeros((n, m))
+    found[pairs.tracks, pairs.detections] = pairs.overlap
+    for i in range(n):
+        height = a[i, 3] - a[i, 1]
+        outwards = min(std[i], 0.5) * height * np.array([-1, -1, 1, 1])
+        other = b[:, 3] - b[:, 1]
+        agreement = np.minimum(height, other) / np.maximum(np.maximum(height, other), 1e-9)
+        np.testing.assert_allclose(found[i], iou(a[i : i + 1] + outwards, b + outwards)[0] * agreement, atol=1e-9)
 
 
 @given(st.integers(0, 10_000), st.integers(1, 30))

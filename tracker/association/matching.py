@@ -1,0 +1,102 @@
+"""Which detection continues which track: three stages of one assignment each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tracker.association.appearance import AppearanceModel
+from tracker.association.assignment import assign
+from tracker.association.evidence import Candidates, cosine
+from tracker.config import TrackerConfig
+from tracker.table import TrackTable
+from tracker.types import BoolArray, DoubleArray, FloatArray, IntArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """The N detections of one update, as its steps need them."""
+
+    now: float
+    boxes: DoubleArray
+    """(N, 4) xyxy."""
+    scores: FloatArray
+    """(N,) 0..1."""
+    classes: IntArray
+    """(N,)."""
+    confident: BoolArray
+    """(N,) of high score."""
+    vectors: FloatArray
+    """(N, D)."""
+    has: BoolArray
+    """(N,) which have a vector."""
+    clean: BoolArray
+    """(N,) which crops show one object alone."""
+    fit: BoolArray
+    """(N,) which vectors say what one object looks like: those of clean crops."""
+
+
+class Matching:
+    """The matching of one update, filled stage by stage."""
+
+    def __init__(self, tracks: TrackTable, seen: Seen, config: TrackerConfig, appearance: AppearanceModel) -> None:
+        self._tracks, self._seen, self._config, self._appearance = tracks, seen, config, appearance
+        self.detection: IntArray = np.full(len(tracks), -1)
+        """(T,) the row of the detection that continues each track, -1 where none does."""
+        self.similarity: DoubleArray = np.zeros(len(tracks))
+        """(T,) cosine of the track's mean with the vector of that detection; 0 where one of the two has none."""
+
+    def run(self, pairs: Candidates) -> None:
+        """Confirmed tracks with confident detections, those left over with weak ones, tentative tracks with the rest.
+
+        Motion and appearance are log-likelihood ratios of "the same object" against "another object or a false
+        detection": they add up, and 0 is where a match is as likely as none.
+        """
+        c, tracks, seen = self._config, self._tracks, self._seen
+        proven, confident = tracks.proven[pairs.tracks], seen.confident[pairs.detections]
+        self._stage(pairs.select(proven & confident), c.motion_centre, with_appearance=True)
+        weak = (seen.scores >= c.low_score) & ~seen.confident
+        if weak.any():
+            waiting = tracks.proven & (self.detection < 0) & (seen.now - tracks.seen_s <= c.max_lost_s / 2)
+            left = pairs.select(weak[pairs.detections] & waiting[pairs.tracks])
+            self._stage(left, c.low_score_min_overlap, with_appearance=False)
+        if not proven.all():
+            left = pairs.select(~proven & confident & self.free[pairs.detections])
+            self._stage(left, c.motion_centre, with_appearance=True)
+        self._appearance.observe_apart(seen.vectors[seen.fit])
+
+    @property
+    def free(self) -> BoolArray:
+        """(N,) which detections continue no track."""
+        free = np.ones(len(self._seen.boxes), bool)
+        free[self.detection[self.detection >= 0]] = False
+        return free
+
+    def _stage(self, pairs: Candidates, centre: float, *, with_appearance: bool) -> None:
+        """Match the pairs of greatest evidence; `centre` is the overlap that speaks neither for nor against."""
+        c, t, d = self._config, pairs.tracks, pairs.detections
+        if not len(t):
+            return
+        gain = c.motion_weight * (pairs.overlap - centre)
+        gain -= c.class_penalty * (self._tracks.classes[t] != self._seen.classes[d])
+        similarity = self._add_appearance(gain, pairs) if with_appearance else np.zeros(len(t))
+        chosen = assign(t, d, gain)
+        self.detection[t[chosen]] = d[chosen]
+        self.similarity[t[chosen]] = similarity[chosen]
+
+    def _add_appearance(self, gain: DoubleArray, pairs: Candidates) -> DoubleArray:
+        """Add the evidence of appearance, in nats, halved where a crop shows others too; return the cosines (P,)."""
+        tracks, seen, limit = self._tracks, self._seen, self._config.appearance_limit
+        similarity = np.zeros(len(gain))
+        known = (seen.has[pairs.detections] & (tracks.vectors[pairs.tracks] > 0)).nonzero()[0]
+        if not len(known):
+            return similarity
+        t, d = pairs.tracks[known], pairs.detections[known]
+        found = similarity[known] = cosine(tracks.mean[t], seen.vectors[d])
+        evidence = self._appearance.evidence(found, seen.now - tracks.seen_s[t])
+        clean = seen.clean[d]
+        gain[known] += np.minimum(np.maximum(evidence, -limit), limit) * np.where(clean, 1.0, 0.5)
+        alone = (np.bincount(pairs.tracks)[t] == 1) & (np.bincount(pairs.detections)[d] == 1)
+        self._appearance.observe_same(found[alone & clean & (pairs.overlap[known] > 0.5)])
+        return similarity
