@@ -91,8 +91,7 @@ class CameraMotion:
             self._stand(image)
             return None
         still_px = self.config.still_share * max(last.grey.shape)
-        # half of it: most slopes lie across the shift, and change by less than along it
-        if self._probe is not None and not self._probe.shifted(image, moving, still_px / 2):
+        if self._probe is not None and not self._probe.shifted(image, moving, still_px):
             return None
         look = self._last = self._look(image, moving)
         motion = self._between(last, look)

@@ -102,7 +102,7 @@ class MotionDetector:
     def _watch_camera(self, picture: Image, time_s: float) -> None:
         if self._warned:
             return
-        self._watch.update(np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8), time_s)
+        self._watch.update(picture, time_s)
         if self._watch.moves:
             self._warned = True
             _logger.warning(
