@@ -12,13 +12,13 @@ from tracker.errors import ConfigError
 class RefinementConfig:
     """Settings of `refine`. Times are seconds and lengths box heights, so that they hold at any rate and size."""
 
-    link_evidence: float = 6.0
+    link_evidence: float = 4.0
     """Evidence of motion and appearance, in nats, that joins two tracklets which the tracker held for two objects."""
     keep_evidence: float = -2.0
     """The same for two tracklets which the tracker held for one object; below, they are parted."""
     max_link_s: float = 20.0
     """Over how long an absence two objects may be linked; those that the tracker joined itself may be further apart."""
-    max_gap_s: float = 1.5
+    max_gap_s: float = 2.5
     """Gaps of up to this length are filled with interpolated boxes; 0 fills none."""
 
     def __post_init__(self) -> None:

@@ -16,7 +16,7 @@ from tracker.types import BoolArray, DoubleArray, IntArray
 # that lay on a person (IoU .5) was .28 to .88 for all gaps of up to 1.5 s, and is .45 to .99 within these limits.
 _FARTHEST = 0.3  # between the boxes on both sides, in heights
 _LOG_SIZE_CHANGE = 0.2  # likewise
-_LEAST_SEEN = 0.5  # share of an object's life in which it was seen
+_LEAST_SEEN = 0.6  # share of an object's life in which it was seen, long absences left out
 _BORDER_SHARE = 0.01  # of the picture's side: a box that is nearer to the border may be on its way out
 _OUTSIDE_S = 0.2  # how long an object at the border may be missed and be taken for inside
 
@@ -63,24 +63,30 @@ def _fillable(history: History, most_s: float) -> _Gaps:
     place = np.searchsorted(history.frames, history.frame)  # (N,)
     row = np.flatnonzero((np.diff(history.ids) == 0) & (np.diff(place) > 1))
     missing = place[row + 1] - place[row] - 1
+    gap_s = history.times_s[place[row + 1]] - history.times_s[place[row]]
+    short = gap_s <= most_s + TIME_SLACK_S
+    inside = ~(_at_border(history, row) | _at_border(history, row + 1)) | (gap_s <= _OUTSIDE_S + TIME_SLACK_S)
+    keep = short & inside & _well_seen(history, row, missing, short) & _steady(history, row)
+    return _Gaps(row[keep], place[row[keep]], missing[keep])
+
+
+def _well_seen(history: History, row: IntArray, missing: IntArray, short: BoolArray) -> BoolArray:
+    """(G,) whether an object was seen for at least as long before a gap and after it, and without many such gaps."""
     first = np.flatnonzero(np.r_[True, np.diff(history.ids) != 0])  # (I,) of each identity
     count = np.diff(np.r_[first, len(history)])
     of_row = np.repeat(np.arange(len(first)), count)[row]
-    life = (place[first + count - 1] - place[first] + 1)[of_row]
+    missed = np.bincount(of_row, missing * short, minlength=len(first))  # (I,) long absences are no flicker
+    steady = count >= _LEAST_SEEN * (count + missed)
     before, after = row - first[of_row] + 1, (first + count)[of_row] - row - 1
-    gap_s = history.times_s[place[row + 1]] - history.times_s[place[row]]
-    short = (
-        (gap_s <= most_s + TIME_SLACK_S)
-        & (missing <= np.minimum(before, after))
-        & (count[of_row] >= _LEAST_SEEN * life)
-    )
+    return np.asarray((missing <= np.minimum(before, after)) & steady[of_row])
+
+
+def _steady(history: History, row: IntArray) -> BoolArray:
+    """(G,) whether the boxes on both sides of a gap are near each other and of one size."""
     a, b = (xyxy_to_cxcywh(history.boxes[r].astype(np.float64)) for r in (row, row + 1))
-    height = np.maximum((a[:, 3] + b[:, 3]) / 2, 1.0)
-    near = np.linalg.norm(a[:, :2] - b[:, :2], axis=1) <= _FARTHEST * height
-    alike = np.abs(np.log(np.maximum(a[:, 3], 1.0) / np.maximum(b[:, 3], 1.0))) <= _LOG_SIZE_CHANGE
-    inside = ~(_at_border(history, row) | _at_border(history, row + 1)) | (gap_s <= _OUTSIDE_S + TIME_SLACK_S)
-    keep = short & near & alike & inside
-    return _Gaps(row[keep], place[row[keep]], missing[keep])
+    heights = np.maximum(np.stack((a[:, 3], b[:, 3])), 1.0)  # (2, G)
+    near = np.linalg.norm(a[:, :2] - b[:, :2], axis=1) <= _FARTHEST * heights.mean(axis=0)
+    return np.asarray(near & (np.abs(np.diff(np.log(heights), axis=0)[0]) <= _LOG_SIZE_CHANGE))
 
 
 def _at_border(history: History, row: IntArray) -> BoolArray:

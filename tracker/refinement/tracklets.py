@@ -13,7 +13,7 @@ from tracker.types import DoubleArray, IntArray
 
 CUT_S = 0.5
 """An identity that was not seen for longer is cut there; whether both parts are one object is then decided anew."""
-END_S = 0.7
+END_S = 1.2
 """How much of a tracklet tells where it begins or ends, and how fast."""
 _LEAST_SPREAD_S2 = 0.05
 """Added to the sum of squared times of that fit, so that two boxes next to each other give no speed."""

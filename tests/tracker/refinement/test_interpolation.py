@@ -35,7 +35,7 @@ def test_a_short_gap_is_filled_on_a_straight_line_in_time(history) -> None:
 @pytest.mark.parametrize(
     ("why", "walks"),
     [
-        ("too long", (walk(1, 1, 40, 300), walk(1, 57, 99, 300))),
+        ("too long", (walk(1, 1, 40, 300), walk(1, 67, 109, 300))),
         ("longer than it was seen before", (walk(1, 1, 3, 300), walk(1, 8, 40, 300))),
         ("longer than it was seen after", (walk(1, 1, 40, 300), walk(1, 45, 47, 300))),
         ("too far", (walk(1, 1, 20, 300), walk(1, 25, 40, 345))),
