@@ -36,12 +36,12 @@ class Identities:
 
     def retire(self, tracks: TrackTable, gone: BoolArray, now: float) -> None:
         """Remember the identities of rows that end, (T,) bool; those without a number leave nothing behind."""
-        if gone.any() and len(numbered := np.flatnonzero(gone & (tracks.ids > 0))):
+        numbered = (gone & (tracks.ids > 0)).nonzero()[0]
+        if len(numbered):
             self._join(tracks, numbered[~tracks.settled[numbered]])
             known = numbered[tracks.vectors[numbered] > 0]
             self._memory.put(tracks.ids[known], tracks.mean[known], tracks.vectors[known], tracks.seen_s[known])
             self._note("ended", tracks.ids[numbered], now)
-        self._memory.forget_old(now)
 
     def part(self, tracks: TrackTable, rows: IntArray) -> None:
         """These rows went over to other objects: remember who they were; `update` finds out who they are."""
@@ -52,6 +52,7 @@ class Identities:
 
     def update(self, tracks: TrackTable, now: float) -> TrackTable:
         """Number the tracks that have proved themselves, and correct numbers that are not settled yet."""
+        self._memory.forget_old(now)
         if tracks.settled.all():
             return tracks
         c = self._config
@@ -110,31 +111,32 @@ class Identities:
         holds = held[:, None] == numbers  # (n, K)
         watched_s = now - tracks.first_vector_s[asking]
         possible = self._appearance.as_alike_as_one(similarity, tracks.vectors[asking], watched_s, holds)
-        possible[:, : len(lost)] &= _reachable(tracks, asking, lost, c, now)
         possible &= tracks.vectors[asking, None] >= c.identify_vectors
-        if not possible.any():
+        row, column = possible[:, : len(lost)].nonzero()
+        possible[row, column] = _reachable(tracks, asking[row], lost[column], c, now)
+        hopeful = np.flatnonzero(possible.any(axis=1))  # (m,)
+        if not len(hopeful):
             return choice
-        evidence = self._appearance.evidence(similarity, np.inf) + _HELD_BONUS * holds
-        evidence[~possible] = -np.inf
+        evidence = self._appearance.evidence(similarity[hopeful], np.inf) + _HELD_BONUS * holds[hopeful]  # (m, K)
+        evidence[~possible[hopeful]] = -np.inf
         threshold = np.full(len(numbers), c.recall_evidence)
         threshold[: len(lost)] = c.recover_evidence
         threshold += np.log(len(numbers))  # somebody fits by chance the likelier, the more there are
-        rival = np.maximum(_runner_up(evidence) + c.recall_margin, threshold)
-        row, column = np.nonzero(evidence > rival)
+        row, column = (evidence > np.maximum(_runner_up(evidence) + c.recall_margin, threshold)).nonzero()
         chosen = assign(row, column, (evidence - threshold)[row, column])
-        choice[row[chosen]] = numbers[column[chosen]]
+        choice[hopeful[row[chosen]]] = numbers[column[chosen]]
         return choice
 
     def _free_memory(self, tracks: TrackTable, asking: IntArray) -> IntArray:
         """Rows of the memory whose numbers no other track claims."""
-        if not len(self._memory):
-            return np.zeros(0, np.int64)
-        others = tracks.ids.copy()
-        others[asking] = 0
-        return (~np.isin(self._memory.ids, others)).nonzero()[0]
+        claimed = ~tracks.settled & (tracks.ids != tracks.own_ids)  # only such numbers are in the memory too
+        claimed[asking] = False
+        return (~np.isin(self._memory.ids, tracks.ids[claimed])).nonzero()[0]
 
     def _claim(self, tracks: TrackTable, rows: IntArray, numbers: IntArray, back: IntArray, now: float) -> None:
         """Report these rows under old numbers from now on; `back` are those of lost tracks."""
+        if not len(rows):
+            return
         recovered = np.isin(numbers, back)
         before = tracks.ids[rows]
         tracks.ids[rows] = numbers
@@ -174,13 +176,13 @@ class Identities:
 
 
 def _reachable(tracks: TrackTable, asking: IntArray, lost: IntArray, config: TrackerConfig, now: float) -> BoolArray:
-    """(n, L) whether a newcomer was not there yet when a track was lost, and is where and as tall as it can be now."""
-    absent = tracks.born_s[asking, None] > tracks.seen_s[lost]  # (n, L)
-    gap = now - tracks.seen_s[lost]  # (L,)
-    height = tracks.seen_box[lost, 3]  # (L,)
-    way = np.linalg.norm(tracks.seen_box[asking, None, :2] - tracks.seen_box[lost, :2], axis=2)  # (n, L) px
-    near = way <= height * (0.5 + config.recover_speed * gap)
-    ratio = np.abs(np.log(tracks.seen_box[asking, None, 3] / height))  # (n, L)
+    """(P,) whether newcomers came after tracks were lost, and are where and as tall as these can be by now."""
+    absent = tracks.born_s[asking] > tracks.seen_s[lost]
+    gap = now - tracks.seen_s[lost]
+    here, there = tracks.seen_box[asking], tracks.seen_box[lost]  # (P, 4)
+    way = np.hypot(here[:, 0] - there[:, 0], here[:, 1] - there[:, 1])  # px
+    near = way <= there[:, 3] * (0.5 + config.recover_speed * gap)
+    ratio = np.abs(np.log(here[:, 3] / there[:, 3]))
     return np.asarray(absent & near & (ratio <= np.log(1.3) + 0.3 * gap))
 
 

@@ -120,7 +120,9 @@ class TrackTable:
 
     def motion_of(self, rows: IntArray) -> MotionState:
         """The Kalman filter's part of some rows."""
-        return MotionState(self.box[rows], self.velocity[rows], self.covariance[rows])
+        return MotionState(
+            self.box.take(rows, axis=0), self.velocity.take(rows, axis=0), self.covariance.take(rows, axis=0)
+        )
 
     def set_motion(self, rows: IntArray, state: MotionState) -> None:
         """Write the Kalman filter's part of some rows."""
@@ -144,7 +146,7 @@ class TrackTable:
 
     def learn(self, rows: IntArray, crops: FloatArray, now: float, memory_s: float) -> None:
         """Move the mean appearance of rows towards their crops' vectors (n, D): a plain mean at first, then fading."""
-        elapsed, count, mean = now - self.mean_s[rows], self.vectors[rows], self.mean[rows]
+        elapsed, count, mean = now - self.mean_s[rows], self.vectors[rows], self.mean.take(rows, axis=0)
         fading = 1 - np.exp(-elapsed / max(memory_s, 1e-9))
         share = np.maximum(1 / (count + 1), fading).astype(np.float32)  # (n,)
         self.mean[rows] = unit(mean + share[:, None] * (crops - mean), mean)

@@ -102,7 +102,7 @@ class Tracker:
         self._found(seen, matching.free)
         self._tracks = self._identities.update(self._tracks, now)
         rows = self._reported(include_coasted)
-        return self._report(rows, self._tracks.box[rows], now, tuple(self._identities.events))
+        return self._report(rows, self._tracks.box.take(rows, axis=0), now, tuple(self._identities.events))
 
     def predict(self, time_s: float, *, include_coasted: bool = False) -> Tracks:
         """Where the objects seen in the last update are at a later time; changes nothing and counts no miss.
@@ -161,8 +161,9 @@ class Tracker:
             centre = tracks.box[:, :2]
             outside = ((centre < 0) | (centre > frame_size)).any(axis=1)
             expired = np.where(outside, unseen_s > c.max_outside_s + TIME_SLACK_S, expired)
-        self._identities.retire(tracks, expired, now)
-        self._tracks = tracks.select(~expired)
+        if expired.any():
+            self._identities.retire(tracks, expired, now)
+            self._tracks = tracks.select(~expired)
 
     def _associate(
         self, detections: Detections, now: float, confident: BoolArray, vectors: FloatArray, has: BoolArray
@@ -183,10 +184,11 @@ class Tracker:
         t = (matching.detection >= 0).nonzero()[0]
         d = matching.detection[t]
         scores, classes = seen.scores[d].astype(np.float64), seen.classes[d]
-        measured = xyxy_to_cxcywh(seen.boxes[d])
-        tracks.set_motion(t, kalman.correct(tracks.motion_of(t), measured, self._noise, scores))
+        measured = xyxy_to_cxcywh(seen.boxes.take(d, axis=0))
+        state = kalman.correct(tracks.motion_of(t), measured, self._noise, scores)
+        tracks.set_motion(t, state)
+        tracks.seen_s[t], tracks.seen_box[t] = seen.now, state.box
         tracks.detection[t], tracks.score[t] = d, scores
-        tracks.seen_s[t], tracks.seen_box[t] = seen.now, tracks.box[t]
         leading = tracks.classes[t]
         votes = tracks.class_votes[t] + np.where(leading == classes, scores, -scores)
         tracks.classes[t] = np.where(votes < 0, classes, leading)
@@ -204,7 +206,7 @@ class Tracker:
         t = t[usable[matching.detection[t]]]
         if not len(t):
             return
-        crops = seen.vectors[matching.detection[t]]  # (n, D)
+        crops = seen.vectors.take(matching.detection[t], axis=0)  # (n, D)
         evidence = self._appearance.doubt(matching.similarity[t])
         foreign = (evidence < FOREIGN) & (tracks.vectors[t] >= c.identify_vectors)
         if not foreign.any():

@@ -70,9 +70,12 @@ def _refuse_row(name: str, array: NDArray[Any], bad: BoolArray, must: str) -> No
 
 def _check_boxes(value: ArrayLike) -> FloatArray:
     boxes: FloatArray = _as_rows("boxes", value, (None, 4), np.float32)
-    _refuse_row("boxes", boxes, ~np.isfinite(boxes).min(axis=1, initial=True), "finite")
-    negative = (boxes[:, 2] < boxes[:, 0]) | (boxes[:, 3] < boxes[:, 1])
-    _refuse_row("boxes", boxes, negative, "x1, y1, x2, y2 with x2 >= x1 and y2 >= y1")
+    finite = np.isfinite(boxes)
+    if not finite.all():
+        _refuse_row("boxes", boxes, np.asarray(~finite.all(axis=1)), "finite")
+    negative = boxes[:, 2:] < boxes[:, :2]
+    if negative.any():
+        _refuse_row("boxes", boxes, np.asarray(negative.any(axis=1)), "x1, y1, x2, y2 with x2 >= x1 and y2 >= y1")
     return boxes
 
 

@@ -56,7 +56,7 @@ def _with_overlap(
     t: IntArray, d: IntArray, common: DoubleArray, wider: DoubleArray, tracks: DoubleArray, detections: DoubleArray
 ) -> Candidates:
     """Pairs (P,), (P,) with their common area (P,), where track `t` makes the boxes `wider[t]` px wider and higher."""
-    extra, track, seen = wider[t], tracks[t], detections[d]
+    extra, track, seen = wider[t], tracks.take(t, axis=0), detections.take(d, axis=0)
     track_height, seen_width, seen_height = track[:, 3], seen[:, 2] - seen[:, 0], seen[:, 3] - seen[:, 1]
     union = (track[:, 2] + extra) * (track_height + extra) + (seen_width + extra) * (seen_height + extra) - common
     lower, higher = np.minimum(track_height, seen_height), np.maximum(track_height, seen_height)

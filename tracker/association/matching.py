@@ -46,6 +46,8 @@ class Matching:
         """(T,) the row of the detection that continues each track, -1 where none does."""
         self.similarity: DoubleArray = np.zeros(len(tracks))
         """(T,) cosine of the track's mean with the vector of that detection; 0 where one of the two has none."""
+        self.free: BoolArray = np.ones(len(seen.boxes), bool)
+        """(N,) which detections continue no track."""
 
     def run(self, pairs: Candidates) -> None:
         """Confirmed tracks with confident detections, those left over with weak ones, tentative tracks with the rest.
@@ -66,13 +68,6 @@ class Matching:
             self._stage(left, c.motion_centre, with_appearance=True)
         self._appearance.observe_apart(seen.vectors[seen.fit])
 
-    @property
-    def free(self) -> BoolArray:
-        """(N,) which detections continue no track."""
-        free = np.ones(len(self._seen.boxes), bool)
-        free[self.detection[self.detection >= 0]] = False
-        return free
-
     def _stage(self, pairs: Candidates, centre: float, *, with_appearance: bool) -> None:
         """Match the pairs of greatest evidence; `centre` is the overlap that speaks neither for nor against."""
         c, t, d = self._config, pairs.tracks, pairs.detections
@@ -82,8 +77,8 @@ class Matching:
         gain -= c.class_penalty * (self._tracks.classes[t] != self._seen.classes[d])
         similarity = self._add_appearance(gain, pairs) if with_appearance else np.zeros(len(t))
         chosen = assign(t, d, gain)
-        self.detection[t[chosen]] = d[chosen]
-        self.similarity[t[chosen]] = similarity[chosen]
+        t, d = t[chosen], d[chosen]
+        self.detection[t], self.similarity[t], self.free[d] = d, similarity[chosen], False
 
     def _add_appearance(self, gain: DoubleArray, pairs: Candidates) -> DoubleArray:
         """Add the evidence of appearance, in nats, halved where a crop shows others too; return the cosines (P,)."""
@@ -93,7 +88,7 @@ class Matching:
         if not len(known):
             return similarity
         t, d = pairs.tracks[known], pairs.detections[known]
-        found = similarity[known] = cosine(tracks.mean[t], seen.vectors[d])
+        found = similarity[known] = cosine(tracks.mean.take(t, axis=0), seen.vectors.take(d, axis=0))
         evidence = self._appearance.evidence(found, seen.now - tracks.seen_s[t])
         clean = seen.clean[d]
         gain[known] += np.minimum(np.maximum(evidence, -limit), limit) * np.where(clean, 1.0, 0.5)
