@@ -26,6 +26,7 @@ _AWAY_S = 2.0  # mean length of an absence
 _SIZE_STD, _SIZE_STD_PER_S, _SIZE_STD_APART = 0.12, 0.03, 0.45  # of the log ratio of heights; of two objects
 _SIZE_LIMIT = 4.0  # nats
 _LONGEST_SPREAD_S = 10.0  # from where on the spread of sizes grows no further
+_LEAST_MOTION = -4.0  # nats: whoever left may come back later, and from another side
 _APPEARANCE_LIMIT = 8.0  # nats
 _CLASS_PENALTY = 2.0  # nats
 _NEIGHBOURS = 8  # tracklets that follow each other by their begin, among which pairs seen together are looked for
@@ -106,7 +107,8 @@ def _motion(tracklets: Tracklets, before: IntArray, after: IntArray, arrivals: f
     size_std = _SIZE_STD + _SIZE_STD_PER_S * np.minimum(gap_s, _LONGEST_SPREAD_S)
     log_size = 0.5 * (ratio / _SIZE_STD_APART) ** 2 - 0.5 * (ratio / size_std) ** 2 + np.log(_SIZE_STD_APART / size_std)
     log_gap = -gap_s / _AWAY_S - np.log(_AWAY_S)
-    return np.asarray(log_gap + log_place - log_new + log_size.clip(-_SIZE_LIMIT, _SIZE_LIMIT))
+    evidence = log_gap + log_place - log_new + log_size.clip(-_SIZE_LIMIT, _SIZE_LIMIT)
+    return np.asarray(np.maximum(evidence, _LEAST_MOTION))
 
 
 def _appearance(tracklets: Tracklets, before: IntArray, after: IntArray, info: AppearanceInfo | None) -> DoubleArray:

@@ -11,7 +11,7 @@ import numpy as np
 from tracker.association.evidence import covered_share
 from tracker.refinement.history import Appearance, History
 from tracker.refinement.tracklets import CUT_S
-from tracker.types import BoolArray, DoubleArray, FloatArray, FrameResult, IntArray, RunInfo, Tracks
+from tracker.types import BoolArray, DoubleArray, FloatArray, Frame, FrameResult, IntArray, RunInfo, TrackEvent, Tracks
 
 _Rows: TypeAlias = tuple[IntArray, IntArray, FloatArray, FloatArray, IntArray, BoolArray]
 """Columns of `History`: frame, ids, boxes, scores, classes, seen."""
@@ -19,6 +19,7 @@ _Rows: TypeAlias = tuple[IntArray, IntArray, FloatArray, FloatArray, IntArray, B
 _BLOCK_FRAMES = 1000  # frames whose arrays are joined into one
 _PIECE_S = 1.0
 _DENSE_PIECES = 32  # so many of one identity last a second, as many more two seconds, then four, ...
+_CLAIM_S = 2.0  # so long after it began a stretch under one number may turn out to be of another
 _LEAST_NORM = 1e-6  # of a sum of unit vectors that still points somewhere
 _MAX_COVERED = 0.35  # crops covered by others by a larger share say nothing
 
@@ -37,11 +38,24 @@ class _Piece:
     """Pieces of this identity that came before."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Renaming:
+    """From a frame on, and before another, a number stood for somebody else."""
+
+    old: int
+    new: int
+    first: int
+    end: int
+    first_s: float
+    end_s: float
+
+
 class HistoryRecorder:
     """A sink (`tracker.types.Sink`) that keeps everything that `refine` needs.
 
     Memory grows by about 45 bytes a box, and by a vector a second for a new identity, the rarer the longer it stays.
-    Predicted positions are left out where the detector looked: the refinement has better ones.
+    Predicted positions are left out where the detector looked: the refinement has better ones. What the tracker found
+    out about a number soon after it gave it (`TrackEvent.replaces`) counts from the first frame on.
     """
 
     def __init__(self) -> None:
@@ -51,6 +65,8 @@ class HistoryRecorder:
         self._frames: list[tuple[int, float, bool]] = []
         self._open: dict[int, _Piece] = {}
         self._pieces: list[tuple[int, float, FloatArray]] = []
+        self._began: dict[int, tuple[int, float]] = {}
+        self._renamed: list[_Renaming] = []
 
     def open(self, run: RunInfo) -> None:
         """Remember the source."""
@@ -68,6 +84,9 @@ class HistoryRecorder:
         )
         if len(self._frames) % _BLOCK_FRAMES == 0:
             self._rows[-_BLOCK_FRAMES:] = [_joined(self._rows[-_BLOCK_FRAMES:])]
+        for event in tracks.events:
+            if event.kind != "ended":
+                self._rename(event, frame)
         detections = result.detections
         if detections.embeddings is not None:
             clean = covered_share(detections.boxes.astype(np.float64)) <= _MAX_COVERED
@@ -84,7 +103,21 @@ class HistoryRecorder:
         source = None if self.run is None else self.run.source
         size = None if source is None else (source.width_px, source.height_px)
         rows = _joined([_no_rows(), *self._rows])
-        return History(*rows, numbers, times_s, detected, size, self._appearance()).sorted()
+        appearance = self._appearance()
+        for renaming in self._renamed:
+            _apply(renaming, rows, appearance)
+        return History(*rows, numbers, times_s, detected, size, appearance).sorted()
+
+    def _rename(self, event: TrackEvent, frame: Frame) -> None:
+        """Note since when a number has stood for whom it stands now."""
+        began = None if event.replaces is None else self._began.get(event.replaces)
+        if event.replaces is not None and began is not None and frame.time_s - began[1] <= _CLAIM_S:
+            self._renamed.append(
+                _Renaming(event.replaces, event.track_id, began[0], frame.index, began[1], frame.time_s)
+            )
+        else:
+            began = frame.index, frame.time_s
+        self._began[event.track_id] = began
 
     def _look(self, tracks: Tracks, vectors: FloatArray, fit: BoolArray, time_s: float) -> None:
         """Add the crops of one frame to the pieces of their identities."""
@@ -118,6 +151,18 @@ def _mean(track_id: int, piece: _Piece) -> list[tuple[int, float, FloatArray]]:
     if piece.total is None or norm < _LEAST_NORM:
         return []
     return [(track_id, piece.first_s, (piece.total / norm).astype(np.float32))]
+
+
+def _apply(renaming: _Renaming, rows: _Rows, appearance: Appearance | None) -> None:
+    """Rename rows and pieces in place, unless somebody has the new number in one of these frames."""
+    frame, ids = rows[0], rows[1]
+    then = (frame >= renaming.first) & (frame < renaming.end)
+    if (ids[then] == renaming.new).any():
+        return
+    ids[then & (ids == renaming.old)] = renaming.new
+    if appearance is not None:
+        piece = (appearance.times_s >= renaming.first_s) & (appearance.times_s < renaming.end_s)
+        appearance.ids[piece & (appearance.ids == renaming.old)] = renaming.new
 
 
 def _joined(blocks: Sequence[_Rows]) -> _Rows:

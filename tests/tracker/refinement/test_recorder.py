@@ -3,18 +3,18 @@ from __future__ import annotations
 import numpy as np
 
 from tracker.refinement import HistoryRecorder
-from tracker.types import Detections, Frame, FrameResult, RunInfo, SourceInfo, Tracks
+from tracker.types import Detections, Frame, FrameResult, RunInfo, SourceInfo, TrackEvent, Tracks
 
 IMAGE = np.zeros((1, 1, 3), np.uint8)
 RUN = RunInfo(SourceInfo("x", 1000, 500, 10.0, None, live=False), {})
 
 
-def result(frame: int, boxes, matched, ids, vectors=None, detected: bool = True) -> FrameResult:
+def result(frame: int, boxes, matched, ids, vectors=None, detected: bool = True, events=()) -> FrameResult:
     boxes = np.asarray(boxes, np.float32).reshape(-1, 4)
     matched = np.asarray(matched, np.int64)
     n = len(matched)
     where = boxes[np.maximum(matched, 0)] if len(boxes) else np.zeros((n, 4), np.float32)
-    tracks = Tracks(np.array(ids), where, np.full(n, 0.5, np.float32), np.full(n, 2), matched, frame / 10)
+    tracks = Tracks(np.array(ids), where, np.full(n, 0.5, np.float32), np.full(n, 2), matched, frame / 10, events)
     detections = Detections(boxes, None, None, vectors) if detected else Detections.empty()
     return FrameResult(Frame(IMAGE, frame, frame / 10), detections, tracks, detected)
 
@@ -83,3 +83,34 @@ def test_a_long_life_takes_little_memory() -> None:
     assert looks is not None
     assert 60 < len(looks.ids) < 120, "not one a second"
     assert len(recorder.history()) == 3000
+
+
+def test_a_number_that_was_soon_found_to_be_another_is_that_from_the_first_frame_on() -> None:
+    recorder = HistoryRecorder()
+    vector = unit(1, 0)[None]
+    recorder.write(result(1, [BOX], [0], [1], vector, events=(TrackEvent("born", 1, 0.1),)))
+    recorder.write(result(9, [BOX], [0], [2], vector, events=(TrackEvent("born", 2, 0.9),)))
+    recorder.write(result(12, [BOX], [0], [1], vector, events=(TrackEvent("recalled", 1, 1.2, replaces=2),)))
+    recorder.write(result(14, [BOX], [0], [3], vector, events=(TrackEvent("corrected", 3, 1.4, replaces=1),)))
+    past = recorder.history()
+    assert past.ids[np.argsort(past.frame)].tolist() == [1, 3, 3, 3]
+    assert past.appearance is not None
+    assert past.appearance.ids.tolist().count(2) == 0
+    assert recorder.history().ids.tolist() == past.ids.tolist()
+
+
+def test_a_track_that_went_over_to_somebody_else_late_keeps_its_past() -> None:
+    recorder = HistoryRecorder()
+    recorder.write(result(1, [BOX], [0], [1], events=(TrackEvent("born", 1, 0.1),)))
+    for frame in range(2, 60):
+        recorder.write(result(frame, [BOX], [0], [1]))
+    recorder.write(result(60, [BOX], [0], [2], events=(TrackEvent("corrected", 2, 6.0, replaces=1),)))
+    assert recorder.history().ids.tolist() == [1] * 59 + [2]
+
+
+def test_nobody_is_renamed_to_somebody_who_was_there() -> None:
+    recorder = HistoryRecorder()
+    both = (TrackEvent("born", 1, 0.1), TrackEvent("born", 2, 0.1))
+    recorder.write(result(1, [BOX, FAR], [0, 1], [1, 2], events=both))
+    recorder.write(result(2, [BOX], [0], [1], events=(TrackEvent("recalled", 1, 0.2, replaces=2),)))
+    assert recorder.history().ids.tolist() == [1, 1, 2]
