@@ -14,7 +14,7 @@ class RefinementConfig:
 
     link_evidence: float = 4.0
     """Evidence of motion and appearance, in nats, that joins two tracklets which the tracker held for two objects."""
-    keep_evidence: float = -2.0
+    keep_evidence: float = -4.0
     """The same for two tracklets which the tracker held for one object; below, they are parted."""
     max_link_s: float = 20.0
     """Over how long an absence two objects may be linked; those that the tracker joined itself may be further apart."""

@@ -19,7 +19,7 @@ _Rows: TypeAlias = tuple[IntArray, IntArray, FloatArray, FloatArray, IntArray, B
 _BLOCK_FRAMES = 1000  # frames whose arrays are joined into one
 _PIECE_S = 1.0
 _DENSE_PIECES = 32  # so many of one identity last a second, as many more two seconds, then four, ...
-_CLAIM_S = 2.0  # so long after it began a stretch under one number may turn out to be of another
+_CLAIM_S = 2.0  # so long after its birth somebody new may turn out to be an old one
 _LEAST_NORM = 1e-6  # of a sum of unit vectors that still points somewhere
 _MAX_COVERED = 0.35  # crops covered by others by a larger share say nothing
 
@@ -40,7 +40,7 @@ class _Piece:
 
 @dataclass(frozen=True, slots=True)
 class _Renaming:
-    """From a frame on, and before another, a number stood for somebody else."""
+    """From a frame on, and before another, a new number stood for somebody who has an old one."""
 
     old: int
     new: int
@@ -54,8 +54,8 @@ class HistoryRecorder:
     """A sink (`tracker.types.Sink`) that keeps everything that `refine` needs.
 
     Memory grows by about 45 bytes a box, and by a vector a second for a new identity, the rarer the longer it stays.
-    Predicted positions are left out where the detector looked: the refinement has better ones. What the tracker found
-    out about a number soon after it gave it (`TrackEvent.replaces`) counts from the first frame on.
+    Predicted positions are left out where the detector looked: the refinement has better ones. Who was given a new
+    number and soon found to be an old one (`TrackEvent.replaces`) has the old number from the first frame on.
     """
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ class HistoryRecorder:
         self._frames: list[tuple[int, float, bool]] = []
         self._open: dict[int, _Piece] = {}
         self._pieces: list[tuple[int, float, FloatArray]] = []
-        self._began: dict[int, tuple[int, float]] = {}
+        self._born: dict[int, tuple[int, float]] = {}
         self._renamed: list[_Renaming] = []
 
     def open(self, run: RunInfo) -> None:
@@ -85,8 +85,7 @@ class HistoryRecorder:
         if len(self._frames) % _BLOCK_FRAMES == 0:
             self._rows[-_BLOCK_FRAMES:] = [_joined(self._rows[-_BLOCK_FRAMES:])]
         for event in tracks.events:
-            if event.kind != "ended":
-                self._rename(event, frame)
+            self._rename(event, frame)
         detections = result.detections
         if detections.embeddings is not None:
             clean = covered_share(detections.boxes.astype(np.float64)) <= _MAX_COVERED
@@ -109,15 +108,15 @@ class HistoryRecorder:
         return History(*rows, numbers, times_s, detected, size, appearance).sorted()
 
     def _rename(self, event: TrackEvent, frame: Frame) -> None:
-        """Note since when a number has stood for whom it stands now."""
-        began = None if event.replaces is None else self._began.get(event.replaces)
-        if event.replaces is not None and began is not None and frame.time_s - began[1] <= _CLAIM_S:
-            self._renamed.append(
-                _Renaming(event.replaces, event.track_id, began[0], frame.index, began[1], frame.time_s)
-            )
-        else:
-            began = frame.index, frame.time_s
-        self._began[event.track_id] = began
+        """Note that somebody new turned out to be an old one. Other replaced numbers were right until then, or not."""
+        if event.kind == "born":
+            self._born[event.track_id] = frame.index, frame.time_s
+        elif event.kind in ("recovered", "recalled") and event.replaces in self._born:
+            first, first_s = self._born.pop(event.replaces)
+            if frame.time_s - first_s <= _CLAIM_S:
+                self._renamed.append(
+                    _Renaming(event.replaces, event.track_id, first, frame.index, first_s, frame.time_s)
+                )
 
     def _look(self, tracks: Tracks, vectors: FloatArray, fit: BoolArray, time_s: float) -> None:
         """Add the crops of one frame to the pieces of their identities."""
