@@ -23,7 +23,8 @@ class TrackerConfig:
     birth_max_overlap: float = 0.7
     """No track is founded where a detection overlaps a tracked object by more than this IoU."""
     confirm_s: float = 0.08
-    """A new track is reported after it was seen again over this time; until then it ends at its first miss."""
+    """A new track is reported after it was seen again over this time; until then it ends at its first miss. What is
+    there in the first frame of a stream is reported at once."""
     max_lost_s: float = 1.2
     """How long a track that is not seen is looked for by motion."""
     max_outside_s: float = 0.2

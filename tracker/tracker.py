@@ -93,13 +93,13 @@ class Tracker:
         vectors, has = self._appearance.collect(detections, confident.nonzero()[0], embed)
 
         self._identities.events.clear()
-        self._time_s = now
+        first, self._time_s = self._time_s is None, now
         self._move(dt, affine)
         self._retire(now, detections.frame_size)
         seen, matching = self._associate(detections, now, confident, vectors, has)
         self._correct(seen, matching)
         self._learn(seen, matching)
-        self._found(seen, matching.free)
+        self._found(seen, matching.free, proven=first)
         self._tracks = self._identities.update(self._tracks, now)
         rows = self._reported(include_coasted)
         return self._report(rows, self._tracks.box.take(rows, axis=0), now, tuple(self._identities.events))
@@ -218,8 +218,11 @@ class Tracker:
         if len(changed):
             self._identities.part(tracks, changed)
 
-    def _found(self, seen: Seen, free: BoolArray) -> None:
-        """Drop tentative tracks that were missed, and found new ones on confident detections that nobody took."""
+    def _found(self, seen: Seen, free: BoolArray, *, proven: bool) -> None:
+        """Drop tentative tracks that were missed, and found new ones on confident detections that nobody took.
+
+        Those of a stream's first frame were there before it: they need not prove that they stay.
+        """
         c = self.config
         self._tracks = tracks = self._tracks.select(self._tracks.proven | (self._tracks.detection >= 0))
         rows = (free & (seen.scores >= c.birth_score)).nonzero()[0]
@@ -229,7 +232,9 @@ class Tracker:
         if len(taken):
             rows = rows[iou(seen.boxes[rows], taken).max(axis=1) <= c.birth_max_overlap]
         if len(rows):
-            self._tracks = tracks.append(self._new_tracks(rows, seen))
+            new = self._new_tracks(rows, seen)
+            new.proven[:] = proven
+            self._tracks = tracks.append(new)
 
     def _new_tracks(self, rows: IntArray, seen: Seen) -> TrackTable:
         new = TrackTable.zeros(len(rows), seen.vectors.shape[1])

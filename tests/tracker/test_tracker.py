@@ -33,15 +33,25 @@ def walk(start: float, step: float, count: int, **fields: Any) -> list[Detection
 
 
 def test_an_object_gets_number_one_once_it_was_seen_again_and_keeps_it() -> None:
-    results = feed(Tracker(), walk(0, 4, 20))
-    assert [len(r) for r in results[:3]] == [0, 0, 1]
+    results = feed(Tracker(), [Detections.empty(), *walk(0, 4, 20)])
+    assert [len(r) for r in results[:4]] == [0, 0, 0, 1]
     assert {int(i) for r in results for i in r.ids} == {1}
     assert [e.kind for r in results for e in r.events] == ["born"]
+
+
+def test_what_is_there_at_the_start_of_a_stream_is_reported_at_once_and_newcomers_later_are_not() -> None:
+    both = [Detections([box(4 * i), box(900 - 4 * i)], [0.9, 0.9 if i else 0.3]) for i in range(20)]
+    tracker = Tracker()
+    for _ in range(2):
+        results = feed(tracker, both)
+        assert [r.ids.tolist() for r in results[:4]] == [[1], [1], [1], [1, 2]]
+        tracker.reset()
 
 
 def test_confirmation_takes_the_same_time_at_every_rate() -> None:
     for rate in (5, 10, 30, 60):
         tracker = Tracker(TrackerConfig(confirm_s=0.3))
+        tracker.update(Detections.empty(), time_s=0)
         first = next(i for i in range(100) if len(tracker.update(Detections([box(0)]), time_s=i / rate)))
         assert 0.3 - 1e-6 <= first / rate < 0.3 + 1 / rate
 
@@ -212,7 +222,8 @@ def test_a_panning_camera_is_followed_where_its_motion_is_given() -> None:
         ids: set[int] = set()
         for i in range(30):
             d = Detections([box(shift * i), box(shift * i + 150)])
-            ids |= set(tracker.update(d, time_s=i * DT_S, camera_motion=camera_motion).ids.tolist())
+            seen = tracker.update(d, time_s=i * DT_S, camera_motion=camera_motion)
+            ids |= set(seen.ids.tolist()) if i else set()  # the first frame is reported in any case
         return ids
 
     assert run(affine) == {1, 2}
