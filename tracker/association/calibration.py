@@ -48,7 +48,7 @@ class StreamCalibration:
     LEAST_VARIANCE = 1e-4  # of cosines of one kind, however alike they were so far
     GAP_LOSS = 0.3  # of the distance s - d, lost at most by the mean cosine of one object after a long time unseen
     GAP_TIME_S = 1.0  # how fast it is lost
-    CAUTION = 4.0  # squared distance, in standard deviations, at which half of the evidence is believed
+    CAUTION = 1.0  # squared distance, in standard deviations, at which half of the evidence is believed
 
     def __init__(self, prior: CalibrationLike | None = None) -> None:
         centre, slope = (self.PRIOR_CENTRE, self.PRIOR_SLOPE) if prior is None else _line_of(prior)
@@ -83,8 +83,9 @@ class StreamCalibration:
         The ratio is exact for crops as easy as those it was learned from, one by one. A tracker asks about harder ones,
         and crops of successive frames share their errors. So less of it is believed the less the embedder can tell
         apart here: a share of d^2 / (d^2 + CAUTION), with d the distance s - d in standard deviations. (Simulated
-        MOT17, mean IDF1: 64.1 to 64.2 with an embedder that tells people apart easily, 56.2 to 60.1 with a very poor
-        one, 56.6 to 58.3 with random vectors; CAUTION 2 and 8 gain less.)
+        MOT17, mean IDF1: 64.1 to 64.2 with an embedder that tells people apart easily, 56.2 to 59.9 with a very poor
+        one, 56.6 to 57.7 with random vectors. CAUTION 4 gains a little more there, but costs 2 on rendered clips
+        followed by a colour histogram, where 1 costs nothing.)
         """
         same, different = self._same, self._different
         separation = same.mean - different.mean
