@@ -71,7 +71,7 @@ def test_growth_and_slowing_down_are_noticed(soak: ModuleType) -> None:
     assert soak.verdicts(flat, flat, numbers, 1.2, 5) == []
     assert soak.verdicts(flat, [80.0, 100.0] + [104.0] * 18, numbers, 1.2, 5) == [], "the start may grow"
     assert "memory grew by 9.0 MB" in soak.verdicts(flat, [100.0] * 19 + [109.0], numbers, 1.2, 5)[0]
-    assert "125 us at the end" in soak.verdicts([100.0] * 15 + [125.0] * 5, flat, numbers, 1.2, 5)[0]
+    assert "125.0 yardsticks at the end" in soak.verdicts([100.0] * 15 + [125.0] * 5, flat, numbers, 1.2, 5)[0]
 
 
 def test_a_short_one(soak: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
