@@ -5,8 +5,8 @@
 Prints a line for each of twenty parts, and at the end whether
 
 - memory stays flat: the resident size at the end is at most `--memory-mb` above that after the second part;
-- time stays flat: the median update of the last parts takes at most `--slower` times that of the first ones, in units of
-  a fixed piece of arithmetic done beside it, as other programs slow the processor down at times;
+- time stays flat: the median update of the last parts takes at most `--slower` times that of the first ones, in units
+  of a fixed piece of arithmetic done beside it, as other programs slow the processor down at times;
 - identities are never reused: a number that is born was never used before, a number that ended comes back only as
   `recovered` or `recalled`, and no frame has a number twice.
 
