@@ -13,7 +13,7 @@ from tracker.table import TIME_SLACK_S
 from tracker.types import BoolArray, DoubleArray, IntArray
 
 # Of what was filled on public sequences (MOT15 ADL-Rundle-6, ETH-Bahnhof, Venice-2; MOT17 02, 05, 09, 11) the share
-# that lay on a person (IoU .5) was .28 to .88 for all gaps of up to 1.5 s, and is .45 to .99 within these limits.
+# that lay on a person (IoU .5) was .28 to .88 for all gaps of up to 1.5 s, and is .52 to .99 within these limits.
 _FARTHEST = 0.3  # between the boxes on both sides, in heights
 _LOG_SIZE_CHANGE = 0.2  # likewise
 _LEAST_SEEN = 0.6  # share of an object's life in which it was seen, long absences left out

@@ -19,7 +19,8 @@ from tracker.refinement.config import RefinementConfig
 from tracker.refinement.tracklets import Tracklets
 from tracker.types import AppearanceInfo, BoolArray, DoubleArray, IntArray
 
-# Fitted to where people were after gaps of .3 to 10 s in tracks of public sequences (MOT17 02, 05, 09, 11).
+# From where people were after gaps of .3 to 10 s in tracks of public sequences (MOT15 ADL-Rundle-6, ETH-Bahnhof,
+# Venice-2; MOT17 02).
 _STD, _STD_PER_S = 0.12, 0.14  # of the position after a gap, in heights
 _SPEED_LASTS_S = 1.5  # how long somebody keeps a velocity
 _AWAY_S = 2.0  # mean length of an absence
