@@ -84,6 +84,8 @@ class TrackerConfig:
             raise ConfigError(f"tracker.rate_hz must be above 0, got {self.rate_hz}")
         if self.measurement_std <= 0:
             raise ConfigError(f"tracker.measurement_std must be above 0, got {self.measurement_std}")
+        if self.identify_vectors < 1:
+            raise ConfigError(f"tracker.identify_vectors must be at least 1, got {self.identify_vectors}")
         if not isinstance(self.memory_size, int):
             raise ConfigError(f"tracker.memory_size must be a whole number, got {self.memory_size!r}")
         if not self.low_score <= self.high_score <= self.birth_score <= 1:

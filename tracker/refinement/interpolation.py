@@ -64,7 +64,7 @@ def _fillable(history: History, most_s: float) -> _Gaps:
     row = np.flatnonzero((np.diff(history.ids) == 0) & (np.diff(place) > 1))
     missing = place[row + 1] - place[row] - 1
     gap_s = history.times_s[place[row + 1]] - history.times_s[place[row]]
-    short = gap_s <= most_s + TIME_SLACK_S
+    short = (gap_s > 0) & (gap_s <= most_s + TIME_SLACK_S)
     inside = ~(_at_border(history, row) | _at_border(history, row + 1)) | (gap_s <= _OUTSIDE_S + TIME_SLACK_S)
     keep = short & inside & _well_seen(history, row, missing, short) & _steady(history, row)
     return _Gaps(row[keep], place[row[keep]], missing[keep])

@@ -49,7 +49,8 @@ def refine(
         return Refinement(history, 0, 0, 0, 0)
     tracklets = cut(history)
     links = link(tracklets, len(tracklets.ids) / _extent(history), config, appearance)
-    joined = replace(history, ids=_number(tracklets, links)[tracklets.of_row]).sorted()
+    # the numbers that the history's vectors belong to are not those of the result
+    joined = replace(history, ids=_number(tracklets, links)[tracklets.of_row], appearance=None).sorted()
     filled = interpolate(joined, config)
     count = len(np.unique(filled.ids))
     return Refinement(filled, links.made, links.undone, len(filled) - len(joined), count)

@@ -121,3 +121,11 @@ def test_histories_that_cannot_be(change: dict[str, object], message: str) -> No
 def test_settings_that_mean_nothing(field: str, value: object) -> None:
     with pytest.raises(ConfigError, match=f"refinement.{field} must be"):
         RefinementConfig(**{field: value})
+
+
+def test_without_looks_a_late_return_is_left_as_the_tracker_told_it(history) -> None:
+    everybody = [walk(who, 1, 400, 100 * who) for who in range(2, 11)]
+    past = history(walk(1, 1, 60, 50), walk(1, 360, 400, 50), *everybody)
+    refined = refine(past, LINKS_ONLY)
+    assert refined.parted == 0
+    assert refined.identities == 10
