@@ -80,6 +80,9 @@ class Identities:
         before = tracks.ids[asking]
         held = np.where(before != tracks.own_ids[asking], before, 0)  # (n,) claims of old ones
         choice = self._choose(tracks, asking, lost, held, now)  # (n,) numbers, 0 for none
+        # where the memory was too small or too short to keep who is claimed, there is nothing to ask again by
+        forgotten = (held > 0) & ~self._memory.look_up(held)[0]
+        choice[forgotten] = held[forgotten]
         goes_on = (choice == 0) & ((held > 0) | (before == 0))
         if not choice.any():
             self._go_on(tracks, asking[goes_on], now)

@@ -98,12 +98,13 @@ def test_nobody_is_recalled_where_the_memory_is_switched_off() -> None:
     assert results[-1].ids.tolist() == [2]
 
 
-def test_a_lost_object_is_recovered_where_boxes_do_not_overlap() -> None:
+@pytest.mark.parametrize("memory", [{}, {"memory_size": 0}, {"memory_size": 1}, {"memory_s": 0.1}])
+def test_a_lost_object_is_recovered_where_boxes_do_not_overlap(memory: dict[str, Any]) -> None:
     one, two = unit(1), unit(2)
     before = [Detections([box(100), box(600)], embeddings=[one, two]) for _ in range(40)]
     gone = [Detections([box(600)], embeddings=[two])] * 15
     after = [Detections([box(230), box(600)], embeddings=[one, two]) for _ in range(10)]
-    results = feed(Tracker(), before + gone + after)
+    results = feed(Tracker(TrackerConfig(**memory)), before + gone + after)
     assert sorted(results[-1].ids.tolist()) == [1, 2]
     assert "recovered" in [e.kind for r in results for e in r.events]
 
