@@ -14,7 +14,8 @@ from tracker.detectors.subtraction.sizes import SizePrior
 from tracker.types import BoolArray, FloatArray
 
 _HEIGHT_MISFIT = 0.18  # |log| by which a part's height may differ from what its foot says
-_WIDTHS = (0.4, 1.7)  # of the usual width
+_LEAST_WIDTH, _LEAST_WIDTH_NEARER = 0.4, 0.9  # of the usual width; whoever is nearer hides, and is not hidden
+_MOST_WIDTH = 1.7
 _AS_GOOD = 0.03  # |log| by which the misfits of two cuts may differ
 _STEP = 0.1  # between the two feet, as a share of the larger height
 
@@ -43,7 +44,8 @@ def cut_by_depth(inside: BoolArray, left_top: FloatArray, sizes: SizePrior) -> l
     assert expected is not None, "asked above"
     misfit = np.abs(np.log(np.maximum(heights, 1) / np.maximum(expected, 1)))  # (2, w - 1)
     usual = sizes.aspect * expected
-    fits = (misfit <= _HEIGHT_MISFIT) & (widths >= _WIDTHS[0] * usual) & (widths <= _WIDTHS[1] * usual)
+    least = np.where(lows == lows.max(axis=0), _LEAST_WIDTH_NEARER, _LEAST_WIDTH)
+    fits = (misfit <= _HEIGHT_MISFIT) & (widths >= least * usual) & (widths <= _MOST_WIDTH * usual)
     apart = np.abs(lows[0] - lows[1]) >= _STEP * heights.max(axis=0)
     good = fits.all(axis=0) & apart
     if not good.any():
