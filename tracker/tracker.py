@@ -173,7 +173,9 @@ class Tracker:
         boxes = detections.boxes.astype(np.float64)
         pairs, covered = candidates(tracks.box, np.sqrt(tracks.covariance[:, 0, 0]), boxes)
         clean = covered <= c.appearance_max_overlap
-        seen = Seen(now, boxes, detections.scores, detections.classes, confident, vectors, has, clean, has & clean)
+        known = has & confident
+        fit = known & clean
+        seen = Seen(now, boxes, detections.scores, detections.classes, confident, vectors, known, clean, fit)
         matching = Matching(tracks, seen, c, self._appearance)
         matching.run(pairs)
         return seen, matching
@@ -201,9 +203,8 @@ class Tracker:
         track has gone over to somebody else, as happens where one passes close to another.
         """
         c, tracks = self.config, self._tracks
-        usable = seen.fit & seen.confident
         t = (matching.detection >= 0).nonzero()[0]
-        t = t[usable[matching.detection[t]]]
+        t = t[seen.fit[matching.detection[t]]]
         if not len(t):
             return
         crops = seen.vectors.take(matching.detection[t], axis=0)  # (n, D)

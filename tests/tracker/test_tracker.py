@@ -85,6 +85,20 @@ def test_an_identity_that_left_is_recalled_by_appearance() -> None:
     assert [e.kind for r in results[100:] for e in r.events] == ["recalled"]
 
 
+def test_vectors_of_weak_boxes_do_not_blur_what_objects_look_like() -> None:
+    """Reflections in the floor look like those who stand above them, and are not strangers."""
+    one, two = unit(1), unit(2)
+
+    def frame(xs: list[float], vectors: list[np.ndarray]) -> Detections:
+        boxes = [b for x in xs for b in (box(x), box(x, y=200.0))]
+        return Detections(boxes, [0.9, 0.3] * len(xs), embeddings=[v for v in vectors for _ in range(2)])
+
+    crowd = [frame([2 * i, 500 - 2 * i], [one, two]) for i in range(40)]
+    results = feed(Tracker(), crowd + [Detections.empty()] * 100 + [frame([250], [two])] * 10)
+    assert results[39].ids.tolist() == [1, 2]
+    assert results[-1].ids.tolist() == [2]
+
+
 def test_a_stranger_is_not_taken_for_somebody_who_left() -> None:
     crowd = [Detections([box(0 + 2 * i), box(500 - 2 * i)], embeddings=[unit(1), unit(2)]) for i in range(40)]
     stranger = [Detections([box(250)], embeddings=[unit(3)]) for _ in range(10)]

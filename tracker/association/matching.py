@@ -30,7 +30,7 @@ class Seen:
     vectors: FloatArray
     """(N, D)."""
     has: BoolArray
-    """(N,) which have a vector."""
+    """(N,) which have a vector and a high score: a weak box shows a part, or what another box shows as well."""
     clean: BoolArray
     """(N,) which crops show one object alone."""
     fit: BoolArray
