@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reid.data import Crops as LabelledCrops
-from reid.data.cache import PixelCache
+from reid.data import join_crops
 from tracker.demo.crops import CropConfig, sample_crop
 from tracker.demo.figures import look_alike, sample_figure
 
@@ -42,24 +42,25 @@ class Crops:
         return Crops(self.pixels[rows], self.identity[rows])
 
 
+@dataclass(frozen=True, slots=True)
 class ArrayPictures:
     """Pictures that are in memory already, for `reid.data`."""
 
-    def __init__(self, parts: Sequence[NDArray[np.uint8]]) -> None:
-        self._parts = parts
-        self._starts = np.cumsum([0, *(len(part) for part in parts)])
+    pixels: NDArray[np.uint8]
+    """(N, 128, 64, 3) BGR."""
+    first: int
+    """The first one's number in messages."""
 
     def __len__(self) -> int:
-        return int(self._starts[-1])
+        return len(self.pixels)
 
     def read(self, index: int, height_px: int, width_px: int) -> NDArray[np.uint8]:  # noqa: ARG002 - crops are small
         """(h, w, 3) uint8 BGR."""
-        part = int(np.searchsorted(self._starts, index, side="right")) - 1
-        return self._parts[part][index - int(self._starts[part])]
+        return self.pixels[index]
 
     def name(self, index: int) -> str:
         """What to call it in a message."""
-        return f"rendered crop {index}"
+        return f"rendered crop {self.first + index}"
 
 
 def labelled(parts: Sequence[Crops]) -> LabelledCrops:
@@ -67,12 +68,14 @@ def labelled(parts: Sequence[Crops]) -> LabelledCrops:
 
     So batches can be made of families: the hardest negative that there is, everybody's look-alike, is present.
     """
-    first = np.cumsum([0, *(int(part.identity.max()) // 2 * 2 + 2 for part in parts)])  # even: families stay whole
-    identity = np.concatenate([part.identity + start for part, start in zip(parts, first, strict=False)])
-    pictures = ArrayPictures([part.pixels for part in parts])
-    names = [f"{number // 2}-{number % 2}" for number in range(int(first[-1]))]
-    # nothing is decoded here, so nothing is worth remembering
-    return LabelledCrops(pictures, identity, names, group=identity // 2, cache=PixelCache(pictures, 0))
+    sets: list[LabelledCrops] = []
+    for part in parts:
+        before = sum(len(each.names) for each in sets)
+        pictures = ArrayPictures(part.pixels, sum(len(each) for each in sets))
+        known = int(part.identity.max()) // 2 * 2 + 2  # even: families stay whole
+        names = [f"{number // 2}-{number % 2}" for number in range(before, before + known)]
+        sets.append(LabelledCrops(pictures, part.identity, names, group=part.identity // 2))
+    return join_crops(sets, cache_mb=0)  # nothing is decoded here, so nothing is worth remembering
 
 
 def join(parts: Sequence[Crops]) -> Crops:
