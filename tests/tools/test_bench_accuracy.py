@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,14 +15,6 @@ from scipy import stats
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
 FRAMES, PEOPLE = 40, 4
-
-
-@pytest.fixture(scope="module", autouse=True)
-def tools_on_the_path() -> Iterator[None]:
-    """As for a script in tools/."""
-    sys.path.insert(0, str(TOOLS))
-    yield
-    sys.path.remove(str(TOOLS))
 
 
 def write_sequence(folder: Path, columns: int, detections: bool) -> None:

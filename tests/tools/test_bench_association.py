@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,16 +12,6 @@ import pytest
 
 from tracker import Detections, Tracker
 from tracker.evaluation import MotTracks, MotTruth, score_tracks
-
-TOOLS = Path(__file__).resolve().parents[2] / "tools"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def tools_on_the_path() -> Iterator[None]:
-    """As for a script in tools/."""
-    sys.path.insert(0, str(TOOLS))
-    yield
-    sys.path.remove(str(TOOLS))
 
 
 @pytest.fixture

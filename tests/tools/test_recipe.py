@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +10,6 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the extra [train]")
 pytestmark = pytest.mark.torch
-
-TOOLS = str(Path(__file__).resolve().parents[2] / "tools")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def tools_on_the_path() -> Iterator[None]:
-    """As for a script in tools/."""
-    sys.path.insert(0, TOOLS)
-    yield
-    sys.path.remove(TOOLS)
 
 
 def crops_of(families: int, each: int) -> Any:
