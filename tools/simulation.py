@@ -86,7 +86,7 @@ def read_truth(folder: Path) -> tuple[np.ndarray, float, int, tuple[int, int]]:
 
     Only rows that count: flag 1 and, in MOT16/17/20, pedestrians.
     """
-    info = dict(line.strip().split("=", 1) for line in (folder / "seqinfo.ini").read_text().splitlines() if "=" in line)
+    rate_hz, frames, size = read_sequence_info(folder)
     raw = np.loadtxt(folder / "gt" / "gt.txt", delimiter=",", ndmin=2)
     keep = raw[:, 6] != 0
     seventeen = raw.shape[1] == 9  # MOT15 has ten columns, the eighth is a coordinate
@@ -94,8 +94,13 @@ def read_truth(folder: Path) -> tuple[np.ndarray, float, int, tuple[int, int]]:
         keep &= raw[:, 7] == 1
     visibility = raw[:, 8] if seventeen else np.ones(len(raw))
     rows = np.c_[raw[:, :2], raw[:, 2:4], raw[:, 2:4] + raw[:, 4:6], visibility][keep]
-    size = (int(info["imWidth"]), int(info["imHeight"]))
-    return rows, float(info["frameRate"]), int(info["seqLength"]), size
+    return rows, rate_hz, frames, size
+
+
+def read_sequence_info(folder: Path) -> tuple[float, int, tuple[int, int]]:
+    """Rate in Hz, frames and (width, height) of a sequence, as its `seqinfo.ini` says."""
+    info = dict(line.strip().split("=", 1) for line in (folder / "seqinfo.ini").read_text().splitlines() if "=" in line)
+    return float(info["frameRate"]), int(info["seqLength"]), (int(info["imWidth"]), int(info["imHeight"]))
 
 
 def simulate(

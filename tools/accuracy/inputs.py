@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from simulation import EMBEDDERS, Simulated, public_detections, simulate
+from simulation import EMBEDDERS, Simulated, public_detections, read_sequence_info, simulate
 
 from tracker.evaluation import MotTruth, read_mot_truth
 
@@ -90,14 +90,11 @@ def load(what: Input, seed: int | None) -> Loaded:
 def _cached(path: Path, folder: Path) -> Simulated:
     """Real detections and embeddings."""
     cache = np.load(path)
-    info = dict(line.strip().split("=", 1) for line in (folder / "seqinfo.ini").read_text().splitlines() if "=" in line)
+    rate_hz, _, size = read_sequence_info(folder)
     vectors = cache["emb"].astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    size = (int(info["imWidth"]), int(info["imHeight"]))
     detections = cache["dets"].astype(np.float32)
-    return Simulated(
-        folder.name, float(info["frameRate"]), int(cache["frames"]), cache["frame"], detections, vectors, size
-    )
+    return Simulated(folder.name, rate_hz, int(cache["frames"]), cache["frame"], detections, vectors, size)
 
 
 def _vectors(embedder: str, seen: Simulated, seed: int) -> NDArray[np.float32]:

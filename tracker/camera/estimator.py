@@ -13,6 +13,7 @@ from tracker.camera.flow import Grey, coarse_shift, corners, covered, follow, ou
 from tracker.camera.similarity import Similarity
 from tracker.camera.stillness import StillnessProbe
 from tracker.errors import InputError
+from tracker.image import check_image
 from tracker.types import BoolArray, DoubleArray, Image
 
 _MIN_SIDE_PX = 32  # of the work picture: two rows of corners
@@ -81,8 +82,8 @@ class CameraMotion:
         Raises:
             InputError: no picture, or boxes of another shape.
         """
-        image, moving = _checked_image(image), _checked_boxes(boxes)
-        if min(image.shape[:2]) < _MIN_SIDE_PX * reduction(image, self.config.work_size_px):
+        size, moving = check_image(image), _checked_boxes(boxes)
+        if min(size) < _MIN_SIDE_PX * reduction(image, self.config.work_size_px):
             self.reset()
             return None
         last = self._last
@@ -126,15 +127,6 @@ class CameraMotion:
             if motion is not None:
                 return motion
         return None
-
-
-def _checked_image(image: Image) -> Image:
-    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        shown = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
-        raise InputError(f"image must be (H, W, 3) uint8 BGR, got {shown}")
-    if min(image.shape) == 0:
-        raise InputError(f"image must not be empty, got {image.shape}")
-    return image
 
 
 def _checked_boxes(boxes: ArrayLike | None) -> DoubleArray:

@@ -9,7 +9,6 @@ from types import MappingProxyType
 import cv2
 import numpy as np
 
-from tracker.detectors.frames import check_image
 from tracker.detectors.motion_config import MotionDetectorConfig
 from tracker.detectors.subtraction.background import Background, seeded
 from tracker.detectors.subtraction.blobs import Blobs, clean, find_blobs
@@ -17,6 +16,7 @@ from tracker.detectors.subtraction.camera_watch import CameraWatch
 from tracker.detectors.subtraction.ghosts import find_ghosts
 from tracker.detectors.subtraction.objects import TrackedObject
 from tracker.detectors.subtraction.separation import Separation
+from tracker.image import check_image
 from tracker.types import Detections, FloatArray, Frame, Image
 
 _logger = logging.getLogger(__name__)

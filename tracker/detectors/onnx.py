@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from tracker.detectors.classes import COCO_80, COCO_91, ClassFilter, names_from_config, parse_names
 from tracker.detectors.decoding import Candidates, Family, Signature, recognise
-from tracker.detectors.frames import check_image
 from tracker.detectors.letterbox import Placement, fit_image
 from tracker.detectors.nms import non_maximum_suppression
 from tracker.detectors.onnx_config import OnnxDetectorConfig
 from tracker.detectors.preprocessing import to_tensor
 from tracker.errors import ConfigError, ModelError
+from tracker.image import check_image
 from tracker.types import Detections, FloatArray, Frame
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from types import MappingProxyType
 from typing import Any
 
 from tracker.detectors.classes import ClassFilter
-from tracker.detectors.frames import check_image
 from tracker.errors import ConfigError, MissingExtraError, ModelError
+from tracker.image import check_image
 from tracker.types import Detections, Frame
 
 _UPRIGHT_TASKS = {"detect", "segment", "pose"}

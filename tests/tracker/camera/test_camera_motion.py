@@ -240,10 +240,10 @@ def test_the_same_frames_give_the_same_motions_whatever_ran_before(shot: Shot) -
 @pytest.mark.parametrize(
     ("image", "boxes", "message"),
     [
-        (np.zeros((40, 40), np.uint8), None, r"image must be \(H, W, 3\) uint8 BGR, got uint8 \(40, 40\)"),
+        (np.zeros((40, 40), np.uint8), None, r"image must be \(H, W, 3\) uint8 in BGR, got uint8 \(40, 40\)"),
         (np.zeros((40, 40, 3)), None, r"got float64 \(40, 40, 3\)"),
         ("picture.jpg", None, "got str"),
-        (np.zeros((0, 40, 3), np.uint8), None, "image must not be empty"),
+        (np.zeros((0, 40, 3), np.uint8), None, "image must have at least one pixel"),
         (np.zeros((40, 40, 3), np.uint8), np.zeros((2, 3)), r"boxes must be finite, of shape \(N, 4\), got \(2, 3\)"),
         (np.zeros((40, 40, 3), np.uint8), [[0, 0, np.inf, 1]], r"boxes must be finite"),
     ],

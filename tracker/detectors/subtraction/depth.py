@@ -28,7 +28,7 @@ def cut_by_depth(inside: BoolArray, left_top: FloatArray, sizes: SizePrior) -> l
         left_top: (2,) of that box in the picture.
         sizes: what is known of sizes in this scene.
     """
-    if inside.shape[1] < 4 or sizes.heights(np.zeros(1)) is None:
+    if inside.shape[1] < 4:
         return []
     rows = inside.shape[0]
     filled = inside.any(axis=0)  # (w,)
@@ -37,11 +37,12 @@ def cut_by_depth(inside: BoolArray, left_top: FloatArray, sizes: SizePrior) -> l
     # a cut after column c: the left part has columns ..c, the right part c + 1..
     tops = np.stack((np.minimum.accumulate(top)[:-1], np.minimum.accumulate(top[::-1])[::-1][1:]))  # (2, w - 1)
     lows = np.stack((np.maximum.accumulate(low)[:-1], np.maximum.accumulate(low[::-1])[::-1][1:]))
+    expected = sizes.heights(lows + left_top[1])
+    if expected is None:
+        return []
     cut = np.arange(1, inside.shape[1])
     widths = np.stack((cut, inside.shape[1] - cut))
     heights = (lows - tops).astype(np.float64)
-    expected = sizes.heights(lows + left_top[1])
-    assert expected is not None, "asked above"
     misfit = np.abs(np.log(np.maximum(heights, 1) / np.maximum(expected, 1)))  # (2, w - 1)
     usual = sizes.aspect * expected
     least = np.where(lows == lows.max(axis=0), _LEAST_WIDTH_NEARER, _LEAST_WIDTH)

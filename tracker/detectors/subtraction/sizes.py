@@ -38,10 +38,8 @@ class SizePrior:
 
     def expected(self, foot_px: float) -> tuple[float, float] | None:
         """(width, height) of a typical object whose lower edge is at this row; None where that is not known."""
-        if self._line is None:
-            return None
-        height = float(np.polyval(self._line, foot_px))
-        return (self._aspect * height, height) if height > 4 else None
+        height = self.heights(np.array(foot_px))
+        return None if height is None or height <= 4 else (self._aspect * float(height), float(height))
 
     def heights(self, foot_px: DoubleArray) -> DoubleArray | None:
         """Typical heights of objects whose lower edges are at these rows, any shape; None where that is not known."""

@@ -1,4 +1,4 @@
-"""What every detector checks of a frame."""
+"""What everything that looks at a picture checks of it first."""
 
 from __future__ import annotations
 
