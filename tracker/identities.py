@@ -141,10 +141,10 @@ class Identities:
         if not len(rows):
             return
         recovered = np.isin(numbers, back)
-        before = tracks.ids[rows]
+        before, since = tracks.ids[rows], tracks.born_s[rows]
         tracks.ids[rows] = numbers
-        self._note("recovered", numbers[recovered], now, before[recovered])
-        self._note("recalled", numbers[~recovered], now, before[~recovered])
+        self._note("recovered", numbers[recovered], now, before[recovered], since[recovered])
+        self._note("recalled", numbers[~recovered], now, before[~recovered], since[~recovered])
 
     def _go_on(self, tracks: TrackTable, rows: IntArray, now: float) -> None:
         """Report these rows under numbers of their own: new ones, or the ones they had before a claim."""
@@ -157,7 +157,7 @@ class Identities:
         tracks.ids[rows] = tracks.own_ids[rows]
         first = before == 0
         self._note("born", tracks.ids[rows[first]], now)
-        self._note("corrected", tracks.ids[rows[~first]], now, before[~first])
+        self._note("corrected", tracks.ids[rows[~first]], now, before[~first], tracks.born_s[rows[~first]])
 
     def _join(self, tracks: TrackTable, rows: IntArray) -> None:
         """Settle these rows; those that came back take the appearance they had along."""
@@ -173,9 +173,24 @@ class Identities:
             tracks.vectors[back] += vectors[known]
             self._memory.take(tracks.ids[back])
 
-    def _note(self, kind: TrackEventKind, ids: IntArray, now: float, before: IntArray | None = None) -> None:
-        replaced = [None] * len(ids) if before is None else [number or None for number in before.tolist()]
-        self.events.extend(TrackEvent(kind, i, now, r) for i, r in zip(ids.tolist(), replaced, strict=True))
+    def _note(
+        self,
+        kind: TrackEventKind,
+        ids: IntArray,
+        now: float,
+        before: IntArray | None = None,
+        since_s: DoubleArray | None = None,
+    ) -> None:
+        """What happened to these numbers (n,).
+
+        Of corrections also the numbers before (n,), 0 for none, and since when each track is this object (n,).
+        """
+        if before is None or since_s is None:
+            self.events.extend(TrackEvent(kind, i, now) for i in ids.tolist())
+            return
+        for number, replaced, since in zip(ids.tolist(), before.tolist(), since_s.tolist(), strict=True):
+            correction = (replaced, since) if replaced else (None, None)
+            self.events.append(TrackEvent(kind, number, now, *correction))
 
 
 def _reachable(tracks: TrackTable, asking: IntArray, lost: IntArray, config: TrackerConfig, now: float) -> BoolArray:

@@ -209,6 +209,9 @@ class TrackEvent:
     time_s: float
     replaces: int | None = None
     """A correction: the number under which this object was reported until now, if it was."""
+    since_s: float | None = None
+    """Of a correction: since when it holds, looking back. What was reported under `replaces` from then on was this
+    object; before that time, if the track is older, it followed somebody else."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

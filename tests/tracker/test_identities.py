@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from tracker import Detections, Tracker, TrackerConfig, TrackEvent, Tracks
 from tracker.memory import IdentityMemory
@@ -59,10 +60,15 @@ def test_bad_first_crops_cost_a_number_for_a_moment_only() -> None:
         first = stage.show((2.0 * i, somebody))
     number = stage.id_of(first)
     stage.empty(60)
+    back_s = stage.frame * DT_S
     seen = [stage.id_of(stage.show((2.0 * i, half_in if i < 5 else somebody))) for i in range(WALK)]
     assert seen.index(number) <= 25  # within a second
     assert seen[-1] == number
     assert len(set(seen) - {None, number}) == 1
+    recalled = stage.events[-1]
+    assert (recalled.kind, recalled.replaces) == ("recalled", next(number for number in seen if number))
+    assert recalled.since_s is not None
+    assert back_s <= recalled.since_s <= back_s + 5 * DT_S + 1e-6  # the bad crops may pass for somebody else's
 
 
 def test_a_look_alike_of_somebody_who_left_gets_a_number_of_their_own_once_the_crops_suffice() -> None:
@@ -96,20 +102,25 @@ def test_a_track_that_goes_over_to_somebody_known_is_noticed_and_takes_their_num
     stage.empty(60)
     for _ in range(WALK):
         back = stage.id_of(stage.show((200.0, one)))
+    over_s = stage.frame * DT_S
     for _ in range(WALK):  # `two` has stepped before `one`, in the same place
         after = stage.id_of(stage.show((200.0, two)))
     assert (back, after) == (first, second)
     assert (stage.events[-1].kind, stage.events[-1].track_id, stage.events[-1].replaces) == ("recalled", second, first)
+    assert stage.events[-1].since_s == pytest.approx(over_s), "not since it was first seen"
 
 
 def test_a_track_that_goes_over_to_a_stranger_gets_a_new_number() -> None:
     stage = Stage(STUBBORN)
     for _ in range(WALK):
         before = stage.id_of(stage.show((200.0, unit(1))))
+    over_s = stage.frame * DT_S
     for _ in range(WALK):
         after = stage.id_of(stage.show((200.0, unit(3))))
     assert after not in (before, None)
     assert (stage.events[-1].kind, stage.events[-1].track_id, stage.events[-1].replaces) == ("corrected", after, before)
+    assert stage.events[-1].since_s == pytest.approx(over_s)
+    assert {event.since_s for event in stage.events if event.replaces is None} == {None}
 
 
 def test_no_two_objects_are_reported_under_one_number() -> None:

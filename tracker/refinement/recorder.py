@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from itertools import pairwise
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from tracker.association.evidence import covered_share
 from tracker.refinement.history import Appearance, History
 from tracker.refinement.tracklets import CUT_S
+from tracker.table import TIME_SLACK_S
 from tracker.types import BoolArray, DoubleArray, FloatArray, Frame, FrameResult, IntArray, RunInfo, TrackEvent, Tracks
 
 _Rows: TypeAlias = tuple[IntArray, IntArray, FloatArray, FloatArray, IntArray, BoolArray]
@@ -19,43 +23,52 @@ _Rows: TypeAlias = tuple[IntArray, IntArray, FloatArray, FloatArray, IntArray, B
 _BLOCK_FRAMES = 1000  # frames whose arrays are joined into one
 _PIECE_S = 1.0
 _DENSE_PIECES = 32  # so many of one identity last a second, as many more two seconds, then four, ...
-_CLAIM_S = 2.0  # so long after its birth somebody new may turn out to be an old one
+_YOUNG_S = 2.0  # a track that is no older is one object: its first crops are bad, as it comes in, and look like another
 _LEAST_NORM = 1e-6  # of a sum of unit vectors that still points somewhere
 _MAX_COVERED = 0.35  # crops covered by others by a larger share say nothing
 
 
+class _Name(NamedTuple):
+    number: int
+    frame: int
+    """The first in which the track was reported under it."""
+    since_s: float
+    """Since when it was the object of that number, as far as was known then."""
+
+
 @dataclass(slots=True)
 class _Piece:
-    """What is being averaged of one identity."""
+    """Crops that are being averaged, or were."""
 
-    seen_s: float
-    """When the identity was last seen."""
-    first_s: float = 0.0
-    """Time of the first crop."""
-    total: DoubleArray | None = None
-    """Sum of the crops' vectors; None before the first."""
-    finished: int = 0
-    """Pieces of this identity that came before."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Renaming:
-    """From a frame on, and before another, a new number stood for somebody who has an old one."""
-
-    old: int
-    new: int
-    first: int
-    end: int
+    number: int
+    """Under which the track was reported at the first crop."""
+    frame: int
+    """Of the first crop."""
     first_s: float
-    end_s: float
+    """The same as a time."""
+    total: DoubleArray
+    """Sum of the crops' vectors."""
+
+
+@dataclass(slots=True)
+class _Life:
+    """One track: what it was reported as, and what it looks like at present."""
+
+    names: list[_Name]
+    """In the order in which they were reported."""
+    seen_s: float = -math.inf
+    """When it was last seen."""
+    piece: _Piece | None = None
 
 
 class HistoryRecorder:
     """A sink (`tracker.types.Sink`) that keeps everything that `refine` needs.
 
     Memory grows by about 45 bytes a box, and by a vector a second for a new identity, the rarer the longer it stays.
-    Predicted positions are left out where the detector looked: the refinement has better ones. Who was given a new
-    number and soon found to be an old one (`TrackEvent.replaces`) has the old number from the first frame on.
+    Predicted positions are left out where the detector looked: the refinement has better ones. The history says what
+    the tracker believes now, not what it said then: a number that was corrected (`TrackEvent.replaces`) is replaced
+    from the time on since which it was wrong (`TrackEvent.since_s`), and so is a correction that was taken back. Of a
+    track in its first seconds all is replaced.
     """
 
     def __init__(self) -> None:
@@ -63,10 +76,10 @@ class HistoryRecorder:
         """What the run was told of its source."""
         self._rows: list[_Rows] = []
         self._frames: list[tuple[int, float, bool]] = []
-        self._open: dict[int, _Piece] = {}
-        self._pieces: list[tuple[int, float, FloatArray]] = []
-        self._born: dict[int, tuple[int, float]] = {}
-        self._renamed: list[_Renaming] = []
+        self._lives: dict[int, _Life] = {}  # by the number under which each is reported now
+        self._renamed: list[_Life] = []  # those that had more than one
+        self._pieces: list[_Piece] = []  # that are finished
+        self._count: Counter[int] = Counter()  # of those, by number
 
     def open(self, run: RunInfo) -> None:
         """Remember the source."""
@@ -84,12 +97,11 @@ class HistoryRecorder:
         )
         if len(self._frames) % _BLOCK_FRAMES == 0:
             self._rows[-_BLOCK_FRAMES:] = [_joined(self._rows[-_BLOCK_FRAMES:])]
-        for event in tracks.events:
-            self._rename(event, frame)
+        self._rename(tracks.events, frame)
         detections = result.detections
         if detections.embeddings is not None:
             clean = covered_share(detections.boxes.astype(np.float64)) <= _MAX_COVERED
-            self._look(tracks, detections.embeddings, detections.has_embedding & clean, frame.time_s)
+            self._look(tracks, detections.embeddings, detections.has_embedding & clean, frame)
 
     def close(self) -> None:
         """Nothing to close: what was taken down stays."""
@@ -101,67 +113,101 @@ class HistoryRecorder:
         detected = np.array([looked for _, _, looked in self._frames], bool)
         source = None if self.run is None else self.run.source
         size = None if source is None else (source.width_px, source.height_px)
-        rows = _joined([_no_rows(), *self._rows])
-        appearance = self._appearance()
-        for renaming in self._renamed:
-            _apply(renaming, rows, appearance)
-        return History(*rows, numbers, times_s, detected, size, appearance).sorted()
+        frame, reported, boxes, scores, classes, seen = _joined([_no_rows(), *self._rows])
+        ids = _believed(self._renamed, frame, reported, times_s[np.searchsorted(numbers, frame)])
+        open_pieces = [life.piece for life in self._lives.values() if life.piece is not None]
+        appearance = _appearance([*self._pieces, *open_pieces], frame, reported, ids)
+        return History(frame, ids, boxes, scores, classes, seen, numbers, times_s, detected, size, appearance).sorted()
 
-    def _rename(self, event: TrackEvent, frame: Frame) -> None:
-        """Note that somebody new turned out to be an old one. Other replaced numbers were right until then, or not."""
-        if event.kind == "born":
-            self._born[event.track_id] = frame.index, frame.time_s
-        elif event.kind in ("recovered", "recalled") and event.replaces in self._born:
-            first, first_s = self._born.pop(event.replaces)
-            if frame.time_s - first_s <= _CLAIM_S:
-                self._renamed.append(
-                    _Renaming(event.replaces, event.track_id, first, frame.index, first_s, frame.time_s)
-                )
+    def _rename(self, events: Sequence[TrackEvent], frame: Frame) -> None:
+        """Note who is reported under which number from this frame on."""
+        # all leave their numbers before anybody takes one: two may exchange theirs
+        moved = [(event, self._life(event.replaces)) for event in events if event.replaces is not None]
+        for _, life in moved:
+            del self._lives[life.names[-1].number]
+        for event in events:
+            if (before := self._lives.pop(event.track_id, None)) is not None:
+                self._finish(before)
+            if event.kind != "ended" and event.replaces is None:
+                self._lives[event.track_id] = _Life([_Name(event.track_id, frame.index, frame.time_s)])
+        for event, life in moved:
+            if len(life.names) == 1:
+                self._renamed.append(life)
+            since_s = frame.time_s if event.since_s is None else event.since_s
+            if frame.time_s - life.names[0].since_s <= _YOUNG_S:
+                since_s = min(since_s, life.names[0].since_s)
+            life.names.append(_Name(event.track_id, frame.index, since_s))
+            self._lives[event.track_id] = life
+            if life.piece is not None and life.piece.first_s < since_s - TIME_SLACK_S:
+                life.piece = None  # it is of two objects
 
-    def _look(self, tracks: Tracks, vectors: FloatArray, fit: BoolArray, time_s: float) -> None:
-        """Add the crops of one frame to the pieces of their identities."""
+    def _life(self, number: int) -> _Life:
+        """The track that is reported under a number; of trackers without events, since ever."""
+        return self._lives.setdefault(number, _Life([_Name(number, 0, -math.inf)]))
+
+    def _look(self, tracks: Tracks, vectors: FloatArray, fit: BoolArray, frame: Frame) -> None:
+        """Add the crops of one frame to the pieces of their tracks."""
+        time_s = frame.time_s
         for row in np.flatnonzero(tracks.detections >= 0).tolist():
-            track_id, detection = int(tracks.ids[row]), int(tracks.detections[row])
-            piece = self._open.setdefault(track_id, _Piece(time_s))
-            length_s = _PIECE_S * 2 ** (piece.finished // _DENSE_PIECES)
+            number, detection = int(tracks.ids[row]), int(tracks.detections[row])
+            life = self._life(number)
+            length_s = _PIECE_S * 2 ** (self._count[number] // _DENSE_PIECES)
             # a piece lies within one tracklet
-            if piece.total is not None and (time_s - piece.seen_s > CUT_S or time_s - piece.first_s >= length_s):
-                self._pieces += _mean(track_id, piece)
-                piece.total, piece.finished = None, piece.finished + 1
-            piece.seen_s = time_s
+            if life.piece is not None and (time_s - life.seen_s > CUT_S or time_s - life.piece.first_s >= length_s):
+                self._finish(life)
+            life.seen_s = time_s
             if fit[detection]:
-                if piece.total is None:
-                    piece.first_s, piece.total = time_s, np.zeros(vectors.shape[1])
-                piece.total += vectors[detection]
+                if life.piece is None:
+                    life.piece = _Piece(number, frame.index, time_s, np.zeros(vectors.shape[1]))
+                life.piece.total += vectors[detection]
 
-    def _appearance(self) -> Appearance | None:
-        pieces = list(self._pieces)
-        for track_id, piece in self._open.items():
-            pieces += _mean(track_id, piece)
-        if not pieces:
-            return None
-        ids, times_s, vectors = zip(*pieces, strict=True)
-        return Appearance(np.array(ids, np.int64), np.array(times_s, np.float64), np.array(vectors, np.float32))
+    def _finish(self, life: _Life) -> None:
+        if life.piece is not None:
+            self._pieces.append(life.piece)
+            self._count[life.piece.number] += 1
+            life.piece = None
 
 
-def _mean(track_id: int, piece: _Piece) -> list[tuple[int, float, FloatArray]]:
-    """Whose, since when, and the mean as a unit vector; nothing where there is none."""
-    norm = 0.0 if piece.total is None else float(np.linalg.norm(piece.total))
-    if piece.total is None or norm < _LEAST_NORM:
-        return []
-    return [(track_id, piece.first_s, (piece.total / norm).astype(np.float32))]
+def _believed(lives: Sequence[_Life], frame: IntArray, reported: IntArray, time_s: DoubleArray) -> IntArray:
+    """(N,) the numbers of rows, (N,) each and in order of time, as far as is known by now of tracks that changed them.
+
+    Of the numbers that a track had, the one that was said last of a moment holds.
+    """
+    ids = reported.copy()
+    for life in lives:
+        for k, (name, following) in enumerate(pairwise(life.names)):
+            begin, end = np.searchsorted(frame, (name.frame, following.frame)).tolist()
+            for later in life.names[k + 1 :]:
+                first = max(begin, int(np.searchsorted(time_s, later.since_s - TIME_SLACK_S)))
+                ids[first:end][reported[first:end] == name.number] = later.number
+    # beliefs may contradict each other: where two would have one number, what was reported stays
+    while (clash := _twice(frame, ids) & (ids != reported)).any():
+        ids[clash] = reported[clash]
+    return ids
 
 
-def _apply(renaming: _Renaming, rows: _Rows, appearance: Appearance | None) -> None:
-    """Rename rows and pieces in place, unless somebody has the new number in one of these frames."""
-    frame, ids = rows[0], rows[1]
-    then = (frame >= renaming.first) & (frame < renaming.end)
-    if (ids[then] == renaming.new).any():
-        return
-    ids[then & (ids == renaming.old)] = renaming.new
-    if appearance is not None:
-        piece = (appearance.times_s >= renaming.first_s) & (appearance.times_s < renaming.end_s)
-        appearance.ids[piece & (appearance.ids == renaming.old)] = renaming.new
+def _twice(frame: IntArray, ids: IntArray) -> BoolArray:
+    """(N,) which rows share their frame and their number with another one."""
+    order = np.lexsort((ids, frame))
+    same = (np.diff(frame[order]) == 0) & (np.diff(ids[order]) == 0)  # (N - 1,)
+    found = np.zeros(len(ids), bool)
+    found[order[1:][same]] = found[order[:-1][same]] = True
+    return found
+
+
+def _appearance(pieces: Sequence[_Piece], frame: IntArray, reported: IntArray, ids: IntArray) -> Appearance | None:
+    """What objects looked like, under the numbers, (N,), that the rows of the pieces' first crops have by now."""
+    norms = [float(np.linalg.norm(piece.total)) for piece in pieces]
+    clear = [(piece, norm) for piece, norm in zip(pieces, norms, strict=True) if norm >= _LEAST_NORM]
+    if not clear:
+        return None
+    span = int(reported.max()) + 1
+    keys = frame * span + reported  # (N,)
+    order = np.argsort(keys)
+    wanted = np.array([piece.frame * span + piece.number for piece, _ in clear], np.int64)  # (M,)
+    row = order[np.searchsorted(keys, wanted, sorter=order)]
+    vectors = np.stack([piece.total / norm for piece, norm in clear]).astype(np.float32)  # (M, D)
+    return Appearance(ids[row], np.array([piece.first_s for piece, _ in clear], np.float64), vectors)
 
 
 def _joined(blocks: Sequence[_Rows]) -> _Rows:

@@ -38,7 +38,7 @@ class JsonlSink(TextSink):
     | score | the detector's, 0..1; of a predicted position the last one |
     | class_name | null where the detector has no name for the class |
     | coasted | true where the position is predicted |
-    | events | kind, id and time_s of each `TrackEvent`, and `replaces` where it has one |
+    | events | kind, id and time_s of each `TrackEvent`, and `replaces` and `since_s` where it has them |
 
     The version rises when a key changes its meaning or goes; new keys may come without that.
     """
@@ -92,8 +92,12 @@ class JsonlSink(TextSink):
 
 
 def _event(event: TrackEvent) -> dict[str, Any]:
-    shown = {"kind": event.kind, "id": event.track_id, "time_s": round(event.time_s, 6)}
-    return shown if event.replaces is None else shown | {"replaces": event.replaces}
+    shown: dict[str, Any] = {"kind": event.kind, "id": event.track_id, "time_s": round(event.time_s, 6)}
+    if event.replaces is not None:
+        shown["replaces"] = event.replaces
+    if event.since_s is not None:
+        shown["since_s"] = round(event.since_s, 6)
+    return shown
 
 
 def _program_version() -> str:

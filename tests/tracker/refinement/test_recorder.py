@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from tracker.refinement import HistoryRecorder
-from tracker.types import Detections, Frame, FrameResult, RunInfo, SourceInfo, TrackEvent, Tracks
+from tracker.types import Detections, Frame, FrameResult, RunInfo, SourceInfo, TrackEvent, TrackEventKind, Tracks
 
 IMAGE = np.zeros((1, 1, 3), np.uint8)
 RUN = RunInfo(SourceInfo("x", 1000, 500, 10.0, None, live=False), {})
@@ -85,32 +86,123 @@ def test_a_long_life_takes_little_memory() -> None:
     assert len(recorder.history()) == 3000
 
 
+def write(
+    recorder: HistoryRecorder, *frames: tuple[int, list[int]], vectors: bool = True, **events: TrackEvent
+) -> None:
+    """Frames with the numbers of those who stand in BOX, FAR, in this order; `at12=` an event of frame 12."""
+    for frame, ids in frames:
+        boxes, looks = [BOX, FAR][: len(ids)], np.stack([unit(1, 0), unit(0, 1)])[: len(ids)]
+        told = tuple(event for name, event in events.items() if name.startswith(f"at{frame}_"))
+        recorder.write(result(frame, boxes, range(len(ids)), ids, looks if vectors else None, events=told))
+
+
+def believed(recorder: HistoryRecorder, box: list[int] = BOX) -> dict[int, int]:
+    """Who stands in a box in each frame."""
+    past = recorder.history()
+    here = (past.boxes == np.float32(box)).all(axis=1)
+    order = np.argsort(past.frame[here])
+    return dict(zip(past.frame[here][order].tolist(), past.ids[here][order].tolist(), strict=True))
+
+
+EARLY = {
+    "at1_": TrackEvent("born", 1, 0.1),
+    "at9_": TrackEvent("born", 2, 0.9),
+    "at12_": TrackEvent("recalled", 1, 1.2, replaces=2, since_s=0.8),
+}
+
+
 def test_somebody_new_who_is_soon_found_to_be_an_old_one_is_that_from_the_first_frame_on() -> None:
     recorder = HistoryRecorder()
-    vector = unit(1, 0)[None]
-    recorder.write(result(1, [BOX], [0], [1], vector, events=(TrackEvent("born", 1, 0.1),)))
-    recorder.write(result(9, [BOX], [0], [2], vector, events=(TrackEvent("born", 2, 0.9),)))
-    recorder.write(result(12, [BOX], [0], [1], vector, events=(TrackEvent("recalled", 1, 1.2, replaces=2),)))
-    recorder.write(result(14, [BOX], [0], [2], vector, events=(TrackEvent("corrected", 2, 1.4, replaces=1),)))
-    past = recorder.history()
-    assert past.ids[np.argsort(past.frame)].tolist() == [1, 1, 1, 2], "later the number may be used again"
-    assert past.appearance is not None
-    assert sorted(past.appearance.ids.tolist()) == [1, 1, 1]
-    assert recorder.history().ids.tolist() == past.ids.tolist()
+    write(recorder, (1, [1]), (9, [2]), (10, [2]), (12, [1]), **EARLY)
+    write(recorder, (14, [1]))
+    assert believed(recorder) == {1: 1, 9: 1, 10: 1, 12: 1, 14: 1}
+    looks = recorder.history().appearance
+    assert looks is not None
+    assert looks.ids.tolist() == [1, 1]
+    assert believed(recorder) == {1: 1, 9: 1, 10: 1, 12: 1, 14: 1}, "asking changes nothing"
 
 
-def test_a_track_that_went_over_to_somebody_else_late_keeps_its_past() -> None:
+@pytest.mark.parametrize("vectors", [False, True])
+def test_a_claim_that_is_taken_back_leaves_no_trace(vectors: bool) -> None:
     recorder = HistoryRecorder()
-    recorder.write(result(1, [BOX], [0], [1], events=(TrackEvent("born", 1, 0.1),)))
-    for frame in range(2, 60):
-        recorder.write(result(frame, [BOX], [0], [1]))
-    recorder.write(result(60, [BOX], [0], [2], events=(TrackEvent("recalled", 2, 6.0, replaces=1),)))
-    assert recorder.history().ids.tolist() == [1] * 59 + [2]
+    write(
+        recorder, (1, [1]), (9, [2]), (12, [1]), (13, [1]), (14, [2]), (15, [2]), vectors=vectors,
+        **EARLY, at14_=TrackEvent("corrected", 2, 1.4, replaces=1, since_s=0.8),
+    )  # fmt: skip
+    assert believed(recorder) == {1: 1, 9: 2, 12: 2, 13: 2, 14: 2, 15: 2}
+    looks = recorder.history().appearance
+    assert (None if looks is None else looks.ids.tolist()) == ([1, 2] if vectors else None)
+
+
+def test_a_claim_that_passes_to_another_one_belongs_to_that_from_the_first_frame_on() -> None:
+    recorder = HistoryRecorder()
+    passed = TrackEvent("recalled", 7, 1.4, replaces=1, since_s=0.8)
+    write(recorder, (1, [1]), (9, [2]), (12, [1]), (13, [1]), (14, [7]), **EARLY, at14_=passed)
+    assert believed(recorder) == {1: 1, 9: 7, 12: 7, 13: 7, 14: 7}
+
+
+def test_who_takes_a_number_that_another_one_gives_back_in_that_frame_does_not_give_it_back() -> None:
+    recorder = HistoryRecorder()
+    write(
+        recorder, (1, [1]), (9, [2]), (12, [1]), (13, [1, 3]), (14, [2, 1]), (15, [2, 1]), **EARLY,
+        at13_=TrackEvent("born", 3, 1.3),
+        at14_a=TrackEvent("recalled", 1, 1.4, replaces=3, since_s=1.2),
+        at14_b=TrackEvent("corrected", 2, 1.4, replaces=1, since_s=0.8),
+    )  # fmt: skip
+    assert believed(recorder) == {1: 1, 9: 2, 12: 2, 13: 2, 14: 2, 15: 2}
+    assert believed(recorder, FAR) == {13: 1, 14: 1, 15: 1}
+
+
+@pytest.mark.parametrize("kind", ["recalled", "corrected"])
+def test_a_track_that_went_over_to_somebody_else_keeps_its_past_until_then(kind: TrackEventKind) -> None:
+    recorder = HistoryRecorder()
+    over = TrackEvent(kind, 2, 6.0, replaces=1, since_s=5.5)
+    write(
+        recorder, *((frame, [1]) for frame in range(1, 60)), (60, [2]), (61, [2]),
+        at1_=TrackEvent("born", 1, 0.1), at60_=over,
+    )  # fmt: skip
+    assert list(believed(recorder).values()) == [1] * 54 + [2] * 7
+
+
+def test_who_went_over_lately_is_not_mixed_into_the_looks_of_the_one_before() -> None:
+    recorder = HistoryRecorder()
+    there = [TrackEvent("born", 1, 0.1), TrackEvent("corrected", 2, 4.5, replaces=1, since_s=4.3)]
+    for frame in range(1, 61):
+        vector = unit(1, 0) if frame < 43 else unit(0, 1)
+        number = 1 if frame < 45 else 2
+        told = tuple(event for event in there if event.time_s == frame / 10)
+        recorder.write(result(frame, [BOX], [0], [number], vector[None], events=told))
+    looks = recorder.history().appearance
+    assert looks is not None
+    for number, direction in ((1, unit(1, 0)), (2, unit(0, 1))):
+        mine = looks.vectors[looks.ids == number]
+        np.testing.assert_allclose(mine, np.tile(direction, (len(mine), 1)), atol=1e-6)
+        assert len(mine)
+
+
+def test_a_track_of_two_seconds_is_not_two_objects() -> None:
+    recorder = HistoryRecorder()
+    write(
+        recorder, (1, [1]), (8, [1]), (12, [2]), (30, [2]), (31, [3]),
+        at1_=TrackEvent("born", 1, 0.1),
+        at12_=TrackEvent("corrected", 2, 1.2, replaces=1, since_s=0.9),
+        at31_=TrackEvent("corrected", 3, 3.1, replaces=2, since_s=3.0),
+    )  # fmt: skip
+    assert believed(recorder) == {1: 2, 8: 2, 12: 2, 30: 3, 31: 3}
+
+
+def test_an_event_that_does_not_say_since_when_counts_from_then_on() -> None:
+    recorder = HistoryRecorder()
+    late = {"at1_": TrackEvent("born", 1, 0.1), "at30_": TrackEvent("recalled", 2, 3.0, replaces=1)}
+    write(recorder, (1, [1]), (29, [1]), (30, [2]), **late)
+    assert believed(recorder) == {1: 1, 29: 1, 30: 2}
 
 
 def test_nobody_is_renamed_to_somebody_who_was_there() -> None:
     recorder = HistoryRecorder()
-    both = (TrackEvent("born", 1, 0.1), TrackEvent("born", 2, 0.1))
+    both = [TrackEvent("born", 1, 0.1), TrackEvent("born", 2, 0.1)]
     recorder.write(result(1, [BOX, FAR], [0, 1], [1, 2], events=both))
-    recorder.write(result(2, [BOX], [0], [1], events=(TrackEvent("recalled", 1, 0.2, replaces=2),)))
-    assert recorder.history().ids.tolist() == [1, 1, 2]
+    recorder.write(result(2, [FAR], [0], [2]))
+    recorder.write(result(3, [FAR], [0], [1], events=(TrackEvent("recalled", 1, 0.3, replaces=2, since_s=0.1),)))
+    assert believed(recorder) == {1: 1}
+    assert believed(recorder, FAR) == {1: 2, 2: 1, 3: 1}

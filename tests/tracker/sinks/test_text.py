@@ -70,13 +70,13 @@ def test_json_lines(tmp_path, run, make_result):
 
 def test_a_correction_names_the_number_that_it_replaces(tmp_path, run, make_result):
     result = make_result(2)
-    events = (TrackEvent("recalled", 1, 0.04, replaces=7), TrackEvent("ended", 3, 0.04))
+    events = (TrackEvent("recalled", 1, 0.04, replaces=7, since_s=0.01), TrackEvent("ended", 3, 0.04))
     sink = JsonlSink(tmp_path / "tracks.jsonl")
     sink.open(run)
     sink.write(replace(result, tracks=replace(result.tracks, events=events)))
     sink.close()
     assert json.loads(sink.path.read_text().splitlines()[1])["events"] == [
-        {"kind": "recalled", "id": 1, "time_s": 0.04, "replaces": 7},
+        {"kind": "recalled", "id": 1, "time_s": 0.04, "replaces": 7, "since_s": 0.01},
         {"kind": "ended", "id": 3, "time_s": 0.04},
     ]
 
