@@ -13,6 +13,7 @@ from tracker import Tracker
 from tracker.camera import CameraMotion
 from tracker.detectors import open_detector
 from tracker.pipeline import Pipeline
+from tracker.refinement import History, refine
 from tracker.sinks import open_sinks
 from tracker.video import open_source
 
@@ -25,6 +26,7 @@ PUBLIC = {
     "tracker.evaluation": "Benchmark EvaluationReport MotTracks MotTruth Scores evaluate evaluate_files "
     "read_mot_tracks read_mot_truth score_tracks",
     "tracker.demo": "DemoClip DemoConfig Truth",
+    "tracker.refinement": "Appearance History HistoryRecorder Refinement RefinementConfig refine",
     "tracker.sinks": "SINK_KINDS CropsSink CsvSink JsonlSink MotSink TrackletsSink VideoSink open_sinks",
     "tracker.video": "StreamTimeouts open_source",
     "reid": "Calibration Card DataError DeviceError Embedder EmbedderInfo InputError MissingExtraError ModelError "
@@ -52,6 +54,8 @@ SIGNATURES = {
     CameraMotion.__init__: "config",
     CameraMotion.update: "image boxes",
     CameraMotion.reset: "",
+    History.of: "frame ids boxes *rate_hz *scores *classes *frame_size",
+    refine: "history config *appearance",
     Pipeline.__init__: "source detector embedder tracker *config",
     open_detector: "name *device *conf *classes *threads *onnx *motion",
     open_source: "spec *start *end *rate_hz *timeouts",

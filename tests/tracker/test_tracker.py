@@ -276,6 +276,14 @@ def test_bad_calls_are_refused_and_leave_the_tracker_as_it_was(call: Any, messag
     assert tracker.update(Detections([box(0)], embeddings=[unit(1)]), time_s=1.04).ids.tolist() == [1]
 
 
+@pytest.mark.parametrize("answer", [np.zeros((1, 32)), np.full((1, 32), np.nan), np.eye(2, 32)])
+def test_a_refused_answer_does_not_decide_the_dimension(answer: np.ndarray) -> None:
+    tracker = Tracker()
+    with pytest.raises(InputError, match=r"embed\(rows\) must return"):
+        tracker.update(Detections([box(0)]), embed=lambda rows: answer)
+    assert tracker.update(Detections([box(0)]), embed=lambda rows: unit(1)[None]).ids.tolist() == [1]
+
+
 @pytest.mark.parametrize(
     ("settings_", "message"),
     [

@@ -129,10 +129,10 @@ class AppearanceModel:
         array = np.asarray(fresh, np.float32)
         if array.ndim != 2 or len(array) != len(rows):
             raise InputError(f"embed(rows) must return ({len(rows)}, D) for {len(rows)} rows, got {array.shape}")
-        self._check_dimension(array.shape[1])
         norm = np.sqrt(np.einsum("nd,nd->n", array, array))
         bad = ~(np.abs(norm - 1) <= UNIT_NORM_TOLERANCE)  # also catches NaN
         if bad.any():
             row = int(rows[np.flatnonzero(bad)[0]])
             raise InputError(f"embed(rows) must return vectors of unit length, row {row} has {norm[bad][0]:.3g}")
+        self._check_dimension(array.shape[1])  # last, as it pins the dimension: a refused answer must not
         return array
