@@ -17,6 +17,7 @@ import numpy as np
 from tracker.association.appearance import AppearanceModel
 from tracker.association.assignment import assign
 from tracker.config import TrackerConfig
+from tracker.explanation.record import Compared, UpdateRecord, Weighed
 from tracker.memory import IdentityMemory
 from tracker.table import TIME_SLACK_S, TrackTable, unit
 from tracker.types import BoolArray, DoubleArray, IntArray, TrackEvent, TrackEventKind
@@ -33,6 +34,13 @@ class Identities:
         self._next_id = 1
         self.events: list[TrackEvent] = []
         """What happened since the list was last emptied."""
+        self.record: UpdateRecord | None = None
+        """Where the reasons of this update are taken down; None where nobody asks."""
+
+    @property
+    def highest(self) -> int:
+        """The last new number, 0 before the first."""
+        return self._next_id - 1
 
     def retire(self, tracks: TrackTable, gone: BoolArray, now: float) -> None:
         """Remember the identities of rows that end, (T,) bool; those without a number leave nothing behind."""
@@ -48,6 +56,8 @@ class Identities:
         self._join(tracks, rows[(tracks.ids[rows] > 0) & ~tracks.settled[rows]])
         known = rows[tracks.ids[rows] > 0]
         self._memory.put(tracks.ids[known], tracks.mean[known], tracks.vectors[known], tracks.doubted_s[known])
+        if self.record is not None:
+            self.record.parted = dict(zip(tracks.ids[rows].tolist(), (-tracks.doubt[rows]).tolist(), strict=True))
         tracks.begin_anew(rows)
 
     def update(self, tracks: TrackTable, now: float) -> TrackTable:
@@ -78,6 +88,9 @@ class Identities:
 
     def _identify(self, tracks: TrackTable, asking: IntArray, lost: IntArray, now: float) -> TrackTable:
         before = tracks.ids[asking]
+        if self.record is not None:
+            self.record.asked, self.record.asked_before = tracks.detection[asking], before
+            self.record.asked_vectors = tracks.vectors[asking]
         held = np.where(before != tracks.own_ids[asking], before, 0)  # (n,) claims of old ones
         choice = self._choose(tracks, asking, lost, held, now)  # (n,) numbers, 0 for none
         # where the memory was too small or too short to keep who is claimed, there is nothing to ask again by
@@ -113,10 +126,13 @@ class Identities:
         similarity = (tracks.mean[asking] @ means.T).astype(np.float64)  # (n, K)
         holds = held[:, None] == numbers  # (n, K)
         watched_s = now - tracks.first_vector_s[asking]
-        possible = self._appearance.as_alike_as_one(similarity, tracks.vectors[asking], watched_s, holds)
-        possible &= tracks.vectors[asking, None] >= c.identify_vectors
+        alike = self._appearance.as_alike_as_one(similarity, tracks.vectors[asking], watched_s, holds)
+        possible = alike & (tracks.vectors[asking, None] >= c.identify_vectors)
         row, column = possible[:, : len(lost)].nonzero()
         possible[row, column] = _reachable(tracks, asking[row], lost[column], c, now)
+        if self.record is not None:
+            seen_s = np.concatenate((tracks.seen_s[lost], self._memory.seen_s[remembered]))
+            self.record.compared = Compared(numbers, len(lost), seen_s, held, similarity, alike, possible)
         hopeful = np.flatnonzero(possible.any(axis=1))  # (m,)
         if not len(hopeful):
             return choice
@@ -127,7 +143,10 @@ class Identities:
         threshold += np.log(len(numbers))  # somebody fits by chance the likelier, the more there are
         row, column = (evidence > np.maximum(_runner_up(evidence) + c.recall_margin, threshold)).nonzero()
         chosen = assign(row, column, (evidence - threshold)[row, column])
-        choice[hopeful[row[chosen]]] = numbers[column[chosen]]
+        row, column = row[chosen], column[chosen]
+        if self.record is not None:
+            self.record.weighed = Weighed(hopeful, evidence, threshold, (row, column))
+        choice[hopeful[row]] = numbers[column]
         return choice
 
     def _free_memory(self, tracks: TrackTable, asking: IntArray) -> IntArray:

@@ -13,6 +13,9 @@ from tracker.association.matching import Matching, Seen
 from tracker.boxes import cxcywh_to_xyxy, iou, xyxy_to_cxcywh
 from tracker.config import TrackerConfig
 from tracker.errors import InputError
+from tracker.explanation.decisions import Decision
+from tracker.explanation.explanation import Explanation, decisions_about
+from tracker.explanation.record import UpdateRecord
 from tracker.identities import Identities
 from tracker.motion import camera, kalman
 from tracker.table import TIME_SLACK_S, TrackTable
@@ -41,13 +44,17 @@ class Tracker:
         config: all settings.
         appearance: what is known of the embedder (`Embedder.info`): dimension, model and calibration. Without it, or
             without a calibration in it, what a cosine is worth is learned from the stream alone.
+        explain: keep the reasons of each update, for `explain` and `Tracks.explanation`. Costs nothing where it is off.
 
     Numbers start at 1. Trackers share nothing. Not safe to call from several threads at once.
     """
 
-    def __init__(self, config: TrackerConfig | None = None, *, appearance: AppearanceInfo | None = None) -> None:
+    def __init__(
+        self, config: TrackerConfig | None = None, *, appearance: AppearanceInfo | None = None, explain: bool = False
+    ) -> None:
         self.config = config if config is not None else TrackerConfig()
         self.appearance = appearance
+        self._explains = explain
         c = self.config
         self._noise = kalman.MotionNoise(c.acceleration, c.size_acceleration, c.measurement_std, c.initial_speed_std)
         self.reset()
@@ -58,6 +65,8 @@ class Tracker:
         self._tracks = TrackTable.zeros(0, self._appearance.dimension or 0)
         self._identities = Identities(self.config, self._appearance)
         self._time_s: float | None = None
+        self._record: UpdateRecord | None = None
+        self._explanation: Explanation | None = None
 
     def update(
         self,
@@ -93,6 +102,8 @@ class Tracker:
         vectors, has = self._appearance.collect(detections, confident.nonzero()[0], embed)
 
         self._identities.events.clear()
+        if self._explains:
+            self._record = self._identities.record = UpdateRecord(self.config)
         first, self._time_s = self._time_s is None, now
         self._move(dt, affine)
         self._retire(now, detections.frame_size)
@@ -101,8 +112,10 @@ class Tracker:
         self._learn(seen, matching)
         self._found(seen, matching.free, proven=first)
         self._tracks = self._identities.update(self._tracks, now)
-        rows = self._reported(include_coasted)
-        return self._report(rows, self._tracks.box.take(rows, axis=0), now, tuple(self._identities.events))
+        rows, events = self._reported(include_coasted), tuple(self._identities.events)
+        if self._record is not None:
+            self._explanation = Explanation(self._record, self._tracks, events)
+        return self._report(rows, self._tracks.box.take(rows, axis=0), now, events)
 
     def predict(self, time_s: float, *, include_coasted: bool = False) -> Tracks:
         """Where the objects seen in the last update are at a later time; changes nothing and counts no miss.
@@ -118,6 +131,19 @@ class Tracker:
         moved = kalman.predict(self._tracks.motion_of(rows), dt, self._noise)
         tracks = self._report(rows, moved.box, now, ())
         return Tracks(tracks.ids, tracks.boxes, tracks.scores, tracks.classes, np.full(len(rows), -1), now)
+
+    def explain(self, track_id: int) -> tuple[Decision, ...]:
+        """What the last update decided about one number, and why; `str` of a decision says it in words.
+
+        First with which detection the track goes on, then, where that was asked, who it is. A number that is missing
+        has the decisions about those who might have been it.
+
+        Raises:
+            InputError: the tracker was made without `explain=True`, or nothing was decided about such a number.
+        """
+        if not self._explains:
+            raise InputError("explain needs a tracker that keeps its reasons: make it with Tracker(explain=True)")
+        return decisions_about(track_id, self._explanation, highest=self._identities.highest)
 
     # ---- one update, step by step --------------------------------------------------------------------------------
 
@@ -176,7 +202,7 @@ class Tracker:
         known = has & confident
         fit = known & clean
         seen = Seen(now, boxes, detections.scores, detections.classes, confident, vectors, known, clean, fit)
-        matching = Matching(tracks, seen, c, self._appearance)
+        matching = Matching(tracks, seen, c, self._appearance, self._record)
         matching.run(pairs)
         return seen, matching
 
@@ -231,7 +257,10 @@ class Tracker:
             return
         taken = cxcywh_to_xyxy(tracks.box[tracks.detection >= 0])
         if len(taken):
-            rows = rows[iou(seen.boxes[rows], taken).max(axis=1) <= c.birth_max_overlap]
+            overlap = iou(seen.boxes[rows], taken)  # (n, S)
+            if self._record is not None:
+                self._record.births = (rows, overlap, tracks.detection[tracks.detection >= 0])
+            rows = rows[overlap.max(axis=1) <= c.birth_max_overlap]
         if len(rows):
             new = self._new_tracks(rows, seen)
             new.proven[:] = proven
@@ -267,4 +296,5 @@ class Tracker:
             tracks.detection[rows],
             now,
             events,
+            self._explanation,
         )

@@ -18,6 +18,8 @@ from tracker.errors import InputError, TrackerError
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from tracker.explanation import Explanation
+
 FloatArray: TypeAlias = NDArray[np.float32]
 DoubleArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int64]
@@ -232,6 +234,8 @@ class Tracks:
     """When, on the clock that `update` was given."""
     events: tuple[TrackEvent, ...] = field(default=())
     """What happened to identities in this update."""
+    explanation: Explanation | None = None
+    """Why; None where the tracker was not made to explain itself."""
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -25,6 +25,8 @@ PUBLIC = {
     "UltralyticsDetector open_detector",
     "tracker.evaluation": "Benchmark EvaluationReport MotTracks MotTruth Scores evaluate evaluate_files "
     "read_mot_tracks read_mot_truth score_tracks",
+    "tracker.explanation": "BirthDecision Decision Explanation IdentityCandidate IdentityDecision MatchCandidate "
+    "MatchDecision",
     "tracker.demo": "DemoClip DemoConfig Truth",
     "tracker.refinement": "Appearance History HistoryRecorder Refinement RefinementConfig refine",
     "tracker.sinks": "SINK_KINDS CropsSink CsvSink JsonlSink MotSink TrackletsSink VideoSink open_sinks",
@@ -44,9 +46,10 @@ ERRORS = {
 }
 
 SIGNATURES = {
-    Tracker.__init__: "config *appearance",
+    Tracker.__init__: "config *appearance *explain",
     Tracker.update: "detections *time_s *embed *camera_motion *include_coasted",
     Tracker.predict: "time_s *include_coasted",
+    Tracker.explain: "track_id",
     Tracker.reset: "",
     Embedder.__init__: "model *device *card *max_batch *threads *external_data",
     Embedder.__call__: "image boxes",

@@ -10,6 +10,7 @@ from tracker.association.appearance import AppearanceModel
 from tracker.association.assignment import assign
 from tracker.association.evidence import Candidates, cosine
 from tracker.config import TrackerConfig
+from tracker.explanation.record import Stage, StageRecord, UpdateRecord
 from tracker.table import TrackTable
 from tracker.types import BoolArray, DoubleArray, FloatArray, IntArray
 
@@ -38,10 +39,18 @@ class Seen:
 
 
 class Matching:
-    """The matching of one update, filled stage by stage."""
+    """The matching of one update, filled stage by stage, and taken down in `record` where there is one."""
 
-    def __init__(self, tracks: TrackTable, seen: Seen, config: TrackerConfig, appearance: AppearanceModel) -> None:
+    def __init__(
+        self,
+        tracks: TrackTable,
+        seen: Seen,
+        config: TrackerConfig,
+        appearance: AppearanceModel,
+        record: UpdateRecord | None = None,
+    ) -> None:
         self._tracks, self._seen, self._config, self._appearance = tracks, seen, config, appearance
+        self._record = record
         self.detection: IntArray = np.full(len(tracks), -1)
         """(T,) the row of the detection that continues each track, -1 where none does."""
         self.similarity: DoubleArray = np.zeros(len(tracks))
@@ -56,42 +65,51 @@ class Matching:
         detection": they add up, and 0 is where a match is as likely as none.
         """
         c, tracks, seen = self._config, self._tracks, self._seen
+        if self._record is not None:
+            self._record.begin(tracks, seen, pairs, self.free)
         proven, confident = tracks.proven[pairs.tracks], seen.confident[pairs.detections]
-        self._stage(pairs.select(proven & confident), c.motion_centre, with_appearance=True)
+        self._stage("confident", pairs.select(proven & confident), c.motion_centre, with_appearance=True)
         weak = (seen.scores >= c.low_score) & ~seen.confident
         if weak.any():
             waiting = tracks.proven & (self.detection < 0) & (seen.now - tracks.seen_s <= c.max_lost_s / 2)
             left = pairs.select(weak[pairs.detections] & waiting[pairs.tracks])
-            self._stage(left, c.low_score_min_overlap, with_appearance=False)
+            self._stage("weak", left, c.low_score_min_overlap, with_appearance=False)
         if not proven.all():
             left = pairs.select(~proven & confident & self.free[pairs.detections])
-            self._stage(left, c.motion_centre, with_appearance=True)
+            self._stage("tentative", left, c.motion_centre, with_appearance=True)
         self._appearance.observe_apart(seen.vectors[seen.fit])
 
-    def _stage(self, pairs: Candidates, centre: float, *, with_appearance: bool) -> None:
+    def _stage(self, stage: Stage, pairs: Candidates, centre: float, *, with_appearance: bool) -> None:
         """Match the pairs of greatest evidence; `centre` is the overlap that speaks neither for nor against."""
         c, t, d = self._config, pairs.tracks, pairs.detections
         if not len(t):
             return
         gain = c.motion_weight * (pairs.overlap - centre)
-        gain -= c.class_penalty * (self._tracks.classes[t] != self._seen.classes[d])
-        similarity = self._add_appearance(gain, pairs) if with_appearance else np.zeros(len(t))
+        other_class = self._tracks.classes[t] != self._seen.classes[d]
+        gain -= c.class_penalty * other_class
+        appearance, similarity = np.zeros(len(t)), np.zeros(len(t))
+        if with_appearance:
+            self._weigh_appearance(pairs, appearance, similarity)
+            gain += appearance
         chosen = assign(t, d, gain)
+        if self._record is not None:
+            weighed = appearance if with_appearance else None
+            self._record.stages.append(
+                StageRecord(stage, pairs, centre, other_class, weighed, similarity, gain, chosen)
+            )
         t, d = t[chosen], d[chosen]
         self.detection[t], self.similarity[t], self.free[d] = d, similarity[chosen], False
 
-    def _add_appearance(self, gain: DoubleArray, pairs: Candidates) -> DoubleArray:
-        """Add the evidence of appearance, in nats, halved where a crop shows others too; return the cosines (P,)."""
+    def _weigh_appearance(self, pairs: Candidates, nats: DoubleArray, similarity: DoubleArray) -> None:
+        """Write the evidence of appearance (P,), halved where a crop shows others too, and the cosines (P,)."""
         tracks, seen, limit = self._tracks, self._seen, self._config.appearance_limit
-        similarity = np.zeros(len(gain))
         known = (seen.has[pairs.detections] & (tracks.vectors[pairs.tracks] > 0)).nonzero()[0]
         if not len(known):
-            return similarity
+            return
         t, d = pairs.tracks[known], pairs.detections[known]
         found = similarity[known] = cosine(tracks.mean.take(t, axis=0), seen.vectors.take(d, axis=0))
         evidence = self._appearance.evidence(found, seen.now - tracks.seen_s[t])
         clean = seen.clean[d]
-        gain[known] += np.minimum(np.maximum(evidence, -limit), limit) * np.where(clean, 1.0, 0.5)
+        nats[known] = np.minimum(np.maximum(evidence, -limit), limit) * np.where(clean, 1.0, 0.5)
         alone = (np.bincount(pairs.tracks)[t] == 1) & (np.bincount(pairs.detections)[d] == 1)
         self._appearance.observe_same(found[alone & clean & (pairs.overlap[known] > 0.5)])
-        return similarity

@@ -1,0 +1,114 @@
+"""What one update of a tracker decided on, taken down as the arrays that its steps had at hand.
+
+The tracker's core writes here, and only where somebody asked; nothing is computed that the core does not need itself.
+`tracker.explanation.explanation` makes decisions of it that people can read.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from tracker.association.evidence import Candidates
+    from tracker.association.matching import Seen
+    from tracker.config import TrackerConfig
+    from tracker.table import TrackTable
+    from tracker.types import BoolArray, DoubleArray, FloatArray, IntArray, TrackEvent
+
+Stage: TypeAlias = Literal["confident", "weak", "tentative"]
+"""Confirmed tracks with confident detections, those left over with weak ones, tentative tracks with confident ones."""
+
+
+class StageRecord(NamedTuple):
+    """One stage of the matching, with its P pairs."""
+
+    stage: Stage
+    pairs: Candidates
+    centre: float
+    """Overlap that speaks neither for nor against."""
+    other_class: BoolArray
+    """(P,) whether track and detection are of different classes."""
+    appearance: DoubleArray | None
+    """(P,) nats, 0 where track or detection have no vector; None where the stage does not look at appearance."""
+    cosine: DoubleArray
+    """(P,) of the track's mean and the detection, 0 where there is no vector."""
+    gain: DoubleArray
+    """(P,) nats, all together."""
+    chosen: IntArray
+    """(C,) rows of the pairs that became matches."""
+
+
+class Compared(NamedTuple):
+    """The n tracks that asked who they are, beside the K who are missing; lost tracks come before the remembered."""
+
+    numbers: IntArray
+    """(K,) of the missing."""
+    lost: int
+    """How many of them are lost tracks."""
+    seen_s: DoubleArray
+    """(K,) when they were last seen."""
+    held: IntArray
+    """(n,) the old number that a track claims already, else 0."""
+    cosine: DoubleArray
+    """(n, K) of the mean appearances."""
+    alike: BoolArray
+    """(n, K) as alike as one object is."""
+    possible: BoolArray
+    """(n, K) alike, by enough crops, and within reach."""
+
+
+class Weighed(NamedTuple):
+    """Of these, the m tracks for whom somebody is possible."""
+
+    rows: IntArray
+    """(m,) of the n that asked."""
+    evidence: DoubleArray
+    """(m, K) nats, -inf where impossible."""
+    needed: DoubleArray
+    """(K,) nats."""
+    chosen: tuple[IntArray, IntArray]
+    """(C,) rows of the m, and (C,) columns, that became claims."""
+
+
+class UpdateRecord:
+    """Filled by the steps of one update, in their order."""
+
+    def __init__(self, config: TrackerConfig) -> None:
+        self.config = config
+        self.stages: list[StageRecord] = []
+        self.parted: dict[int, float] = {}
+        """Numbers of tracks that had gone over to other objects, and the evidence for it in nats."""
+        self.asked: IntArray | None = None
+        """(n,) rows of the detections whose tracks asked who they are; None where none did."""
+        self.asked_before: IntArray
+        """(n,) their numbers until then."""
+        self.asked_vectors: DoubleArray
+        """(n,) how many crops they had."""
+        self.compared: Compared | None = None
+        """None where nobody was missing."""
+        self.weighed: Weighed | None = None
+        """None where nobody was possible."""
+        self.births: tuple[IntArray, DoubleArray, IntArray] | None = None
+        """(B,) rows of detections good enough to found a track, (B, S) their IoU with tracked objects, and (S,) the
+        detections of those; None where there was none to compare."""
+
+    def begin(self, tracks: TrackTable, seen: Seen, pairs: Candidates, free: BoolArray) -> None:
+        """What the matching begins with; `free` it fills itself."""
+        self.time_s, self.pairs, self.free = seen.now, pairs, free
+        self.scores: FloatArray = seen.scores
+        """(N,) of the detections."""
+        self.confident, self.has_vector = seen.confident, seen.has
+        """(N,) each."""
+        self.ids: IntArray = tracks.ids.copy()
+        """(T,) numbers before the update."""
+        self.proven = tracks.proven.copy()
+        self.seen_s = tracks.seen_s.copy()
+        self.track_has_vector = tracks.vectors > 0
+        """(T,) each."""
+
+    def end(self, tracks: TrackTable, events: tuple[TrackEvent, ...]) -> None:
+        """What the update ends with."""
+        matched = tracks.detection >= 0
+        self.number_of = dict(zip(tracks.detection[matched].tolist(), tracks.ids[matched].tolist(), strict=True))
+        """Detection -> the number of its track, 0 while it has none."""
+        self.events = events
