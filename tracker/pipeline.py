@@ -156,8 +156,9 @@ class Pipeline:
         """Process the whole source into the sinks.
 
         Args:
-            sinks: opened here, written in order in a thread of their own (an `InteractiveSink` in this one), and
-                closed here, also after an error or Ctrl-C: results that were finished before it are still written.
+            sinks: opened here when there is a first result, written in order in a thread of their own (an
+                `InteractiveSink` in this one), and closed here, also after an error or Ctrl-C: results that were
+                finished before it are still written.
             on_result: called in this thread with every result, after it was handed to the sinks; for a progress bar.
 
         Raises:
@@ -168,15 +169,18 @@ class Pipeline:
         screens = [s for s in sinks if isinstance(s, InteractiveSink)]
         files = [s for s in sinks if not isinstance(s, InteractiveSink)]
         queue = self.config.write_queue_frames
-        with self, opened(sinks, info), SinkThread(files, queue, self.stages.write) as writer:
-            for result in self:
-                writer.write(result)
-                for screen in screens:
-                    screen.write(result)
-                if on_result is not None:
-                    on_result(result)
-                if any(screen.stop_requested for screen in screens):
-                    break
+        with self:
+            results = iter(self)
+            first = list(itertools.islice(results, 1))  # what fails at once does so before a file is made
+            with opened(sinks, info), SinkThread(files, queue, self.stages.write) as writer:
+                for result in itertools.chain(first, results):
+                    writer.write(result)
+                    for screen in screens:
+                        screen.write(result)
+                    if on_result is not None:
+                        on_result(result)
+                    if any(screen.stop_requested for screen in screens):
+                        break
         return self._summary(time.perf_counter() - began)
 
     def _summary(self, wall_s: float) -> RunSummary:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
+from typing import Protocol, runtime_checkable
 
 from tracker.channel import Channel, ChannelEnd
 from tracker.stages import StageTime
@@ -15,9 +16,17 @@ from tracker.types import FrameResult, RunInfo, Sink
 _logger = logging.getLogger(__name__)
 
 
+@runtime_checkable
+class AbortableSink(Sink, Protocol):
+    """A sink that leaves nothing behind where a run failed before there was a result for it."""
+
+    def abort(self) -> None:
+        """Close it after a failure, in place of `close`; also where `open` was what failed."""
+
+
 @contextmanager
 def opened(sinks: Sequence[Sink], run: RunInfo) -> Iterator[None]:
-    """Open every sink, and close every one that was, whatever happens.
+    """Open every sink, and close every one that was, whatever happens; after errors `abort` those that can be aborted.
 
     An error of the enclosed block goes before one of closing, which is then logged and added to it as a note.
     """
@@ -39,7 +48,10 @@ def _close(sinks: Sequence[Sink], failure: BaseException | None) -> None:
     first: BaseException | None = None
     for sink in sinks:
         try:
-            sink.close()
+            if isinstance(failure, Exception) and isinstance(sink, AbortableSink):
+                sink.abort()
+            else:
+                sink.close()
         except BaseException as error:  # noqa: BLE001 - of Ctrl-C too: the others must be closed before it is raised
             earlier = failure or first
             if earlier is None:

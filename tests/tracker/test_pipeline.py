@@ -295,6 +295,16 @@ def test_an_error_of_the_detector_keeps_what_was_finished():
     assert source.closed >= 1
 
 
+def test_what_fails_at_once_fails_before_a_sink_is_open():
+    def fail(index):
+        raise BoomError("no such layer")
+
+    sink = ListSink()
+    with pytest.raises(BoomError, match="no such layer"):
+        pipeline(ListSource(frames(5)), Detector(fail)).run([sink])
+    assert sink.log == []
+
+
 def test_an_error_of_a_sink_reaches_the_caller_and_every_sink_is_closed():
     good, bad = ListSink(), ListSink(fail_on=3)
     with pytest.raises(OutputError, match="no space left"):

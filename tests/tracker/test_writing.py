@@ -39,6 +39,24 @@ def test_ctrl_c_while_a_sink_is_closed_closes_the_others_too():
     assert other.closed
 
 
+class Careful(Sink):
+    aborted = False
+
+    def abort(self):
+        self.aborted = True
+
+
+@pytest.mark.parametrize(
+    ("error", "aborted"), [(OutputError("full"), True), (ValueError("bug"), True), (KeyboardInterrupt(), False)]
+)
+def test_a_sink_that_can_is_told_of_a_failure_but_not_of_ctrl_c(error, aborted):
+    sinks = [Careful(), Sink(), Careful()]
+    with pytest.raises(type(error)), opened(sinks, RUN):
+        raise error
+    assert [(sink.aborted, sink.closed) for sink in sinks[::2]] == [(aborted, not aborted)] * 2
+    assert sinks[1].closed
+
+
 def test_of_two_sinks_that_cannot_finish_the_first_is_raised_and_names_the_second(caplog):
     sinks = [Sink(OutputError("one")), Sink(OutputError("two"))]
     with pytest.raises(OutputError, match="one") as caught, opened(sinks, RUN):

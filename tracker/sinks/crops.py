@@ -92,6 +92,11 @@ class CropsSink:
     def close(self) -> None:
         """Nothing is held open."""
 
+    def abort(self) -> None:
+        """After a failure no empty folder stays."""
+        with contextlib.suppress(OSError):  # there is something in it, or none was made
+            self.path.rmdir()
+
     def _keep(self, kept: Spacing, track_id: int, frame: int, crop: Image) -> None:
         path = self.path / f"{track_id:06d}" / f"{frame:08d}.jpg"
         _, data = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, self._quality])

@@ -25,10 +25,8 @@ class CsvSink(TextSink):
     | coasted | 1 where the position is predicted, else 0 |
     """
 
-    def open(self, run: RunInfo) -> None:
-        """Make the file and write the header row."""
-        super().open(run)
-        self._append(",".join(COLUMNS) + "\n")
+    def _head(self, run: RunInfo) -> str:  # noqa: ARG002 - the same for every run
+        return ",".join(COLUMNS) + "\n"
 
     def write(self, result: FrameResult) -> None:
         """Append one frame."""

@@ -43,11 +43,9 @@ class JsonlSink(TextSink):
     The version rises when a key changes its meaning or goes; new keys may come without that.
     """
 
-    def open(self, run: RunInfo) -> None:
-        """Make the file and write the header."""
-        super().open(run)
+    def _head(self, run: RunInfo) -> str:
         source = run.source
-        self._put(
+        return _line(
             {
                 "schema": SCHEMA,
                 "version": SCHEMA_VERSION,
@@ -67,28 +65,28 @@ class JsonlSink(TextSink):
         """Append one frame."""
         tracks = result.tracks
         columns = (tracks.ids, tracks.boxes, tracks.scores, tracks.classes, tracks.coasted)
-        self._put(
-            {
-                "frame": result.frame.index,
-                "time_s": round(result.frame.time_s, 6),
-                "detected": result.detected,
-                "tracks": [
-                    {
-                        "id": track_id,
-                        "box": [round(corner, 2) for corner in box],
-                        "score": round(score, 4),
-                        "class": number,
-                        "class_name": self._class_names.get(number),
-                        "coasted": coasted,
-                    }
-                    for track_id, box, score, number, coasted in zip(*(c.tolist() for c in columns), strict=True)
-                ],
-                "events": [_event(event) for event in tracks.events],
-            }
-        )
+        frame = {
+            "frame": result.frame.index,
+            "time_s": round(result.frame.time_s, 6),
+            "detected": result.detected,
+            "tracks": [
+                {
+                    "id": track_id,
+                    "box": [round(corner, 2) for corner in box],
+                    "score": round(score, 4),
+                    "class": number,
+                    "class_name": self._class_names.get(number),
+                    "coasted": coasted,
+                }
+                for track_id, box, score, number, coasted in zip(*(c.tolist() for c in columns), strict=True)
+            ],
+            "events": [_event(event) for event in tracks.events],
+        }
+        self._append(_line(frame))
 
-    def _put(self, line: dict[str, Any]) -> None:
-        self._append(json.dumps(line, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n")
+
+def _line(values: dict[str, Any]) -> str:
+    return json.dumps(values, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
 
 
 def _event(event: TrackEvent) -> dict[str, Any]:

@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 
 from tracker.cli.main import main
+from tracker.detectors import FileDetector
+from tracker.errors import ModelError
+from tracker.types import Detections, Frame
 
 
 @pytest.fixture
@@ -134,3 +137,28 @@ def test_what_cannot_work_fails_with_its_reason(
 
 def test_the_table_is_long_enough() -> None:
     assert len(USAGE) + len(FAILED) >= 40
+
+
+@pytest.mark.parametrize("fails_at", [1, 2])
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_model_that_fails_leaves_no_empty_files_and_earlier_results_alone(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, fails_at: int, replace: bool
+) -> None:
+    (folder / "det.txt").write_text("3,-1,5,5,10,20,0.9\n")
+    earlier = folder / "out" / "tracks.txt"
+    if replace:
+        earlier.parent.mkdir()
+        earlier.write_text("1,1,5,5,10,20,0.9,-1,-1,-1\n")
+
+    def fail(self: FileDetector, frame: Frame) -> Detections:
+        if frame.index >= fails_at:
+            raise ModelError("the model does not fit the picture")
+        return Detections.empty()
+
+    monkeypatch.setattr(FileDetector, "__call__", fail)
+    words = ["--detector", "det.txt", "--save", "mot,csv,crops", "--out", "out", *["--overwrite"] * replace]
+    assert main([*TRACK[:4], *words]) == 1
+    left = [path.relative_to(folder).as_posix() for path in folder.glob("out/*")]
+    assert left == (["out/tracks.txt"] if replace else [])
+    if replace:
+        assert earlier.read_text() == "1,1,5,5,10,20,0.9,-1,-1,-1\n"

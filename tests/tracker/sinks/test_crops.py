@@ -41,6 +41,18 @@ def test_their_number_is_bounded_and_they_cover_the_whole_life(tmp_path, run, ma
     assert frames - numbers[-1] <= gaps.max() + 1
 
 
+def test_a_run_that_fails_before_there_is_a_crop_leaves_no_folder(tmp_path, run, make_result):
+    sink = CropsSink(tmp_path / "crops")
+    sink.abort()
+    sink.open(run)
+    sink.abort()
+    assert not sink.path.exists()
+    sink.open(run)
+    sink.write(make_result(1))
+    sink.abort()
+    assert len(list(sink.path.rglob("*.jpg"))) == 2
+
+
 def test_what_is_too_small_inside_the_picture_is_left_out(tmp_path, run, make_result):
     sink = CropsSink(tmp_path / "crops")
     sink.open(run)

@@ -105,6 +105,60 @@ def test_csv(tmp_path, run, make_result):
     }
 
 
+@pytest.mark.parametrize("kind", [MotSink, JsonlSink, CsvSink])
+def test_a_run_that_fails_before_there_is_a_result_leaves_no_file(tmp_path, run, make_result, kind):
+    sink = kind(tmp_path / "tracks")
+    sink.open(run)
+    assert sink.path.exists(), "so that nobody else takes the name"
+    if kind is not JsonlSink:  # which has a line for every frame
+        sink.write(make_result(1, ids=()))
+    sink.abort()
+    sink.close()
+    assert not sink.path.exists()
+
+
+@pytest.mark.parametrize("kind", [MotSink, JsonlSink, CsvSink])
+def test_a_run_that_fails_later_keeps_its_results(tmp_path, run, make_result, kind):
+    ended, failed = kind(tmp_path / "ended"), kind(tmp_path / "failed")
+    for sink in (ended, failed):
+        sink.open(run)
+        sink.write(make_result(1))
+    ended.close()
+    failed.abort()
+    assert failed.path.read_text() == ended.path.read_text() != ""
+
+
+@pytest.mark.parametrize("kind", [MotSink, JsonlSink, CsvSink])
+def test_a_run_in_which_nobody_was_seen_has_files(tmp_path, run, make_result, kind):
+    sink = kind(tmp_path / "tracks")
+    sink.open(run)
+    sink.write(make_result(1, ids=()))
+    sink.close()
+    assert sink.path.exists()
+
+
+@pytest.mark.parametrize("kind", [MotSink, JsonlSink, CsvSink])
+def test_what_is_to_be_replaced_stays_until_there_is_something_to_replace_it(tmp_path, run, make_result, kind):
+    path = tmp_path / "tracks"
+    earlier = "earlier results, which are longer\n" * 100
+    path.write_text(earlier)
+    failing = kind(path, overwrite=True)
+    failing.open(run)
+    failing.abort()
+    assert path.read_text() == earlier
+    working = kind(path, overwrite=True)
+    working.open(run)
+    assert path.read_text() == earlier
+    working.write(make_result(1))
+    working.close()
+    assert "earlier" not in path.read_text()
+    assert path.stat().st_size > 0
+    nobody = kind(path, overwrite=True)
+    nobody.open(run)
+    nobody.close()
+    assert len(path.read_text().splitlines()) == (kind is not MotSink), "a run that ended without a frame is one too"
+
+
 def test_lines_reach_the_file_at_the_latest_after_a_second(tmp_path, monkeypatch):
     now = [100.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
