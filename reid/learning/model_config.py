@@ -13,6 +13,9 @@ Neck: TypeAlias = Literal["bnneck", "none"]
 OSNET_WIDTHS = {"osnet_x1_0": 1.0, "osnet_x0_75": 0.75, "osnet_x0_5": 0.5, "osnet_x0_25": 0.25}
 """Names of the OSNet variants and their width multipliers (Zhou et al. 2019, table 5: beta)."""
 
+_PARTED = {"small": 64, "mobilenet_v2": 128}
+# backbones that divide a picture into 8 horizontal parts, and what its height must be a multiple of
+
 TIMM_PREFIX = "timm:"
 _LARGEST_SIDE_PX, _LEAST_SIDE_PX = 1024, 32
 
@@ -22,10 +25,11 @@ class ModelConfig:
     """Which network is trained. `reid.learning.embedding.build_model` makes it."""
 
     backbone: str = "small"
-    """small (for CPUs), osnet_x1_0, osnet_x0_75, osnet_x0_5, osnet_x0_25, or timm:NAME for any model of timm (needs the
-    extra [timm])."""
+    """small (for CPUs), mobilenet_v2 (for CPUs too, to begin with weights of ImageNet), osnet_x1_0, osnet_x0_75,
+    osnet_x0_5, osnet_x0_25, or timm:NAME for any model of timm (needs the extra [timm])."""
     height_px: int = 128
-    """Height of the crops that it takes: 256 for people in detail, a multiple of 64 for the small backbone."""
+    """Height of the crops that it takes: 256 for people in detail; a multiple of 64 for small, of 128 for
+    mobilenet_v2."""
     width_px: int = 64
     """Width of the crops that it takes: half the height for people, the same for things as wide as high."""
     dimension: int | None = 128
@@ -40,13 +44,15 @@ class ModelConfig:
     """A file of weights to begin with: a checkpoint of ours, or of the backbone alone (.pt, .pth, .safetensors)."""
 
     def __post_init__(self) -> None:
-        if not (self.backbone in ("small", *OSNET_WIDTHS) or self.timm_name):
-            known = ", ".join(("small", *OSNET_WIDTHS))
+        if not (self.backbone in (*_PARTED, *OSNET_WIDTHS) or self.timm_name):
+            known = ", ".join((*_PARTED, *OSNET_WIDTHS))
             raise InputError(f"backbone must be one of {known}, or {TIMM_PREFIX}NAME, got {self.backbone!r}")
         for name in ("height_px", "width_px"):
             _check_whole(name, getattr(self, name), _LEAST_SIDE_PX, _LARGEST_SIDE_PX)
-        if self.backbone == "small" and self.height_px % 64:
-            raise InputError(f"height_px must be a multiple of 64 for the small backbone, got {self.height_px}")
+        multiple = _PARTED.get(self.backbone, 1)
+        if self.height_px % multiple:
+            wanted = f"a multiple of {multiple} for the {self.backbone} backbone"
+            raise InputError(f"height_px must be {wanted}, got {self.height_px}")
         if self.dimension is not None:
             _check_whole("dimension", self.dimension, 2, 8192)
         if self.neck not in ("bnneck", "none"):

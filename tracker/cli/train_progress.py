@@ -55,4 +55,4 @@ def describe_row(row: TrainProgress) -> str:
 
 
 def _parts(row: TrainProgress) -> tuple[tuple[str, float | None], ...]:
-    return (("triplets", row.triplet_loss), ("identities", row.identity_loss))
+    return (("triplets", row.triplet_loss), ("identities", row.identity_loss), ("teacher", row.teacher_loss))

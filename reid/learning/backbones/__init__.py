@@ -1,8 +1,9 @@
-"""Networks from pictures to features: OSNet, a small one for CPUs, and any of timm."""
+"""Networks from pictures to features: OSNet, two small ones for CPUs, and any of timm."""
 
 from __future__ import annotations
 
 from reid.learning.backbones.base import IMAGENET, PLAIN, Backbone, Normalisation
+from reid.learning.backbones.mobilenet import MobileNetV2
 from reid.learning.backbones.osnet import OSNet
 from reid.learning.backbones.small import PartialInstanceNorm, ResidualBlock, SmallBackbone
 from reid.learning.backbones.timm_models import TimmBackbone
@@ -12,6 +13,7 @@ __all__ = [
     "IMAGENET",
     "PLAIN",
     "Backbone",
+    "MobileNetV2",
     "Normalisation",
     "OSNet",
     "PartialInstanceNorm",
@@ -31,6 +33,8 @@ def build_backbone(config: ModelConfig) -> Backbone:
     """
     if config.backbone == "small":
         return SmallBackbone(config.dimension, neck=config.neck)
+    if config.backbone == "mobilenet_v2":
+        return MobileNetV2(config.dimension, neck=config.neck)
     if config.backbone in OSNET_WIDTHS:
         return OSNet(config.dimension, width=OSNET_WIDTHS[config.backbone], neck=config.neck)
     size = {"height_px": config.height_px, "width_px": config.width_px}

@@ -12,6 +12,7 @@ from reid.learning.losses.hierarchical import (
 )
 from reid.learning.losses.identity import IdentityLoss
 from reid.learning.losses.mean_triplet import mean_triplet_loss
+from reid.learning.losses.relational import relational_distillation_loss
 from reid.learning.losses.statistics import BatchStatistics
 from reid.learning.losses.triplet import (
     TripletLoss,
@@ -39,6 +40,7 @@ __all__ = [
     "hierarchical_triplet_loss",
     "indexed_triplet_loss",
     "mean_triplet_loss",
+    "relational_distillation_loss",
     "triplet_margin_loss",
     "upper_bound_triplet_loss",
 ]

@@ -23,6 +23,7 @@ from reid.learning.trainer.progress import ProgressCallback, TrainProgress, Trai
 
 if TYPE_CHECKING:
     from reid.data import Crops
+    from reid.learning.trainer.teacher import Teacher
     from reid.learning.trainer.training import MakeObjective
 
 __all__ = [
@@ -57,6 +58,7 @@ def train(
     stop: Callable[[], bool] = _never,
     existing: Literal["refuse", "resume", "replace"] = "refuse",
     make_objective: MakeObjective | None = None,
+    teacher: Teacher | None = None,
 ) -> TrainResult:
     """Train a network on `crops` and write it to `out` as ONNX with its card.
 
@@ -79,7 +81,9 @@ def train(
         existing: what to do where the folder holds a training already: refuse, resume it (or begin, where there is no
             checkpoint yet), or replace it.
         make_objective: `(model, number of identities or None) -> Objective`, for other losses than those of the
-            settings, such as a term that holds a network near an older one.
+            settings.
+        teacher: rows (n,) of `crops` -> (n, E) vectors of another embedder, NaN where it says nothing, in the place of
+            the model that `config.loss.teacher` names: for vectors that are known already, or of some crops alone.
 
     Raises:
         InputError: settings that cannot work together or with this data, or a training that is there already.
@@ -104,4 +108,5 @@ def train(
         stop=stop,
         existing=existing,
         make_objective=make_objective,
+        teacher=teacher,
     )

@@ -19,6 +19,7 @@ from reid.learning.sampling import PkSampler
 from reid.learning.trainer.config import TrainConfig
 from reid.learning.trainer.distributed import Processes
 from reid.learning.trainer.offline import ListedBatches
+from reid.learning.trainer.teacher import Teacher
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class LoadedBatch:
     """(B,) int64 number of the identity among those trained on; None where identities are no labels."""
     sampler: Mapping[str, Any]
     """State of the sampler right after it drew this batch."""
+    teacher: Tensor | None = None
+    """(B, E) float32 a teacher's vectors; None without one."""
     triplets: Tensor | None = None
     """(T, 3) int64 rows of the batch, of a list mined offline; None without one."""
     waited_s: float = 0.0
@@ -47,12 +50,19 @@ class Batches:
         config: sampler, picture size and seed.
         processes: who shares each batch.
         sampler: state to go on from, as in `LoadedBatch.sampler`; None begins anew.
+        teacher: gives vectors of its own of each batch; None for none.
     """
 
     def __init__(
-        self, crops: Crops, config: TrainConfig, processes: Processes, sampler: Mapping[str, Any] | None = None
+        self,
+        crops: Crops,
+        config: TrainConfig,
+        processes: Processes,
+        sampler: Mapping[str, Any] | None = None,
+        teacher: Teacher | None = None,
     ) -> None:
         self._crops = crops
+        self._teacher = teacher
         self._size_px = (config.model.height_px, config.model.width_px)
         self._processes = processes
         chooser = PkSampler(crops, config.sampler, config.seed)
@@ -114,5 +124,6 @@ class Batches:
             relations=torch.from_numpy(self._crops.relations(rows)),
             classes=None if self._drawn is None else torch.from_numpy(self.class_of(rows)),
             sampler=(self._listed or self._chooser).state(),
+            teacher=None if self._teacher is None else torch.from_numpy(self._teacher(rows)),
             triplets=None if listed is None else torch.from_numpy(listed.triplets),
         )

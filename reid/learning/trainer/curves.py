@@ -32,7 +32,7 @@ class _Panel:
 
 
 _PANELS = (
-    _Panel("losses", ("loss", "triplet_loss", "identity_loss")),
+    _Panel("losses", ("loss", "triplet_loss", "identity_loss", "teacher_loss")),
     _Panel("batches", ("active_share", "mean_cosine"), shares=True),
     _Panel("distances", ("positive_distance", "negative_distance")),
     _Panel("held-out identities", ("validation_map", "validation_rank1"), shares=True),

@@ -84,12 +84,14 @@ def export_trained(
 
 
 def _learned_by(loss: LossConfig) -> str:
-    """The loss between vectors in a few words."""
+    """The loss between vectors, and the teacher, in a few words."""
     if loss.kind != "triplet":
         kind = f"{loss.kind.replace('_', ' ')} loss"
     else:
         kind = f"{loss.mining} triplets{' of the whole data set' if loss.offline else ''}"
-    return f"{kind}, memory of {loss.memory_batches} batches" if loss.memory_batches else kind
+    if loss.memory_batches:
+        kind += f", memory of {loss.memory_batches} batches"
+    return kind if loss.teacher is None else f"{kind}, cosines of {loss.teacher.name}"
 
 
 def _measured(held_out: HeldOut | None, seed: int) -> tuple[Calibration | None, tuple[Score, ...]]:

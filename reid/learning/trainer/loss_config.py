@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, get_args
 
 from reid.errors import InputError
@@ -59,6 +60,11 @@ class LossConfig:
     used, since two of them may be one object."""
     label_smoothing: float = 0.1
     """Share of the target that is spread over all identities, so that the classifier is not pushed to certainty."""
+    teacher: Path | None = None
+    """An embedder (ONNX) to learn from as well: whom it finds alike should be alike here too (relational distillation).
+    Any size, dimension and colour order; what it says of itself, or its card, is heeded."""
+    teacher_weight: float = 1.0
+    """Weight of the teacher, where there is one."""
 
     def __post_init__(self) -> None:
         if self.margin != "soft" and not (is_number(self.margin) and float(self.margin) > 0):
@@ -68,8 +74,11 @@ class LossConfig:
         check_whole("refresh_epochs", self.refresh_epochs, 1)
         for name in ("triplet_weight", "identity_weight"):
             check_number(name, getattr(self, name), least=0)
-        if self.triplet_weight == 0 and self.identity_weight == 0:
-            raise InputError("triplet_weight or identity_weight must be above 0, or there is nothing to learn from")
+        check_number("teacher_weight", self.teacher_weight, above=0)
+        if self.triplet_weight == 0 and self.identity_weight == 0 and self.teacher is None:
+            raise InputError(
+                "triplet_weight or identity_weight must be above 0, or a teacher given: there is nothing to learn from"
+            )
         if not (is_number(self.label_smoothing) and 0 <= self.label_smoothing < 1):
             raise InputError(f"label_smoothing must be at least 0 and below 1, got {self.label_smoothing!r}")
         self._check_together()

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 OPTIONAL_VALUES = (
-    "triplet_loss", "identity_loss", "active_share", "positive_distance", "negative_distance", "mean_cosine",
+    "triplet_loss", "identity_loss", "teacher_loss", "active_share", "positive_distance", "negative_distance",
+    "mean_cosine",
 )  # fmt: skip
 """Values of a row that there may be none of: a loss that is left out has no mean."""
 _DEVICE_VALUES = ("loss", "gradient_norm", *OPTIONAL_VALUES)

@@ -30,6 +30,8 @@ class StepInput:
     """(B,) int64 of the whole batch."""
     triplets: Tensor | None
     """(T, 3) int64 rows of the whole batch, of a list mined offline; None without one."""
+    teacher: Tensor | None
+    """(B, E) a teacher's vectors of the whole batch; None without one."""
     learning_rate: float
     """Step size."""
     own_seed: int
@@ -104,7 +106,7 @@ class TrainedNetwork:
             before, after = self.model.features(given.pixels)
         gathered = self._processes.gather(before.float()), self._processes.gather(after.float())
         torch.manual_seed(given.common_seed)
-        batch = Batch(given.pixels, *gathered, given.relations, given.classes, given.triplets, number)
+        batch = Batch(given.pixels, *gathered, given.relations, given.classes, given.triplets, given.teacher, number)
         cost = self.objective(batch)
         # every process has the whole cost; each gives its share, and the sum over processes is the gradient of one
         share: Tensor = self._scaler.scale(cost.total / self._processes.count)

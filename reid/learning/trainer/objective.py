@@ -1,11 +1,11 @@
-"""What a batch costs: vectors compared, and identities named."""
+"""What a batch costs: vectors compared, identities named, a teacher followed."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 from torch.nn import functional
 
-from reid.learning.losses import IdentityLoss
+from reid.learning.losses import IdentityLoss, relational_distillation_loss
 from reid.learning.trainer.cost import Batch, Cost, Objective
 from reid.learning.trainer.loss_config import LossConfig
 from reid.learning.trainer.metric import MetricLoss
@@ -14,7 +14,7 @@ __all__ = ["Batch", "Cost", "Objective", "TripletObjective"]
 
 
 class TripletObjective(nn.Module):
-    """Triplets on vectors of unit length, cross-entropy on the features after the neck.
+    """Triplets and a teacher on vectors of unit length, cross-entropy on the features after the neck.
 
     Source: Luo et al. 2019, "Bag of Tricks and a Strong Baseline for Deep Person Re-identification", section 3.5; here
     the triplets see unit vectors, so that a margin means the same for every network and a collapse can be told.
@@ -57,7 +57,7 @@ class TripletObjective(nn.Module):
         """The cost of a batch, in at least float32 whatever autocast says."""
         vectors = self.vectors(batch.before, batch.after)
         total = vectors.new_zeros(())
-        triplet = identity = None
+        triplet = identity = taught = None
         if self._config.triplet_weight > 0:
             triplet, statistics = self.metric(vectors, batch)
             total = total + self._config.triplet_weight * triplet
@@ -66,7 +66,10 @@ class TripletObjective(nn.Module):
         if self.identities is not None and batch.classes is not None:
             identity = self.identities(batch.after.float(), batch.classes)
             total = total + self._config.identity_weight * identity
-        return Cost(total, _value(triplet), _value(identity), statistics)
+        if batch.teacher is not None:
+            taught = relational_distillation_loss(vectors, batch.teacher)
+            total = total + self._config.teacher_weight * taught
+        return Cost(total, _value(triplet), _value(identity), _value(taught), statistics)
 
     def vectors(self, before: Tensor, after: Tensor) -> Tensor:
         """(B, D) features before and after the neck -> (B, D) vectors of unit length that are compared."""

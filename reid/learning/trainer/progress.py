@@ -40,6 +40,8 @@ class TrainProgress:
     """Seconds a step that were spent waiting for pictures."""
     compute_s: float
     """Seconds a step at work."""
+    teacher_loss: float | None = None
+    """Mean square difference from the teacher's cosines, not weighted; None without one."""
     validation_map: float | None = None
     """Mean average precision on the held-out identities, where this step was validated."""
     validation_rank1: float | None = None

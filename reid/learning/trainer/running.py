@@ -18,6 +18,7 @@ from reid.learning.trainer.folder import Existing, Folder
 from reid.learning.trainer.history import row_from_plain
 from reid.learning.trainer.progress import ProgressCallback, TrainResult
 from reid.learning.trainer.recording import Recording
+from reid.learning.trainer.teacher import Teacher
 from reid.learning.trainer.training import MakeObjective, Training
 from reid.learning.trainer.validation import check_measurable, hold_out
 
@@ -32,6 +33,7 @@ def run_training(
     stop: Callable[[], bool],
     existing: Existing,
     make_objective: MakeObjective | None,
+    teacher: Teacher | None,
 ) -> TrainResult:
     """See `reid.learning.trainer.train`."""
     _check_export_possible()
@@ -52,7 +54,7 @@ def run_training(
         if checkpoint is not None:
             check_same_run(checkpoint["run"], run, folder.checkpoint)
         training = stack.enter_context(
-            Training(config, crops, validation, device, processes, make_objective, checkpoint)
+            Training(config, crops, validation, device, processes, make_objective, teacher, checkpoint)
         )
         if existing == "replace" and processes.first:
             folder.clear()

@@ -34,6 +34,7 @@ from reid.learning.trainer.randomness import seed_of
 from reid.learning.trainer.recording import Recording
 from reid.learning.trainer.schedule import learning_rate, warmup_steps
 from reid.learning.trainer.standing import Standing
+from reid.learning.trainer.teacher import EmbedderTeacher, Teacher
 from reid.learning.trainer.validation import INTERVALS, embed_crops, report_on
 from reid.learning.weights import load_weights
 
@@ -54,6 +55,7 @@ class Training:
         device: where it computes.
         processes: who shares each batch.
         make_objective: makes other losses than those of the settings.
+        teacher: gives vectors to learn from, in the place of the one in the settings.
         checkpoint: where it stands, or None for the beginning.
     """
 
@@ -65,6 +67,7 @@ class Training:
         device: torch.device,
         processes: Processes,
         make_objective: MakeObjective | None,
+        teacher: Teacher | None,
         checkpoint: Mapping[str, Any] | None,
     ) -> None:
         self._config, self._crops, self._validation = config, crops, validation
@@ -73,7 +76,10 @@ class Training:
         """Where it stands."""
         self._alarm = CollapseAlarm(config.alarm, config.loss, self.standing.alarms)
         self._augmentation = Augmentation(config.augmentation)
-        self._batches = Batches(crops, config, processes, None if checkpoint is None else checkpoint["sampler"])
+        if teacher is None and config.loss.teacher is not None:
+            teacher = EmbedderTeacher(config.loss.teacher, crops, threads=config.threads)
+        drawn = None if checkpoint is None else checkpoint["sampler"]
+        self._batches = Batches(crops, config, processes, drawn, teacher)
         self._epoch_steps = config.epoch_steps or max(-(-len(crops) // self._batches.size), LEAST_EPOCH_STEPS)
         self.steps = self._epoch_steps * config.epochs
         """How many steps there are to do."""
@@ -148,6 +154,7 @@ class Training:
             relations=batch.relations.to(self._device),
             classes=_moved(batch.classes, self._device),
             triplets=_moved(batch.triplets, self._device),
+            teacher=_moved(batch.teacher, self._device),
             learning_rate=learning_rate(step, self.steps, config.optimizer),
             own_seed=seed_of(config.seed, _OWN, step, rank),
             common_seed=seed_of(config.seed, _COMMON, step),
@@ -248,6 +255,7 @@ def _values(cost: Cost, norm: torch.Tensor) -> dict[str, torch.Tensor | None]:
         "loss": cost.total,
         "triplet_loss": cost.triplet,
         "identity_loss": cost.identity,
+        "teacher_loss": cost.teacher,
         "active_share": None if seen is None else seen.active_share,
         "positive_distance": None if seen is None else seen.mean_positive_distance,
         "negative_distance": None if seen is None else seen.mean_negative_distance,

@@ -105,7 +105,7 @@ def test_the_architecture_is_one_line_for_the_card() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"backbone": "osnet"}, "backbone must be one of small, osnet_x1_0, .* or timm:NAME, got 'osnet'"),
+        ({"backbone": "osnet"}, "backbone must be one of small, mobilenet_v2, .* or timm:NAME, got 'osnet'"),
         ({"backbone": "timm:"}, "or timm:NAME, got 'timm:'"),
         ({"height_px": 100}, "multiple of 64 for the small backbone, got 100"),
         ({"height_px": 0}, r"height_px must be a whole number within 32\.\.1024, got 0"),

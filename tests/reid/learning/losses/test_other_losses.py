@@ -22,6 +22,7 @@ from reid.learning.losses import (  # noqa: E402
     contrastive_loss,
     hierarchical_triplet_loss,
     mean_triplet_loss,
+    relational_distillation_loss,
     upper_bound_triplet_loss,
 )
 
@@ -257,3 +258,50 @@ def test_identity_cross_entropy_in_mixed_precision(dtype: Any) -> None:
 def test_bad_arguments_are_refused(call: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         call(torch.randn(4, 3), torch.tensor([0, 0, 1, 1]))
+
+
+def test_relational_distillation(draw: Any) -> None:
+    embeddings, _, _ = draw(4, 9)
+    teacher = torch.from_numpy(np.random.default_rng(4).normal(size=(9, 3)))
+    squares = []
+    for a, b in itertools.permutations(range(9), 2):
+        cosine, wanted = (torch.nn.functional.cosine_similarity(x[a], x[b], dim=0) for x in (embeddings, teacher))
+        squares.append((cosine - wanted) ** 2)
+    agree(relational_distillation_loss(embeddings, 3 * teacher), sum(squares) / len(squares), embeddings)
+
+
+def test_a_pupil_that_is_its_teacher_turned_has_nothing_to_learn() -> None:
+    teacher = torch.randn(8, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    turn, _ = torch.linalg.qr(torch.randn(4, 4, generator=torch.Generator().manual_seed(2), dtype=torch.float64))
+    assert relational_distillation_loss(2 * teacher @ turn, teacher).item() == pytest.approx(0, abs=1e-24)
+    assert relational_distillation_loss(teacher[:, :3], teacher).item() > 0.01
+
+
+def test_of_what_the_teacher_does_not_know_nothing_is_learned() -> None:
+    generator = torch.Generator().manual_seed(3)
+    pupil, teacher = torch.randn(6, 4, generator=generator), torch.randn(6, 5, generator=generator)
+    pupil.requires_grad_(True)
+    partial = teacher.clone()
+    partial[[1, 4]] = torch.nan
+    known = [0, 2, 3, 5]
+    loss = relational_distillation_loss(pupil, partial)
+    torch.testing.assert_close(loss, relational_distillation_loss(pupil[known], teacher[known]))
+    (gradient,) = torch.autograd.grad(loss, pupil)
+    assert (gradient[[1, 4]] == 0).all()
+    assert (gradient[known] != 0).all()
+    nothing = relational_distillation_loss(pupil, torch.full((6, 5), torch.nan))
+    assert nothing.item() == 0
+    assert (torch.autograd.grad(nothing, pupil)[0] == 0).all()
+
+
+def test_distillation_is_exact_under_autocast_and_refuses_other_crops() -> None:
+    generator = torch.Generator().manual_seed(5)
+    pupil, teacher = torch.randn(6, 64, generator=generator), torch.randn(6, 5, generator=generator)
+    plain = relational_distillation_loss(pupil, teacher)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(relational_distillation_loss(pupil, teacher), plain)
+    assert relational_distillation_loss(pupil.bfloat16(), teacher).dtype == torch.float32
+    pupil[0, 0] = torch.inf
+    assert relational_distillation_loss(pupil, teacher).isnan()
+    with pytest.raises(InputError, match=r"of the same crops, got \(6, 64\) and \(5, 5\)"):
+        relational_distillation_loss(pupil, teacher[:5])
