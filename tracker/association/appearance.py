@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from tracker.association.calibration import StreamCalibration
-from tracker.association.evidence import cosine
 from tracker.errors import InputError
 from tracker.types import (
     UNIT_NORM_TOLERANCE,
@@ -111,10 +110,9 @@ class AppearanceModel:
         """Learn from cosines of sure matches (n,)."""
         self._stream.observe_same(similarity)
 
-    def observe_apart(self, vectors: FloatArray) -> None:
-        """Learn from vectors (n, D) of objects seen apart in one frame: each is compared with the next."""
-        if len(vectors) > 1:
-            self._stream.observe_different(cosine(vectors[1:], vectors[:-1]))
+    def observe_different(self, similarity: DoubleArray) -> None:
+        """Learn from cosines of crops with the means of others (n,)."""
+        self._stream.observe_different(similarity)
 
     def _check_dimension(self, dimension: int) -> None:
         if self.dimension is None:

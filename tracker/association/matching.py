@@ -77,7 +77,17 @@ class Matching:
         if not proven.all():
             left = pairs.select(~proven & confident & self.free[pairs.detections])
             self._stage("tentative", left, c.motion_centre, with_appearance=True)
-        self._appearance.observe_apart(seen.vectors[seen.fit])
+        self._observe_others()
+
+    def _observe_others(self) -> None:
+        """Learn how alike a crop is to the mean of another: of each matched track, the crop of the one before it."""
+        tracks, seen = self._tracks, self._seen
+        t = ((self.detection >= 0) & (tracks.vectors > 0)).nonzero()[0]
+        d = self.detection[t]
+        t, d = t[seen.fit[d]], d[seen.fit[d]]
+        if len(t) > 1:
+            means, others = tracks.mean.take(t, axis=0), seen.vectors.take(np.roll(d, 1), axis=0)
+            self._appearance.observe_different(cosine(means, others))
 
     def _stage(self, stage: Stage, pairs: Candidates, centre: float, *, with_appearance: bool) -> None:
         """Match the pairs of greatest evidence; `centre` is the overlap that speaks neither for nor against."""

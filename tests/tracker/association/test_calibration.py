@@ -10,6 +10,16 @@ from tracker.association.calibration import StreamCalibration
 STD = 0.08
 
 
+class Line:
+    """A calibration as a card has it: `slope` nats a unit of cosine, 0 at `centre`."""
+
+    def __init__(self, centre: float, slope: float) -> None:
+        self.centre, self.slope = centre, slope
+
+    def log_likelihood_ratio(self, cosine: np.ndarray) -> np.ndarray:
+        return self.slope * (cosine - self.centre)
+
+
 def learned(distance: float) -> StreamCalibration:
     """A stream whose same and different cosines are so many standard deviations apart, seen long enough."""
     calibration, rng = StreamCalibration(), np.random.default_rng(0)
@@ -40,3 +50,26 @@ def test_likeness_lost_while_unseen_is_not_held_against_the_same_object() -> Non
     calibration = learned(5.0)
     cosine = np.array([0.5 + 0.75 * 5 * STD])
     assert calibration.log_likelihood_ratio(cosine, 10.0) > calibration.log_likelihood_ratio(cosine, 0.0)
+
+
+def test_an_embedder_whose_vectors_have_much_in_common_is_worth_as_much() -> None:
+    """A constant part of all vectors presses the cosines together, and changes nothing of what they tell."""
+    rng = np.random.default_rng(1)
+    plain, pressed = StreamCalibration(), StreamCalibration()
+    same, different = 0.8 + rng.normal(0, STD, (20, 5)), 0.4 + rng.normal(0, STD, (20, 5))
+    for s, d in zip(same, different, strict=True):
+        for calibration, share in ((plain, 1.0), (pressed, 0.3)):
+            calibration.observe_same(1 - share * (1 - s))
+            calibration.observe_different(1 - share * (1 - d))
+    cosine = np.array([0.5, 0.75])
+    expected = plain.log_likelihood_ratio(cosine)
+    assert pressed.log_likelihood_ratio(1 - 0.3 * (1 - cosine)) == pytest.approx(expected, rel=0.25)
+
+
+def test_at_first_the_card_of_the_embedder_is_believed_whatever_its_scale() -> None:
+    for centre, slope in ((0.5, 15.0), (0.9, 120.0)):
+        calibration = StreamCalibration(Line(centre, slope))
+        above, below = calibration.log_likelihood_ratio(np.array([centre + 1 / slope, centre - 1 / slope]))
+        share = 2.4**2 / (2.4**2 + StreamCalibration.CAUTION)
+        assert (above, below) == pytest.approx((share, -share), rel=0.03)
+        assert centre < calibration.same_mean < 1
