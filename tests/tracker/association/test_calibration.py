@@ -56,7 +56,7 @@ def test_an_embedder_whose_vectors_have_much_in_common_is_worth_as_much() -> Non
     """A constant part of all vectors presses the cosines together, and changes nothing of what they tell."""
     rng = np.random.default_rng(1)
     plain, pressed = StreamCalibration(), StreamCalibration()
-    same, different = 0.8 + rng.normal(0, STD, (20, 5)), 0.4 + rng.normal(0, STD, (20, 5))
+    same, different = 0.8 + rng.normal(0, STD, (20, 20)), 0.4 + rng.normal(0, STD, (20, 20))
     for s, d in zip(same, different, strict=True):
         for calibration, share in ((plain, 1.0), (pressed, 0.3)):
             calibration.observe_same(1 - share * (1 - s))
