@@ -1,4 +1,4 @@
-"""How many identities a run has met: the one definition that progress bars, summaries and reports share."""
+"""What a run has met: the one definition of each figure that progress bars, summaries and reports share."""
 
 from __future__ import annotations
 
@@ -23,3 +23,18 @@ class IdentityCount:
         if len(tracks) and (newest := int(tracks.ids.max())) > self._highest:
             self.total += len(np.unique(tracks.ids[tracks.ids > self._highest]))
             self._highest = newest
+
+
+class MatchCount:
+    """Counts the detections that continued tracks, of trackers that were made to explain themselves."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.by_appearance = 0
+        """How many of them went elsewhere, or nowhere, by motion alone."""
+
+    def update(self, tracks: Tracks) -> None:
+        """Count what one frame brought."""
+        if tracks.explanation is not None:
+            self.total += tracks.explanation.matched
+            self.by_appearance += tracks.explanation.decided_by_appearance

@@ -29,7 +29,7 @@ PUBLIC = {
     "MatchDecision",
     "tracker.demo": "DemoClip DemoConfig Truth",
     "tracker.refinement": "Appearance History HistoryRecorder Refinement RefinementConfig refine",
-    "tracker.sinks": "SINK_KINDS CropsSink CsvSink JsonlSink MotSink TrackletsSink VideoSink open_sinks",
+    "tracker.sinks": "SINK_KINDS CropsSink CsvSink ExplainSink JsonlSink MotSink TrackletsSink VideoSink open_sinks",
     "tracker.video": "StreamTimeouts open_source",
     "reid": "Calibration Card DataError DeviceError Embedder EmbedderInfo InputError MissingExtraError ModelError "
     "ReidError calibrate fit_calibration",
@@ -62,7 +62,7 @@ SIGNATURES = {
     Pipeline.__init__: "source detector embedder tracker *config",
     open_detector: "name *device *conf *classes *threads *onnx *motion",
     open_source: "spec *start *end *rate_hz *timeouts",
-    open_sinks: "kinds out *overwrite *rate_hz",
+    open_sinks: "kinds out *overwrite *rate_hz *reasons",
     open_crops: "path *kind *frames *config",
 }
 

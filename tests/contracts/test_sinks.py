@@ -5,18 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tracker import Tracker
 from tracker.errors import ConfigError, OutputError
 from tracker.pipeline import InteractiveSink
 from tracker.sinks import SINK_KINDS, open_sinks
 from tracker.types import Detections, Frame, FrameResult, RunInfo, SourceInfo, Tracks
 
+WHY = Tracker(explain=True).update(Detections([[10, 20, 60, 100]]), time_s=0).explanation
 RUN = RunInfo(SourceInfo("clip.mp4", 160, 120, 25.0, None, live=False), {0: "person"})
 
 
 def result(index):
     boxes = np.array([[10 + index, 20, 60 + index, 100]], np.float32)
     one = np.ones(1, np.int64)
-    tracks = Tracks(one, boxes, np.ones(1, np.float32), 0 * one, 0 * one, index / 25)
+    tracks = Tracks(one, boxes, np.ones(1, np.float32), 0 * one, 0 * one, index / 25, explanation=WHY)
     image = np.full((120, 160, 3), 100, np.uint8)
     image.setflags(write=False)  # a sink that draws into its input would fail here
     return FrameResult(Frame(image, index, index / 25), Detections.empty(), tracks)
@@ -75,7 +77,9 @@ class TestEverySink:
         (sink,) = open_sinks([kind], tmp_path)
         sink.open(RUN)
         sink.close()
-        assert set(contents(tmp_path)) <= {"tracks.txt", "tracks.jsonl", "tracks.csv", "tracklets/store.jsonl"}
+        assert set(contents(tmp_path)) <= {
+            *("tracks.txt", "tracks.jsonl", "tracks.csv", "explain.jsonl", "tracklets/store.jsonl"),
+        }
 
     def test_it_may_be_written_from_any_thread(self, kind, tmp_path):
         assert not isinstance(open_sinks([kind], tmp_path)[0], InteractiveSink)
@@ -90,7 +94,10 @@ def test_the_sinks_come_in_the_order_asked_for(tmp_path):
 @pytest.mark.parametrize(
     ("kinds", "message"),
     [
-        (["vidoe"], r"^save must be of video, mot, jsonl, csv, crops, tracklets, got 'vidoe'; did you mean video\?"),
+        (
+            ["vidoe"],
+            r"^save must be of video, mot, jsonl, csv, crops, tracklets, explain, got 'vidoe'; did you mean video\?",
+        ),
         (["parquet"], r"got 'parquet'$"),
         (["mot", "csv", "mot"], r"^save must name each kind once, got mot twice"),
     ],

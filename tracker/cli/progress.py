@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
 from tracker.cli.context import Context
-from tracker.counting import IdentityCount
+from tracker.counting import IdentityCount, MatchCount
 from tracker.types import FrameResult, SourceInfo
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ class RunProgress:
 
     def __init__(self, source: SourceInfo, context: Context) -> None:
         self.frames = 0
+        self.matches = MatchCount()
         self._identities = IdentityCount()
         self._source = source
         self._display = _display(source, context)
@@ -56,6 +57,7 @@ class RunProgress:
         """Count one result."""
         self.frames += 1
         self._identities.update(result.tracks)
+        self.matches.update(result.tracks)
         now_s = time.monotonic()
         if self._display.due(now_s):
             self._display.show(now_s, self.frames, self._describe(now_s, len(result.tracks)))

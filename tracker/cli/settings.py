@@ -14,7 +14,7 @@ from tracker.detectors.onnx_config import OnnxDetectorConfig
 from tracker.errors import ConfigError
 from tracker.refinement.config import RefinementConfig
 
-SaveKind = Literal["video", "mot", "jsonl", "csv", "crops", "tracklets"]
+SaveKind = Literal["video", "mot", "jsonl", "csv", "crops", "tracklets", "explain"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,11 @@ class TrackSettings:
     rate_hz: float | None = None
     """Frames a second: of pictures, or of a video in place of its own clock; none for what the source says, else 25."""
     save: tuple[SaveKind, ...] = ("video", "mot", "jsonl")
-    """What to write: any of video, mot, jsonl, csv, crops, tracklets; an empty list for nothing."""
+    """What to write: any of video, mot, jsonl, csv, crops, tracklets, explain (the tracker's reasons); an empty list
+    for nothing."""
+    reasons: bool = False
+    """Say in the video and the window, for a second, why an object has the number of one known before, or has it no
+    longer."""
     include_coasted: bool = False
     """Also write objects that were not seen in a frame, at their predicted positions."""
     refine: bool = False

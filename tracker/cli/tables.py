@@ -26,13 +26,15 @@ _COUNTS = {"switches": "switches", "fragments": "fragments"}
 def print_summary(
     progress: RunProgress, pipeline: Pipeline, outputs: Sequence[Path], refinement: Refinement | None = None
 ) -> None:
-    """What a run amounted to: frames, identities, what the refinement did, time a stage, outputs."""
+    """What a run amounted to: frames, identities, what appearance and the refinement did, time a stage, outputs."""
     console = Console(highlight=False)
     rate = f", {progress.frames / progress.elapsed_s:.1f} frames/s" if progress.elapsed_s > 0 else ""
     dropped = f", {pipeline.dropped} dropped" if pipeline.dropped else ""
     console.print(
         f"{progress.frames} frames in {progress.elapsed_s:.1f} s{rate}{dropped}; {progress.identities} identities"
     )
+    if progress.matches.total:
+        console.print(f"{progress.matches.total} matches, {progress.matches.by_appearance} decided by appearance")
     if refinement is not None:
         console.print(
             f"refined: {refinement.identities} identities; {refinement.linked} tracklets linked, "

@@ -106,6 +106,8 @@ def _check(settings: TrackSettings) -> None:
         raise UsageError(f"--detector: there is no file {settings.detector}")
     if not settings.save and not settings.show:
         raise UsageError("--save is empty and there is no --show: nothing would come of this run")
+    if settings.reasons and "video" not in settings.save and not settings.show:
+        raise UsageError("--reasons are written into the video: --save must have video, or --show be given")
 
     if settings.refine:
         from tracker.cli.refining import check_refinable
@@ -137,11 +139,11 @@ def _open_source(settings: TrackSettings) -> Source:
 def _open_sinks(settings: TrackSettings, out: Path, source: Source) -> list[Sink]:
     from tracker.sinks import open_sinks
 
-    sinks = list(open_sinks(settings.save, out, overwrite=settings.overwrite))
+    sinks = list(open_sinks(settings.save, out, overwrite=settings.overwrite, reasons=settings.reasons))
     if settings.show:
         from tracker.video.window import Window
 
-        sinks.append(Window(source.info.name))
+        sinks.append(Window(source.info.name, reasons=settings.reasons))
     return sinks
 
 
@@ -159,7 +161,7 @@ def _pipeline(
     from tracker.pipeline import Pipeline, PipelineConfig
     from tracker.tracker import Tracker
 
-    tracker = Tracker(settings.tracker, appearance=None if embedder is None else embedder.info)
+    tracker = Tracker(settings.tracker, appearance=None if embedder is None else embedder.info, explain=True)
     config = PipelineConfig(
         every=settings.every,
         include_coasted=settings.include_coasted,

@@ -198,6 +198,27 @@ class IdentityDecision:
     candidates: tuple[IdentityCandidate, ...]
     """The most alike of them, the one it is first."""
 
+    @property
+    def short(self) -> str:
+        """A few words to stand in a picture, for turns that one may wonder about; else empty.
+
+        `recalled .83 (+2.1 nats, next .61)`: the cosine, how much more evidence that is than was needed, and the
+        greatest cosine among the others. `corrected: not 3 (.61)`: the cosine with the number that was given up.
+        """
+        if self.outcome in ("recovered", "recalled"):
+            found, *others = self.candidates
+            more = (
+                [] if found.evidence_nats is None else [f"{found.evidence_nats - (found.needed_nats or 0):+.1f} nats"]
+            )
+            more += [f"next {_share(max(other.cosine for other in others))}"] if others else []
+            return f"{self.outcome} {_share(found.cosine)}" + (f" ({', '.join(more)})" if more else "")
+        if self.outcome != "corrected":
+            return ""
+        if self.parted_nats is not None:
+            return f"corrected: no longer {self.replaces} ({self.parted_nats:.1f} nats)"
+        cosine = next((_share(c.cosine) for c in self.candidates if c.identity == self.replaces), "")
+        return f"corrected: not {self.replaces}" + (f" ({cosine})" if cosine else "")
+
     def __str__(self) -> str:
         was = f", until now {self.replaces}" if self.replaces else ""
         lines = [f"track {self.track_id}: {self.outcome}{was}, by {self.crops} crops, of {self.compared} missing"]
@@ -208,6 +229,10 @@ class IdentityDecision:
 
 
 Decision: TypeAlias = MatchDecision | BirthDecision | IdentityDecision
+
+
+def _share(value: float) -> str:
+    return f"{value:.2f}".replace("0.", ".", 1)
 
 
 def _nats(value: float | None) -> str:

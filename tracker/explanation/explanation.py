@@ -13,7 +13,7 @@ from tracker.explanation.matches import Matches, decided_by_appearance
 if TYPE_CHECKING:
     from tracker.explanation.record import UpdateRecord
     from tracker.table import TrackTable
-    from tracker.types import TrackEvent
+    from tracker.types import FrameResult, TrackEvent
 
 
 class Explanation:
@@ -89,6 +89,17 @@ def decisions_about(track_id: int, explanation: Explanation | None, *, highest: 
             why = f"the numbers given so far are 1 to {highest}" if highest else "no number was given so far"
         raise InputError(f"nothing was decided about track {track_id!r} in the last update: {why}")
     return decisions
+
+
+def explanation_of(result: FrameResult) -> Explanation | None:
+    """Of one frame; None where it was only predicted, so that nothing was decided.
+
+    Raises:
+        InputError: the tracker was not made to explain itself.
+    """
+    if result.detected and result.tracks.explanation is None:
+        raise InputError("reasons need a tracker that keeps them: make it with Tracker(explain=True)")
+    return result.tracks.explanation
 
 
 def _is_about(decision: Decision, track_id: int) -> bool:

@@ -65,8 +65,9 @@ class Matches:
         for row in (record.free & (record.scores >= record.config.low_score)).nonzero()[0].tolist():
             most, most_with = None, None
             if row in place:
-                most = float(overlap[place[row]].max())
-                most_with = record.number_of.get(int(others[overlap[place[row]].argmax()])) or None
+                nearest = overlap[place[row]].argmax()
+                most = float(overlap[place[row], nearest])
+                most_with = record.number_of[int(others[nearest])] if most > 0 else None
             founded = row in record.number_of
             score = float(record.scores[row])
             yield BirthDecision(
@@ -75,7 +76,7 @@ class Matches:
                 score,
                 record.number_of.get(row) or None,
                 most,
-                most_with,
+                most_with or None,
                 None if founded else "score" if score < record.config.birth_score else "overlap",
             )
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from importlib import metadata
 from typing import Any
 
+from tracker.sinks.json_lines import json_line, run_header
 from tracker.sinks.text import TextSink
 from tracker.types import FrameResult, RunInfo, TrackEvent
 
@@ -44,22 +43,7 @@ class JsonlSink(TextSink):
     """
 
     def _head(self, run: RunInfo) -> str:
-        source = run.source
-        return _line(
-            {
-                "schema": SCHEMA,
-                "version": SCHEMA_VERSION,
-                "program": f"reidtrack {_program_version()}",
-                "source": {
-                    "name": source.name,
-                    "width_px": source.width_px,
-                    "height_px": source.height_px,
-                    "rate_hz": source.rate_hz,
-                    "live": source.live,
-                },
-                "classes": {str(number): name for number, name in run.class_names.items()},
-            }
-        )
+        return run_header(SCHEMA, SCHEMA_VERSION, run)
 
     def write(self, result: FrameResult) -> None:
         """Append one frame."""
@@ -82,11 +66,7 @@ class JsonlSink(TextSink):
             ],
             "events": [_event(event) for event in tracks.events],
         }
-        self._append(_line(frame))
-
-
-def _line(values: dict[str, Any]) -> str:
-    return json.dumps(values, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
+        self._append(json_line(frame))
 
 
 def _event(event: TrackEvent) -> dict[str, Any]:
@@ -96,10 +76,3 @@ def _event(event: TrackEvent) -> dict[str, Any]:
     if event.since_s is not None:
         shown["since_s"] = round(event.since_s, 6)
     return shown
-
-
-def _program_version() -> str:
-    try:
-        return metadata.version("reidtrack")
-    except metadata.PackageNotFoundError:  # run from a source tree that is not installed
-        return "unknown"

@@ -30,10 +30,13 @@ class VideoSink:
         rate_hz: pictures a second; None takes the source's, or 25 where that is unknown. What is slower than 1, such as
             pictures taken once a minute, is played at 1, and what is faster than 1000 at 1000.
         trail_s: how long a trail is; 0 draws none.
+        reasons: say for a second why an object has the number of one known before, or has it no longer; needs a tracker
+            made with `explain=True`.
         codec: None takes the best that OpenCV can write here.
 
     Raises:
         OutputError: it exists, cannot be made or written, or no codec works.
+        InputError: from `write`, where reasons are wanted and the tracker keeps none.
     """
 
     def __init__(
@@ -43,12 +46,13 @@ class VideoSink:
         overwrite: bool = False,
         rate_hz: float | None = None,
         trail_s: float = 1.5,
+        reasons: bool = False,
         codec: Codec | None = None,
     ) -> None:
         self._stem = stem
         self._overwrite = overwrite
         self._rate_hz = rate_hz
-        self._trail_s = trail_s
+        self._trail_s, self._reasons = trail_s, reasons
         self._annotator = Annotator({}, trail_s)
         self._codec = codec
         self._calmer = Calmer()
@@ -68,7 +72,7 @@ class VideoSink:
                 path = self._stem.with_name(self._stem.name + codec.suffix)
                 if path.exists():
                     raise already_there(path)
-        self._annotator = Annotator(run.class_names, self._trail_s)
+        self._annotator = Annotator(run.class_names, self._trail_s, reasons=self._reasons)
         self._live = run.source.live
         rate_hz = self._rate_hz or run.source.rate_hz or _DEFAULT_RATE_HZ
         if self._live and self._rate_hz is None:

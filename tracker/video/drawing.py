@@ -6,6 +6,7 @@ import colorsys
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import cv2
 import numpy as np
@@ -84,6 +85,7 @@ def draw_tracks(
     *,
     class_names: Mapping[int, str] | None = None,
     trails: Trails | None = None,
+    notes: Mapping[int, str] = MappingProxyType({}),
     dash_coasted: bool = True,
 ) -> Image:
     """A copy of the picture with a box, a label and perhaps a trail for each track.
@@ -92,6 +94,7 @@ def draw_tracks(
         image: (H, W, 3) uint8 BGR; not changed.
         tracks: boxes in its pixels; what lies outside is cut off.
         class_names: where given, a label says the class too.
+        notes: what is written below the boxes of these numbers.
         trails: drawn as far as they know the tracks; the caller updates them.
         dash_coasted: dash the boxes of predicted positions. Off where all of a frame is predicted, or it flickers.
     """
@@ -111,7 +114,10 @@ def draw_tracks(
         text = str(tracks.ids[row])
         if class_names and (name := class_names.get(int(tracks.classes[row]))):
             text += f" {name}"
-        _draw_label(canvas, corners[row].tolist(), text, identity_colour(int(tracks.ids[row])), style)
+        colour = identity_colour(int(tracks.ids[row]))
+        _draw_label(canvas, corners[row].tolist(), text, colour, style)
+        if note := notes.get(int(tracks.ids[row])):
+            _draw_label(canvas, corners[row].tolist(), note, colour, style, below=True)
     return canvas
 
 
@@ -139,14 +145,18 @@ def _draw_trail(
     cv2.polylines(canvas, [whole], False, colour, style.line_px)  # anti-aliasing would take five times as long
 
 
-def _draw_label(canvas: Image, corners: list[int], text: str, colour: Colour, style: Style) -> None:
-    x1, y1 = corners[:2]
+def _draw_label(
+    canvas: Image, corners: list[int], text: str, colour: Colour, style: Style, *, below: bool = False
+) -> None:
+    x1, y1, _, y2 = corners
     scale = style.text_px / _FONT_HEIGHT_PX
     thickness = max(1, round(style.text_px / 9))
-    (width, height), below = cv2.getTextSize(text, _FONT, scale, thickness)
-    box_w, box_h = width + 2 * style.pad_px, height + below // 2 + 2 * style.pad_px
+    (width, height), descent = cv2.getTextSize(text, _FONT, scale, thickness)
+    box_w, box_h = width + 2 * style.pad_px, height + descent // 2 + 2 * style.pad_px
     left = min(max(x1 - style.line_px // 2, 0), max(0, canvas.shape[1] - box_w))
     top = y1 - box_h if y1 >= box_h else max(y1, 0)  # above the box, or inside it at the picture's upper border
+    if below:
+        top = min(max(y2, 0), canvas.shape[0] - box_h)
     cv2.rectangle(canvas, (left, top), (left + box_w, top + box_h), colour, cv2.FILLED)
     b, g, r = colour
     dark = 0.114 * b + 0.587 * g + 0.299 * r < 110  # luma, ITU-R BT.601

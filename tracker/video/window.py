@@ -25,14 +25,15 @@ class Window:
     Args:
         title: of the window.
         trail_s: how long a trail is; 0 draws none.
+        reasons: as of `tracker.sinks.VideoSink`.
 
     Raises:
         DisplayError: from `open`, where there is no display or this build of OpenCV has no windows.
     """
 
-    def __init__(self, title: str = "reidtrack", *, trail_s: float = 1.5) -> None:
+    def __init__(self, title: str = "reidtrack", *, trail_s: float = 1.5, reasons: bool = False) -> None:
         self._title = title
-        self._trail_s = trail_s
+        self._trail_s, self._reasons = trail_s, reasons
         self._annotator = Annotator({}, trail_s)
         self._open = False
         self._stop = False
@@ -47,7 +48,7 @@ class Window:
         # the wheels name a folder of fonts that is not in them, and warn about it again and again
         os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")
         check_display()
-        self._annotator = Annotator(run.class_names, self._trail_s)
+        self._annotator = Annotator(run.class_names, self._trail_s, reasons=self._reasons)
         try:
             cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
             cv2.resizeWindow(self._title, run.source.width_px, run.source.height_px)

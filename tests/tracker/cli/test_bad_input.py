@@ -54,10 +54,11 @@ USAGE = [
     ([*TRACK, "--rate-hz", "-1"], "rate_hz must be above 0, got -1.0"),
     (
         [*TRACK, "--save", "mp4"],
-        "argument --save: must be a list (one of video, mot, jsonl, csv, crops, tracklets each), got 'mp4'",
+        "argument --save: must be a list (one of video, mot, jsonl, csv, crops, tracklets, explain each), got 'mp4'",
     ),
     ([*TRACK, "--save", "mot,mot"], "save must name each output once, got mot,mot"),
     ([*TRACK, "--save", ""], "--save is empty and there is no --show"),
+    ([*TRACK, "--reasons"], "--reasons are written into the video: --save must have video, or --show be given"),
     ([*TRACK, "--start", "12,5"], "start must be a frame number"),
     ([*TRACK, "--start", "10", "--end", "5"], "end must come after start"),
     ([*TRACK, "--embedder", "nothing.onnx"], "there is no file nothing.onnx"),
