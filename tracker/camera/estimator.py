@@ -89,18 +89,20 @@ class CameraMotion:
         last = self._last
         if last is None or last.shape != image.shape:
             self._last = self._look(image, moving)
-            self._stand(image)
+            self._probe = _probe(image, self._last)
             return None
         still_px = self.config.still_share * max(last.grey.shape)
         if self._probe is not None and not self._probe.shifted(image, moving, still_px):
             return None
-        look = self._last = self._look(image, moving)
+        look = self._look(image, moving)
         motion = self._between(last, look)
-        if motion is None or farthest(motion, look.grey.shape) <= still_px:
-            self._stand(image)
-            return None
-        self._probe = None
-        return Similarity(motion.zoom_turn, motion.shift * look.times).affine()
+        if motion is not None and farthest(motion, look.grey.shape) > still_px:
+            self._last, self._probe = look, None
+            return Similarity(motion.zoom_turn, motion.shift * look.times).affine()
+        # what is too little to be told from standing is not lost: the next look is compared with the same frame again
+        self._last = look if motion is None else last
+        self._probe = _probe(image, look)
+        return None
 
     def _look(self, image: Image, boxes: DoubleArray) -> _Look:
         """The frame, reduced."""
@@ -108,12 +110,6 @@ class CameraMotion:
         grey = reduce(image, times)
         margin = _GROWN * np.tile(boxes[:, 2:] - boxes[:, :2], 2) * (-1, -1, 1, 1)
         return _Look(image.shape, times, grey, outside((boxes + margin) / times, grey.shape))
-
-    def _stand(self, image: Image) -> None:
-        """Compare the next frames with this one, which is the last."""
-        look = self._last
-        assert look is not None
-        self._probe = StillnessProbe(image, look.grey, look.free, look.times)
 
     def _between(self, before: _Look, after: _Look) -> Similarity | None:
         """The motion in pixels of the work pictures; None where it cannot be told."""
@@ -127,6 +123,11 @@ class CameraMotion:
             if motion is not None:
                 return motion
         return None
+
+
+def _probe(image: Image, look: _Look) -> StillnessProbe:
+    """What tells whether the next frames differ from this one."""
+    return StillnessProbe(image, look.grey, look.free, look.times)
 
 
 def _checked_boxes(boxes: ArrayLike | None) -> DoubleArray:

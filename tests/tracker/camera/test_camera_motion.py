@@ -113,12 +113,21 @@ def test_a_camera_that_begins_to_move_after_standing_is_noticed_at_once(shot: Sh
     assert camera.update(shot(MOTIONS["a slow pan"], seed=13)) is None
 
 
-def test_most_of_a_creep_too_slow_for_one_frame_adds_up(shot: Shot) -> None:
-    camera, total = CameraMotion(), np.zeros(2)
-    for i in range(31):
-        motion = camera.update(shot(about_middle(shift=(0.3 * i, 0)), seed=i))
-        total += 0 if motion is None else motion[:, 2]
-    np.testing.assert_allclose(total, (9, 0), atol=3)
+@pytest.mark.parametrize("speed_px", [0.2, 0.5, 0.8, 1.5])
+def test_a_pan_too_slow_for_one_frame_adds_up(shot: Shot, speed_px: float) -> None:
+    camera, total = CameraMotion(), np.eye(2, 3)
+    for i in range(61):  # two seconds
+        view = about_middle(shift=(speed_px * i, 0))
+        motion = camera.update(np.ascontiguousarray(shot(view, seed=i)[90:450, 160:800]))  # 640 x 360
+        total = total if motion is None else compose(total, motion)
+        middle = total @ (320, 180, 1) - (320, 180)
+        np.testing.assert_allclose(middle, (speed_px * i, 0), atol=2 * 0.64 + 0.04 * speed_px * i)
+
+
+def test_a_mount_that_trembles_stands(shot: Shot) -> None:
+    camera = CameraMotion()
+    for i in range(20):
+        assert camera.update(shot(about_middle(shift=(0.4 * (-1) ** i, 0.2 * (-1) ** (i // 2))), seed=i)) is None
 
 
 def crowd(picture: Image, boxes: np.ndarray, seed: int) -> Image:
