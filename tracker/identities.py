@@ -126,13 +126,13 @@ class Identities:
         similarity = (tracks.mean[asking] @ means.T).astype(np.float64)  # (n, K)
         holds = held[:, None] == numbers  # (n, K)
         watched_s = now - tracks.first_vector_s[asking]
-        alike = self._appearance.as_alike_as_one(similarity, tracks.vectors[asking], watched_s, holds)
-        possible = alike & (tracks.vectors[asking, None] >= c.identify_vectors)
+        least = self._appearance.least_likeness(tracks.vectors[asking], watched_s, holds)  # (n, K)
+        possible = (similarity >= least) & (tracks.vectors[asking, None] >= c.identify_vectors)
         row, column = possible[:, : len(lost)].nonzero()
         possible[row, column] = _reachable(tracks, asking[row], lost[column], c, now)
         if self.record is not None:
             seen_s = np.concatenate((tracks.seen_s[lost], self._memory.seen_s[remembered]))
-            self.record.compared = Compared(numbers, len(lost), seen_s, held, similarity, alike, possible)
+            self.record.compared = Compared(numbers, len(lost), seen_s, held, similarity, least, possible)
         hopeful = np.flatnonzero(possible.any(axis=1))  # (m,)
         if not len(hopeful):
             return choice

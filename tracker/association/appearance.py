@@ -83,10 +83,8 @@ class AppearanceModel:
         against = np.where(odd > ODD, FOREIGN - (odd - ODD), np.inf)
         return np.minimum(self._stream.log_likelihood_ratio(similarity), against)
 
-    def as_alike_as_one(
-        self, similarity: DoubleArray, vectors: DoubleArray, age_s: DoubleArray, lenient: BoolArray
-    ) -> BoolArray:
-        """Whether mean vectors are as alike as those of one object are, which a look-alike's are not: (n, K).
+    def least_likeness(self, vectors: DoubleArray, age_s: DoubleArray, lenient: BoolArray) -> DoubleArray:
+        """Cosines that mean vectors of one object have at least, which a look-alike's have not: (n, K).
 
         A crop's vector is its object's plus noise, so that crop and object have cosine q = (1 + v)^-1/2 with v the
         noise's variance; q is known from the stream. The mean of n independent crops has v / n left, and another day
@@ -94,7 +92,6 @@ class AppearanceModel:
         e = (1 + v (1 / n + share))^-1/2, and refused where 1 - cosine is several times 1 - e.
 
         Args:
-            similarity: (n, K) cosines of new means with known ones.
             vectors: (n,) how many crops made the new means.
             age_s: (n,) over how many seconds.
             lenient: (n, K) pairs that are refused later than others.
@@ -104,7 +101,7 @@ class AppearanceModel:
         independent = np.clip(1 + age_s / CROP_MEMORY_S, 1, np.maximum(vectors, 1))  # (n,)
         expected = (1 + variance * (1 / independent + OTHER_DAY_SHARE)) ** -0.5
         slack = np.where(lenient, HELD_SLACK, 1.0) * REFUSED_AT
-        return np.asarray(similarity >= 1 - slack * (1 - expected[:, None]))
+        return np.asarray(1 - slack * (1 - expected[:, None]), np.float64)
 
     def observe_same(self, similarity: DoubleArray) -> None:
         """Learn from cosines of sure matches (n,)."""

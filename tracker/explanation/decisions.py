@@ -16,9 +16,9 @@ MatchRefusal: TypeAlias = Literal["evidence", "taken", "matched", "score", "unse
 track. `matched`: the track continues with another detection. `score`: below `low_score`. `unseen`: the track was not
 seen for too long to go on with a weak detection. `tentative`: a tentative track takes confident detections only."""
 IdentityRefusal: TypeAlias = Literal["likeness", "crops", "reach", "evidence", "margin", "taken"]
-"""Why an object is not one of the missing: `likeness`: not as alike as one object is. `crops`: too few crops to tell
-(`identify_vectors`). `reach`: not where, when or as tall as the lost one can be. `evidence`: less than needed.
-`margin`: another fits better, or not worse by `recall_margin`. `taken`: it is another object."""
+"""Why an object is not one of the missing: `likeness`: not as alike as one object is (`needed_cosine`). `crops`: too
+few crops to tell (`identify_vectors`). `reach`: not where, when or as tall as the lost one can be. `evidence`: less than
+`needed_nats`. `margin`: another fits better, or not worse by `recall_margin`. `taken`: it is another object."""
 BirthRefusal: TypeAlias = Literal["score", "overlap"]
 """Why a detection founds no track: `score`: below `birth_score`. `overlap`: a tracked object is there already."""
 
@@ -85,7 +85,7 @@ class MatchDecision:
     detection_by_motion: int | None
     """What it would be in that stage without appearance."""
     unseen_s: float
-    """How long it had not been seen before."""
+    """How long ago it had been seen last."""
     candidates: tuple[MatchCandidate, ...]
     """Every detection that overlapped, the one of greatest evidence first."""
 
@@ -150,8 +150,10 @@ class IdentityCandidate:
     """Whether it is still looked for by motion."""
     unseen_s: float
     """How long it has not been seen."""
-    cosine: float
-    """Of the mean appearances."""
+    cosine: float | None
+    """Of the mean appearances; None where there is no crop yet."""
+    needed_cosine: float | None
+    """What that of one object is at least, after so many crops."""
     evidence_nats: float | None
     """What the cosine is worth, with 1 added for the number that is claimed already; None where it was not asked."""
     needed_nats: float | None
@@ -160,12 +162,14 @@ class IdentityCandidate:
     """None: it is this one."""
 
     def __str__(self) -> str:
-        text = f"{self.identity} ({self.kind}, unseen for {self.unseen_s:.1f} s): cosine {self.cosine:.2f}"
+        text = f"{self.identity} ({self.kind}, unseen for {self.unseen_s:.1f} s)"
+        if self.cosine is not None:
+            text += f": cosine {self.cosine:.2f}, needed {self.needed_cosine:.2f}"
         if self.evidence_nats is not None:
-            text += f"{_nats(self.evidence_nats)}, needed {self.needed_nats:.1f}"
+            text += f"; {self.evidence_nats:.1f} nats, needed {self.needed_nats:.1f}"
         why = {
             None: "",
-            "likeness": "not alike enough to be one object",
+            "likeness": "not alike enough",
             "crops": "too few crops to tell",
             "reach": "out of reach",
             "evidence": "too little evidence",
@@ -207,17 +211,20 @@ class IdentityDecision:
         """
         if self.outcome in ("recovered", "recalled"):
             found, *others = self.candidates
-            more = (
-                [] if found.evidence_nats is None else [f"{found.evidence_nats - (found.needed_nats or 0):+.1f} nats"]
+            assert found.cosine is not None, "who was found was compared"
+            assert found.evidence_nats is not None, "and weighed"
+            assert found.needed_nats is not None
+            surplus = f"{found.evidence_nats - found.needed_nats:+.1f} nats"
+            rivals = [other.cosine for other in others if other.cosine is not None]
+            return f"{self.outcome} {_share(found.cosine)} ({surplus}" + (
+                f", next {_share(max(rivals))})" if rivals else ")"
             )
-            more += [f"next {_share(max(other.cosine for other in others))}"] if others else []
-            return f"{self.outcome} {_share(found.cosine)}" + (f" ({', '.join(more)})" if more else "")
         if self.outcome != "corrected":
             return ""
         if self.parted_nats is not None:
             return f"corrected: no longer {self.replaces} ({self.parted_nats:.1f} nats)"
-        cosine = next((_share(c.cosine) for c in self.candidates if c.identity == self.replaces), "")
-        return f"corrected: not {self.replaces}" + (f" ({cosine})" if cosine else "")
+        cosine = next((c.cosine for c in self.candidates if c.identity == self.replaces), None)
+        return f"corrected: not {self.replaces}" + ("" if cosine is None else f" ({_share(cosine)})")
 
     def __str__(self) -> str:
         was = f", until now {self.replaces}" if self.replaces else ""

@@ -46,7 +46,8 @@ def _candidates(record: UpdateRecord, compared: Compared, row: int) -> Iterator[
             int(compared.numbers[column]),
             "lost" if column < compared.lost else "remembered",
             float(record.time_s - compared.seen_s[column]),
-            float(cosine[column]),
+            float(cosine[column]) if record.asked_vectors[row] else None,
+            float(compared.least[row, column]) if record.asked_vectors[row] else None,
             float(evidence[column]) if asked else None,
             float(needed[column]) if asked else None,
             None if column == chosen else _refusal(record, compared, row, column, evidence, needed),
@@ -73,7 +74,7 @@ def _refusal(
     """Which gate of `Identities._choose` a missing one did not pass."""
     if record.asked_vectors[row] < record.config.identify_vectors:
         return "crops"
-    if not compared.alike[row, column]:
+    if compared.cosine[row, column] < compared.least[row, column]:
         return "likeness"
     if not compared.possible[row, column]:
         return "reach"

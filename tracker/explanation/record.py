@@ -51,10 +51,10 @@ class Compared(NamedTuple):
     """(n,) the old number that a track claims already, else 0."""
     cosine: DoubleArray
     """(n, K) of the mean appearances."""
-    alike: BoolArray
-    """(n, K) as alike as one object is."""
+    least: DoubleArray
+    """(n, K) cosines that one object has at least."""
     possible: BoolArray
-    """(n, K) alike, by enough crops, and within reach."""
+    """(n, K) alike enough, by enough crops, and within reach."""
 
 
 class Weighed(NamedTuple):
