@@ -48,6 +48,10 @@ def run(argv: Sequence[str], context: Context) -> int:
     detector = _open_detector(settings)
     embedder = open_embedder(settings.embedder, settings.device)
     with _open_source(settings) as source:
+        if settings.refine:
+            from tracker.cli.refining import check_refinable
+
+            check_refinable(settings, live=source.info.live)
         out = settings.out or Path("runs") / _folder_name(source.info.name)
         sinks = _open_sinks(settings, out, source)
         refined = _open_refinement(settings, out, embedder)
@@ -112,7 +116,8 @@ def _check(settings: TrackSettings) -> None:
     if settings.refine:
         from tracker.cli.refining import check_refinable
 
-        check_refinable(settings, live=bool(live))
+        on_the_web = source.lower().startswith(("http:", "https:"))  # may have an end, which opening it will tell
+        check_refinable(settings, live=bool(live) and not on_the_web)
 
 
 def _open_detector(settings: TrackSettings) -> DetectorLike:

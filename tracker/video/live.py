@@ -16,6 +16,7 @@ from tracker.video.capture import open_capture, read_first, retrieve
 from tracker.video.file import CapturedVideo
 from tracker.video.moment import Span
 from tracker.video.url import StreamUrl
+from tracker.video.web import has_length
 
 _logger = logging.getLogger(__name__)
 
@@ -130,10 +131,35 @@ class Stream(LiveSource):
         _logger.info("%s was ended by the server after frame %d", self._url, self._index)
 
 
+class WebVideo(CapturedVideo):
+    """A finished video on a web server, read like a file: no frame of it is dropped. Made by `open_stream`."""
+
+    def __init__(
+        self,
+        url: StreamUrl,
+        capture: cv2.VideoCapture,
+        first: Image,
+        timeouts: StreamTimeouts,
+        span: Span,
+        rate_hz: float | None,
+    ) -> None:
+        self._url = url
+        self._timeouts = timeouts
+        super().__init__(capture, first, url.name, exact=False, span=span, rate_hz=rate_hz)
+
+    def _read(self) -> Frame | None:
+        asked_s = time.monotonic()
+        frame = super()._read()
+        waited_s = time.monotonic() - asked_s
+        if frame is None and waited_s >= 0.9 * self._timeouts.stall_s:  # a length that nobody states would not tell
+            raise SourceError(f"{self._url} stalled: no frame for {waited_s:.0f} s after frame {self._index}")
+        return frame
+
+
 def open_stream(
     url: StreamUrl, *, span: Span | None = None, rate_hz: float | None = None, timeouts: StreamTimeouts | None = None
 ) -> BaseSource:
-    """A live stream, or a finished video on a web server, which is read like a file: no frame of it is dropped.
+    """A live stream, or a finished video on a web server, which is one that states its frames or its length.
 
     Args:
         url: where it is.
@@ -160,8 +186,9 @@ def open_stream(
         late = waited_s >= 0.9 * min(timeouts.connect_s, timeouts.stall_s)
         why = f"did not answer within {waited_s:.0f} s" if late else "refused the connection or sent no video"
         raise SourceError(f"{url} {why}: check address, user, password and that the stream is on")
-    if url.is_http and capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:  # RTSP servers set the pace also of a recording
-        return CapturedVideo(capture, first, url.name, exact=False, span=span, rate_hz=rate_hz)
+    # RTSP servers set the pace also of a recording
+    if url.is_http and (capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0 or has_length(url, timeouts.connect_s)):
+        return WebVideo(url, capture, first, timeouts, span, rate_hz)
     try:
         _refuse_start(str(url), span)
         if rate_hz is not None:

@@ -3,15 +3,23 @@ from __future__ import annotations
 import base64
 import http.server
 import shutil
+import socket
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import cv2
 import pytest
 
+from tracker.cli.main import main
 from tracker.errors import SourceError
+from tracker.evaluation import read_mot_tracks
 from tracker.video import StreamTimeouts, open_source
+from tracker.video.live import WebVideo
+from tracker.video.moment import Span
+from tracker.video.url import StreamUrl
+from tracker.video.web import has_length
 
 SYSTEM_PYTHON = "/usr/bin/python3"  # GStreamer's bindings come with the distribution's Python, not from PyPI
 QUICK = StreamTimeouts(connect_s=10.0, stall_s=5.0)
@@ -29,8 +37,8 @@ class MjpegHandler(http.server.BaseHTTPRequestHandler):
     """A camera's MJPEG: `/video` ends after its frames, `/stall` goes silent, `/private` wants a password."""
 
     def do_GET(self):
-        if self.path == "/file.mp4":
-            self.send_file()
+        if self.path in self.server.files:
+            self.send_file(self.server.files[self.path])
             return
         wanted = "Basic " + base64.b64encode(b"user:secret").decode()
         if self.path == "/private" and self.headers.get("Authorization") != wanted:
@@ -42,6 +50,11 @@ class MjpegHandler(http.server.BaseHTTPRequestHandler):
         if self.path == "/silent":
             self.server.ended.wait(30)
             return
+        if self.path == "/endless.mjpeg":
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"".join(self.server.pictures))
+            return
         self.send_response(200)
         self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
         self.end_headers()
@@ -51,8 +64,7 @@ class MjpegHandler(http.server.BaseHTTPRequestHandler):
         if self.path == "/stall":
             self.server.ended.wait(30)
 
-    def send_file(self):
-        data = self.server.file
+    def send_file(self, data):
         begin = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").split("-")[0])
         self.send_response(206)
         self.send_header("Content-Range", f"bytes {begin}-{len(data) - 1}/{len(data)}")
@@ -74,7 +86,11 @@ def camera(make_picture, clip):
     server = QuietServer(("127.0.0.1", 0), MjpegHandler)
     server.ended = threading.Event()
     server.pictures = [cv2.imencode(".jpg", make_picture(i))[1].tobytes() for i in range(1, 31)]
-    server.file = clip.read_bytes()
+    server.files = {
+        "/file.mp4": clip.read_bytes(),
+        "/file.mjpeg": b"".join(server.pictures),  # one picture after another: nothing counts them
+        "/live.m3u8": b"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nfirst.ts\n",
+    }
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f"127.0.0.1:{server.server_port}"
@@ -135,6 +151,61 @@ def test_a_finished_file_on_a_web_server_is_no_live_source(camera, read_number):
         frames = list(source)
     assert [(f.index, read_number(f.image)) for f in frames] == [(i, i) for i in range(11, 61)]
     assert frames[0].time_s == pytest.approx(0.4)
+
+
+def test_a_file_that_does_not_count_its_frames_has_an_end_too(camera, read_number):
+    with open_source(f"http://{camera}/file.mjpeg", start="11", rate_hz=10, timeouts=QUICK) as source:
+        assert (source.info.live, source.info.frames) == (False, None)
+        frames = list(source)
+    assert [(f.index, read_number(f.image)) for f in frames] == [(i, i) for i in range(11, 31)]
+
+
+def test_a_file_that_goes_silent_is_an_error(make_picture, read_until_error):
+    class Silent:
+        """Gives up after its limit, as OpenCV does."""
+
+        def get(self, _):
+            return 0.0
+
+        def grab(self):
+            time.sleep(0.2)
+            return False
+
+        def release(self):
+            pass
+
+    url, limits = StreamUrl("http://user:secret@camera.example/x.ts"), StreamTimeouts(stall_s=0.2)
+    with WebVideo(url, Silent(), make_picture(1), limits, Span(), None) as source:
+        frames, error = read_until_error(source)
+    assert [frame.index for frame in frames] == [1]
+    assert str(error) == "http://camera.example/x.ts stalled: no frame for 0 s after frame 1"
+
+
+@pytest.mark.parametrize(
+    ("path", "known"), [("file.mp4", True), ("file.mjpeg", True), ("live.m3u8", False), ("endless.mjpeg", False),
+                        ("video", False), ("private", False)]
+)  # fmt: skip
+def test_what_has_a_length_is_a_file(camera, path, known):
+    assert has_length(StreamUrl(f"http://{camera}/{path}"), 5.0) is known
+    assert has_length(StreamUrl(f"http://us%65r:secret@{camera}/{path}"), 5.0) is known
+
+
+def test_a_server_that_cannot_be_asked_states_no_length():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and nobody listens
+        assert not has_length(StreamUrl(f"http://127.0.0.1:{taken.getsockname()[1]}/file.mp4"), 0.5)
+
+
+def test_a_finished_file_on_a_web_server_can_be_refined(camera, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "det.txt").write_text("".join(f"{f},-1,60,20,20,30,0.9\n" for f in range(1, 61) if f != 30))
+    words = ["--detector", "det.txt", "--embedder", "none", "--save", "mot", "--refine", "--out"]
+    assert main(["track", f"http://{camera}/file.mp4", *words, "file"]) == 0
+    refined = read_mot_tracks(tmp_path / "file" / "tracks-refined.txt")
+    assert refined.frame.tolist() == list(range(1, 61))
+    assert main(["track", f"http://{camera}/video", *words, "camera"]) == 2
+    assert "--refine needs a whole video" in capsys.readouterr().err
+    assert not (tmp_path / "camera").exists()
 
 
 @pytest.fixture(params=[False, True], ids=["open", "password"])
