@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,9 +11,11 @@ from tracker.association.appearance import AppearanceModel
 from tracker.association.assignment import assign
 from tracker.association.evidence import Candidates, cosine
 from tracker.config import TrackerConfig
-from tracker.explanation.record import Stage, StageRecord, UpdateRecord
 from tracker.table import TrackTable
 from tracker.types import BoolArray, DoubleArray, FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from tracker.explanation.record import Stage, UpdateRecord
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,8 +68,6 @@ class Matching:
         detection": they add up, and 0 is where a match is as likely as none.
         """
         c, tracks, seen = self._config, self._tracks, self._seen
-        if self._record is not None:
-            self._record.begin(tracks, seen, pairs, self.free)
         proven, confident = tracks.proven[pairs.tracks], seen.confident[pairs.detections]
         self._stage("confident", pairs.select(proven & confident), c.motion_centre, with_appearance=True)
         weak = (seen.scores >= c.low_score) & ~seen.confident
@@ -78,6 +79,8 @@ class Matching:
             left = pairs.select(~proven & confident & self.free[pairs.detections])
             self._stage("tentative", left, c.motion_centre, with_appearance=True)
         self._observe_others()
+        if self._record is not None:
+            self._record.matched(tracks, seen, pairs, self.detection, self.free)
 
     def _observe_others(self) -> None:
         """Learn how alike a crop is to the mean of another: of each matched track, the crop of the one before it."""
@@ -104,9 +107,7 @@ class Matching:
         chosen = assign(t, d, gain)
         if self._record is not None:
             weighed = appearance if with_appearance else None
-            self._record.stages.append(
-                StageRecord(stage, pairs, centre, other_class, weighed, similarity, gain, chosen)
-            )
+            self._record.add_stage(stage, pairs, centre, other_class, weighed, similarity, gain, chosen)
         t, d = t[chosen], d[chosen]
         self.detection[t], self.similarity[t], self.free[d] = d, similarity[chosen], False
 

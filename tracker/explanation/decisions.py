@@ -17,8 +17,8 @@ track. `matched`: the track continues with another detection. `score`: below `lo
 seen for too long to go on with a weak detection. `tentative`: a tentative track takes confident detections only."""
 IdentityRefusal: TypeAlias = Literal["likeness", "crops", "reach", "evidence", "margin", "taken"]
 """Why an object is not one of the missing: `likeness`: not as alike as one object is (`needed_cosine`). `crops`: too
-few crops to tell (`identify_vectors`). `reach`: not where, when or as tall as the lost one can be. `evidence`: less than
-`needed_nats`. `margin`: another fits better, or not worse by `recall_margin`. `taken`: it is another object."""
+few crops to tell (`identify_vectors`). `reach`: not where, when or as tall as the lost one can be. `evidence`: not
+above `needed_nats`. `margin`: another fits better, or not worse by `recall_margin`. `taken`: it is another object."""
 BirthRefusal: TypeAlias = Literal["score", "overlap"]
 """Why a detection founds no track: `score`: below `birth_score`. `overlap`: a tracked object is there already."""
 
@@ -83,7 +83,7 @@ class MatchDecision:
     detection: int | None
     """Row of the detection, None where there is none."""
     detection_by_motion: int | None
-    """What it would be in that stage without appearance."""
+    """What it would be if the same matching knew nothing of appearance."""
     unseen_s: float
     """How long ago it had been seen last."""
     candidates: tuple[MatchCandidate, ...]
@@ -214,11 +214,10 @@ class IdentityDecision:
             assert found.cosine is not None, "who was found was compared"
             assert found.evidence_nats is not None, "and weighed"
             assert found.needed_nats is not None
-            surplus = f"{found.evidence_nats - found.needed_nats:+.1f} nats"
+            surplus = found.evidence_nats - found.needed_nats
             rivals = [other.cosine for other in others if other.cosine is not None]
-            return f"{self.outcome} {_share(found.cosine)} ({surplus}" + (
-                f", next {_share(max(rivals))})" if rivals else ")"
-            )
+            rival = f", next {_share(max(rivals))}" if rivals else ""
+            return f"{self.outcome} {_share(found.cosine)} ({surplus:+.1f} nats{rival})"
         if self.outcome != "corrected":
             return ""
         if self.parted_nats is not None:

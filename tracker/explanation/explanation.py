@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from tracker.errors import InputError
 from tracker.explanation.decisions import BirthDecision, Decision, IdentityDecision, MatchDecision
 from tracker.explanation.identities import identity_decisions
-from tracker.explanation.matches import Matches, decided_by_appearance
+from tracker.explanation.matches import Matches, matched_by_motion
 
 if TYPE_CHECKING:
     from tracker.explanation.record import UpdateRecord
     from tracker.table import TrackTable
-    from tracker.types import FrameResult, TrackEvent
+    from tracker.types import FrameResult, IntArray, TrackEvent
 
 
 class Explanation:
@@ -29,17 +29,18 @@ class Explanation:
     @property
     def time_s(self) -> float:
         """Of the update."""
-        return self._record.time_s
+        return self._record.seen.now
 
     @property
     def matched(self) -> int:
         """How many tracks go on with a detection."""
-        return sum(len(stage.chosen) for stage in self._record.stages)
+        return int((self._record.detection >= 0).sum())
 
-    @cached_property
+    @property
     def decided_by_appearance(self) -> int:
         """How many of these would have gone on with another detection, or with none, by motion alone."""
-        return decided_by_appearance(self._record)
+        detection = self._record.detection
+        return int(((detection >= 0) & (detection != self._by_motion)).sum())
 
     @property
     def matches(self) -> tuple[MatchDecision, ...]:
@@ -66,8 +67,12 @@ class Explanation:
         return tuple(decision for decision in self.decisions if _is_about(decision, track_id))
 
     @cached_property
+    def _by_motion(self) -> IntArray:
+        return matched_by_motion(self._record)
+
+    @cached_property
     def _matching(self) -> tuple[tuple[MatchDecision, ...], tuple[BirthDecision, ...]]:
-        matches = Matches(self._record)
+        matches = Matches(self._record, self._by_motion)
         return tuple(matches.decisions()), tuple(matches.births())
 
 

@@ -23,7 +23,7 @@ def identity_decisions(record: UpdateRecord) -> Iterator[IdentityDecision]:
     for row, (detection, before, crops) in enumerate(asked):
         number = record.number_of[detection]
         yield IdentityDecision(
-            record.time_s,
+            record.seen.now,
             number,
             before if before not in (0, number) else None,
             kinds.get(number, "kept"),
@@ -45,7 +45,7 @@ def _candidates(record: UpdateRecord, compared: Compared, row: int) -> Iterator[
         yield IdentityCandidate(
             int(compared.numbers[column]),
             "lost" if column < compared.lost else "remembered",
-            float(record.time_s - compared.seen_s[column]),
+            float(record.seen.now - compared.seen_s[column]),
             float(cosine[column]) if record.asked_vectors[row] else None,
             float(compared.least[row, column]) if record.asked_vectors[row] else None,
             float(evidence[column]) if asked else None,

@@ -6,14 +6,16 @@ The tracker's core writes here, and only where somebody asked; nothing is comput
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+
+from tracker.table import TrackTable
 
 if TYPE_CHECKING:
     from tracker.association.evidence import Candidates
     from tracker.association.matching import Seen
     from tracker.config import TrackerConfig
-    from tracker.table import TrackTable
-    from tracker.types import BoolArray, DoubleArray, FloatArray, IntArray, TrackEvent
+    from tracker.types import BoolArray, DoubleArray, IntArray, TrackEvent
 
 Stage: TypeAlias = Literal["confident", "weak", "tentative"]
 """Confirmed tracks with confident detections, those left over with weak ones, tentative tracks with confident ones."""
@@ -92,19 +94,32 @@ class UpdateRecord:
         """(B,) rows of detections good enough to found a track, (B, S) their IoU with tracked objects, and (S,) the
         detections of those; None where there was none to compare."""
 
-    def begin(self, tracks: TrackTable, seen: Seen, pairs: Candidates, free: BoolArray) -> None:
-        """What the matching begins with; `free` it fills itself."""
-        self.time_s, self.pairs, self.free = seen.now, pairs, free
-        self.scores: FloatArray = seen.scores
-        """(N,) of the detections."""
-        self.confident, self.has_vector = seen.confident, seen.has
-        """(N,) each."""
-        self.ids: IntArray = tracks.ids.copy()
-        """(T,) numbers before the update."""
-        self.proven = tracks.proven.copy()
-        self.seen_s = tracks.seen_s.copy()
-        self.track_has_vector = tracks.vectors > 0
-        """(T,) each."""
+    def add_stage(
+        self,
+        stage: Stage,
+        pairs: Candidates,
+        centre: float,
+        other_class: BoolArray,
+        appearance: DoubleArray | None,
+        cosine: DoubleArray,
+        gain: DoubleArray,
+        chosen: IntArray,
+    ) -> None:
+        """One stage of the matching is done."""
+        self.stages.append(StageRecord(stage, pairs, centre, other_class, appearance, cosine, gain, chosen))
+
+    def matched(self, tracks: TrackTable, seen: Seen, pairs: Candidates, detection: IntArray, free: BoolArray) -> None:
+        """The matching is done; the tracks have not taken it in yet."""
+        self.tracks = TrackTable.zeros(len(tracks), 0)
+        """As they were, (T,), of ids, proven, seen_s and classes alone."""
+        for name in ("ids", "proven", "seen_s", "classes"):
+            setattr(self.tracks, name, getattr(tracks, name).copy())
+        self.known = tracks.vectors > 0
+        """(T,) of which tracks it is known what they look like."""
+        self.seen = replace(seen, vectors=seen.vectors[:, :0])
+        """Without the vectors, which would take much memory."""
+        self.pairs, self.detection, self.free = pairs, detection, free
+        """All pairs, (T,) the detections that continue tracks, -1 for none, and (N,) which continue none."""
 
     def end(self, tracks: TrackTable, events: tuple[TrackEvent, ...]) -> None:
         """What the update ends with."""
