@@ -146,6 +146,19 @@ def test_random_vectors_do_no_harm() -> None:
     assert {int(i) for r in results for i in r.ids} == {1, 2}
 
 
+def test_newcomers_do_not_wait_for_vectors_that_tell_nobody_apart() -> None:
+    rng = np.random.default_rng(0)
+
+    def stream(vectors: bool) -> list[Detections]:
+        boxes = [[box(0), box(200), box(400)]] * 40 + [[box(0), box(200)]] * 40 + [[box(0), box(200), box(800)]] * 5
+        looks = [rng.normal(size=(len(b), 64)) for b in boxes]
+        looks = [v / np.linalg.norm(v, axis=1, keepdims=True) for v in looks]
+        return [Detections(b, embeddings=v if vectors else None) for b, v in zip(boxes, looks, strict=True)]
+
+    reported = [[len(r) for r in feed(Tracker(), stream(vectors))[80:]] for vectors in (True, False)]
+    assert reported[0] == reported[1] == [2, 2, 3, 3, 3]
+
+
 def test_weak_detections_continue_tracks_but_found_none() -> None:
     weak_only = feed(Tracker(), walk(0, 4, 20, scores=[0.3]))
     assert sum(len(r) for r in weak_only) == 0
@@ -295,6 +308,7 @@ def test_a_refused_answer_does_not_decide_the_dimension(answer: np.ndarray) -> N
         ({"high_score": 0.05}, "tracker.low_score <= tracker.high_score <= tracker.birth_score <= 1 must hold"),
         ({"motion_centre": 1.5}, "tracker.motion_centre must be within 0..1"),
         ({"memory_size": 2.5}, "tracker.memory_size must be a whole number"),
+        ({"embed": "some"}, "tracker.embed must be all or auto, got 'some'"),
     ],
 )
 def test_impossible_settings_are_refused(settings_: dict[str, Any], message: str) -> None:

@@ -72,6 +72,11 @@ class AppearanceModel:
         """Log-likelihood ratios of cosines, any shape, with tracks not seen for `gap_s`."""
         return self._stream.log_likelihood_ratio(similarity, gap_s)
 
+    @property
+    def greatest_evidence(self) -> float:
+        """Nats that two equal vectors are of one object; 0 until the embedder was seen to tell objects apart."""
+        return float(self._stream.log_likelihood_ratio(np.ones(1), np.inf)[0])
+
     def doubt(self, similarity: DoubleArray) -> DoubleArray:
         """Evidence (n,) in nats that crops are of the tracks they were matched with; below `FOREIGN` they are not.
 

@@ -46,15 +46,17 @@ class StreamCalibration:
 
     PRIOR_COUNT = 5.0  # samples of each kind that the belief at the start is worth
     PRIOR_DISTANCE = 2.4  # s - d in standard deviations; typical of re-ID embedders
-    PRIOR_CENTRE, PRIOR_SLOPE = 0.65, 20.0  # of an embedder of which nothing is known
+    PRIOR_CENTRE = 0.65  # of an embedder of which nothing is known: it is believed nothing until the stream shows it
     LEAST_VARIANCE = 1e-4  # of cosines of one kind, however alike they were so far
     GAP_LOSS = 0.3  # of the distance s - d, lost at most by the mean cosine of one object after a long time unseen
     GAP_TIME_S = 1.0  # how fast it is lost
     CAUTION = 1.0  # squared distance, in standard deviations, at which half of the evidence is believed
 
     def __init__(self, prior: CalibrationLike | None = None) -> None:
-        centre, slope = (self.PRIOR_CENTRE, self.PRIOR_SLOPE) if prior is None else _line_of(prior)
-        half = self.PRIOR_DISTANCE**2 / slope / 2  # (s - d) / 2, as slope = (s - d) / var = PRIOR_DISTANCE^2 / (s - d)
+        centre, half = self.PRIOR_CENTRE, 0.0
+        if prior is not None:
+            centre, slope = _line_of(prior)
+            half = self.PRIOR_DISTANCE**2 / slope / 2  # as slope = (s - d) / var = PRIOR_DISTANCE^2 / (s - d)
         self._prior_same, self._prior_different = centre + half, centre - half
         self._same, self._different = _Samples(), _Samples()
 
