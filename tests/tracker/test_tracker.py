@@ -150,7 +150,7 @@ def test_newcomers_do_not_wait_for_vectors_that_tell_nobody_apart() -> None:
     rng = np.random.default_rng(0)
 
     def stream(vectors: bool) -> list[Detections]:
-        boxes = [[box(0), box(200), box(400)]] * 40 + [[box(0), box(200)]] * 40 + [[box(0), box(200), box(800)]] * 5
+        boxes = [[box(0), box(200), box(400)]] * 40 + [[box(0), box(200)]] * 40 + [[box(0), box(200), box(220)]] * 5
         looks = [rng.normal(size=(len(b), 64)) for b in boxes]
         looks = [v / np.linalg.norm(v, axis=1, keepdims=True) for v in looks]
         return [Detections(b, embeddings=v if vectors else None) for b, v in zip(boxes, looks, strict=True)]
