@@ -13,6 +13,7 @@ from tracker.boxes import clip
 from tracker.errors import InputError, OutputError
 from tracker.sinks.spacing import Spacing, check_spacing, check_within
 from tracker.sinks.text import already_there
+from tracker.table import TIME_SLACK_S
 from tracker.types import FloatArray, FrameResult, IntArray, RunInfo, TrackEvent
 
 
@@ -21,8 +22,9 @@ class TrackletsSink:
 
     A track is cut where it becomes doubtful whether it still shows the same object: at gaps, where it crosses another
     one, where it was found again or recalled by appearance, and where it turned out to have been somebody else, of
-    which the last `doubt_s` are taken back. Crops are `spacing_s` apart at first and ever farther as a tracklet grows
-    older. Predicted positions give no crop, and neither does what is small, badly covered or mostly out of the picture.
+    which the last `doubt_s`, or as much as is known to be wrong, are taken back. Crops are `spacing_s` apart at first
+    and ever farther as a tracklet grows older. Predicted positions give no crop, and neither does what is small, badly
+    covered or mostly out of the picture.
 
     Args:
         folder: made where missing.
@@ -66,6 +68,7 @@ class TrackletsSink:
         self._doubt_s, self._quality = doubt_s, jpeg_quality
         self._cutter = PieceCutter(cut)
         self._kept: dict[int, Spacing] = {}  # by tracklet, of those that go on
+        self._begun_s: dict[int, float] = {}  # likewise, when they were first seen
         self._last: dict[int, int] = {}  # by track, of the last frame: its tracklet
         self._writer: TrackletWriter | None = None
 
@@ -96,6 +99,9 @@ class TrackletsSink:
         pieces = self._cutter.update(tracks.ids[seen], inside[seen], time_s, renamed=renamed, broken=broken)
         for tracklet in pieces.ended:
             self._kept.pop(tracklet, None)
+            self._begun_s.pop(tracklet, None)
+        for tracklet in pieces.tracklet[pieces.tracklet >= 0].tolist():
+            self._begun_s.setdefault(tracklet, time_s)
         self._last.update(zip(tracks.ids[seen].tolist(), pieces.tracklet.tolist(), strict=True))
         try:
             for place in self._due(pieces, inside[seen], tracks.boxes[seen], time_s).tolist():
@@ -120,12 +126,13 @@ class TrackletsSink:
         renamed: dict[int, int] = {}
         broken: list[int] = []
         for event in events:
-            if event.kind == "corrected":
+            if event.kind == "corrected" or self._went_over(event):
                 # it went over to somebody else a while ago, or was taken for somebody else from the start
                 broken += [event.track_id] if event.replaces is None else [event.track_id, event.replaces]
                 doubted = -1 if event.replaces is None else self._last.pop(event.replaces, -1)
                 if doubted >= 0:
-                    writer.doubt(doubted, since_s=time_s - self._doubt_s)
+                    since_s = time_s if event.since_s is None else event.since_s
+                    writer.doubt(doubted, since_s=min(since_s, time_s - self._doubt_s))
             elif event.kind in ("recovered", "recalled") and event.replaces is not None:
                 renamed[event.replaces] = event.track_id  # known by appearance, but without a break in the track
                 self._last.pop(event.replaces, None)
@@ -134,6 +141,13 @@ class TrackletsSink:
             if event.kind == "ended":
                 self._last.pop(event.track_id, None)
         return renamed, broken
+
+    def _went_over(self, event: TrackEvent) -> bool:
+        """Whether a track that turns out to be somebody known followed somebody else before."""
+        if event.replaces is None or event.since_s is None:
+            return False
+        begun_s = self._begun_s.get(self._last.get(event.replaces, -1), event.since_s)
+        return begun_s < event.since_s - TIME_SLACK_S
 
     def _due(self, pieces: Pieces, inside: FloatArray, boxes: FloatArray, time_s: float) -> IntArray:
         """(n,) of the boxes seen (m,), those whose crop is to be kept now."""

@@ -21,7 +21,7 @@ def frame(index, boxes, *, events=(), coasted=(), rate_hz=10):
     corners = np.array([[x, y, x + w, y + h] for x, y, w, h in boxes.values()], np.float32).reshape(-1, 4)
     matched = np.array([-1 if k in coasted else row for row, k in enumerate(boxes)], np.int64)
     time_s = (index - 1) / rate_hz
-    events = tuple(TrackEvent(kind, who, time_s, replaces) for kind, who, replaces in events)
+    events = tuple(TrackEvent(kind, who, time_s, *correction) for kind, who, *correction in events)
     ones = np.ones(len(ids), np.float32)
     tracks = Tracks(ids, corners, 0.5 * ones, ones.astype(np.int64), matched, time_s, events)
     return FrameResult(Frame(image, index, time_s), Detections.empty(), tracks)
@@ -97,10 +97,19 @@ def test_who_was_found_again_by_appearance_is_another_tracklet(kept, kind):
     assert lives == {1: ([1], [1]), 2: ([1], [6])}
 
 
+@pytest.mark.parametrize("since", [(), (0.0,), (-0.1,)])
 @pytest.mark.parametrize("kind", ["recovered", "recalled"])
-def test_who_turns_out_to_be_known_goes_on_as_one_tracklet(kept, kind):
-    lives, _ = kept([frame(1, {5: LEFT}), frame(5, {5: LEFT}), frame(6, {1: LEFT}, events=[(kind, 1, 5)])])
+def test_who_turns_out_to_be_known_goes_on_as_one_tracklet(kept, kind, since):
+    lives, _ = kept([frame(1, {5: LEFT}), frame(5, {5: LEFT}), frame(6, {1: LEFT}, events=[(kind, 1, 5, *since)])])
     assert lives == {1: ([5, 1], [1, 6])}
+
+
+@pytest.mark.parametrize(("since_s", "kept_frames"), [(2.9, [1, 6, 11, 16, 21]), (0.8, [1, 6])])
+def test_a_track_that_went_over_to_somebody_known_is_another_tracklet(kept, since_s, kept_frames):
+    frames = [frame(k, {1: LEFT}) for k in range(1, 32)]
+    frames += [frame(k, {2: LEFT}, events=[("recalled", 2, 1, since_s)] * (k == 32)) for k in range(32, 38)]
+    lives, _ = kept(frames)
+    assert lives == {1: ([1] * len(kept_frames), kept_frames), 2: ([2] * 2, [32, 37])}
 
 
 def test_who_was_taken_for_somebody_else_is_cut_and_the_last_second_is_taken_back(kept):
@@ -123,6 +132,7 @@ def test_memory_is_bounded(tmp_path, run):
     sink.close()
     assert len(sink._kept) < 10
     assert len(sink._last) < 10
+    assert len(sink._begun_s) < 10
 
 
 def test_an_earlier_store_is_replaced_only_when_asked(tmp_path, run):
