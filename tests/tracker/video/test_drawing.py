@@ -115,3 +115,18 @@ def test_a_trail_is_drawn():
         trails.update(last)
     drawn = draw_tracks(black(), last, trails=trails)
     assert tuple(drawn[150, 50].tolist()) == identity_colour(3)
+
+
+def test_a_note_stands_below_its_box_and_inside_the_picture():
+    plain = draw_tracks(black(), tracks([[20, 60, 80, 200], [200, 60, 260, 200]]))
+    noted = draw_tracks(black(), tracks([[20, 60, 80, 200], [200, 60, 260, 200]]), notes={1: "recalled .83", 7: "x"})
+    changed = np.argwhere((plain != noted).any(axis=2))
+    assert len(changed)
+    assert changed[:, 0].min() >= 200
+    assert changed[:, 1].max() < 200  # no note for the other
+    assert tuple(noted[212, 21].tolist()) == identity_colour(1)
+    for box in ([20, 60, 80, 600], [300, 60, 360, 235], [-50, 300, -10, 400]):
+        text = "recalled .83 (+2.1 nats, next .61)"
+        low = draw_tracks(black(), tracks([box]), notes={1: text})
+        around = np.argwhere((low != draw_tracks(black(), tracks([box]))).any(axis=2))
+        assert len(around) > 500  # all of it
