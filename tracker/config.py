@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Literal, TypeAlias, get_args
 
 from tracker.errors import ConfigError
+
+EmbedMode: TypeAlias = Literal["all", "auto"]
+"""Of which detections of high score a tracker asks for the vectors: all, or those where identity is in doubt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,10 @@ class TrackerConfig:
     """Overlap that a weak detection needs to continue a track."""
     class_penalty: float = 2.0
     """Evidence, in nats, against a match between different classes."""
+    embed: EmbedMode = "all"
+    """Which detections are embedded: `all` of high score, or by `auto` those where identity is in doubt, such as
+    newcomers and whoever is near somebody else, and of everybody else one now and then. What comes with a vector is
+    used in any case."""
     appearance_limit: float = 8.0
     """Evidence, in nats, that appearance may give for or against one match at most."""
     appearance_memory_s: float = 5.0
@@ -76,10 +84,12 @@ class TrackerConfig:
     """How long identities that left are remembered."""
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
+        if self.embed not in get_args(EmbedMode):
+            raise ConfigError(f"tracker.embed must be all or auto, got {self.embed!r}")
+        for name in (field.name for field in fields(self) if field.name != "embed"):
+            value = getattr(self, name)
             if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < float("inf"):
-                raise ConfigError(f"tracker.{field.name} must be a finite number of at least 0, got {value!r}")
+                raise ConfigError(f"tracker.{name} must be a finite number of at least 0, got {value!r}")
         if self.rate_hz <= 0:
             raise ConfigError(f"tracker.rate_hz must be above 0, got {self.rate_hz}")
         if self.measurement_std <= 0:

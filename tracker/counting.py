@@ -38,3 +38,21 @@ class MatchCount:
         if tracks.explanation is not None:
             self.total += tracks.explanation.matched
             self.by_appearance += tracks.explanation.decided_by_appearance
+
+
+class EmbeddedCount:
+    """Counts the detections of high score, and those of them that had a vector."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.embedded = 0
+
+    @property
+    def share(self) -> float:
+        """Of the detections of high score, 0..1; 0 before the first."""
+        return self.embedded / self.total if self.total else 0.0
+
+    def update(self, tracks: Tracks) -> None:
+        """Count what one frame brought."""
+        self.total += tracks.confident
+        self.embedded += tracks.embedded

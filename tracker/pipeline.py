@@ -22,7 +22,7 @@ from typing import Any, Protocol, runtime_checkable
 from tracker.asking import EmbeddingsOnRequest
 from tracker.camera.stage import CameraStage
 from tracker.channel import Channel, ChannelEnd
-from tracker.counting import IdentityCount
+from tracker.counting import EmbeddedCount, IdentityCount
 from tracker.errors import InputError, SourceError
 from tracker.pipeline_config import PipelineConfig
 from tracker.stages import StageTimes
@@ -79,6 +79,8 @@ class RunSummary:
     """Frames of a live source that were replaced by a newer one; of a file always 0."""
     identities: int
     """Different numbers under which objects were reported."""
+    embedded: EmbeddedCount
+    """Detections of high score, and how many of them had a vector."""
     wall_s: float
     """From the first frame asked for to the last sink closed."""
     stages: StageTimes
@@ -119,6 +121,7 @@ class Pipeline:
         self._camera = CameraStage(self.config.camera_motion, self.config.camera, detector, self.stages.camera)
         self._counts = {"frames": 0, "detected": 0}
         self._identities = IdentityCount()
+        self._embedded = EmbeddedCount()
         live = source.info.live
         self._decoded: Channel[Frame] = Channel(1 if live else self.config.queue_frames, newest_wins=live)
         self._detected: Channel[tuple[Frame, Detections | None]] = Channel(1)
@@ -185,7 +188,8 @@ class Pipeline:
 
     def _summary(self, wall_s: float) -> RunSummary:
         n = self._counts
-        return RunSummary(n["frames"], n["detected"], self.dropped, self._identities.total, wall_s, self.stages)
+        identities, embedded = self._identities.total, self._embedded
+        return RunSummary(n["frames"], n["detected"], self.dropped, identities, embedded, wall_s, self.stages)
 
     def _iterate(self) -> Generator[FrameResult, None, None]:
         reader = threading.Thread(target=self._read, name="reidtrack-reader")
@@ -257,6 +261,7 @@ class Pipeline:
         self._counts["detected"] += 1
         result = self._update(frame, detections)
         self._identities.update(result.tracks)
+        self._embedded.update(result.tracks)
         return result
 
     def _update(self, frame: Frame, detections: Detections) -> FrameResult:

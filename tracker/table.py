@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -127,6 +127,20 @@ class TrackTable:
     def set_motion(self, rows: IntArray, state: MotionState) -> None:
         """Write the Kalman filter's part of some rows."""
         self.box[rows], self.velocity[rows], self.covariance[rows] = state.box, state.velocity, state.covariance
+
+    def moved(self, state: MotionState, seen_box: DoubleArray) -> TrackTable:
+        """A table of the same tracks elsewhere, with boxes when last seen (T, 4), and not matched yet.
+
+        It shares the other columns with this one.
+        """
+        return replace(
+            self,
+            box=state.box,
+            velocity=state.velocity,
+            covariance=state.covariance,
+            seen_box=seen_box,
+            detection=np.full(len(self), -1),
+        )
 
     def fit_dimension(self, dimension: int) -> None:
         """Make room for vectors of this dimension where none was known before."""

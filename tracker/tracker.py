@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from tracker.association import demand
 from tracker.association.appearance import FOREIGN, AppearanceModel
-from tracker.association.evidence import candidates
+from tracker.association.evidence import Candidates, candidates
 from tracker.association.matching import Matching, Seen
+from tracker.births import new_tracks
 from tracker.boxes import cxcywh_to_xyxy, iou, xyxy_to_cxcywh
 from tracker.config import TrackerConfig
 from tracker.errors import InputError
@@ -25,7 +27,6 @@ from tracker.types import (
     Detections,
     DoubleArray,
     EmbedRows,
-    FloatArray,
     IntArray,
     TrackEvent,
     Tracks,
@@ -98,16 +99,16 @@ class Tracker:
             raise InputError(f"update needs tracker.Detections, got {type(detections).__name__}")
         now, dt = self._clock(time_s)
         affine = None if camera_motion is None else camera.check_affine(camera_motion)
-        confident = detections.scores >= self.config.high_score
-        vectors, has = self._appearance.collect(detections, confident.nonzero()[0], embed)
+        moved = self._moved(dt, affine)
+        gone = self._gone(moved, now, detections.frame_size)
+        tracks = moved.select(~gone)
+        # whatever is raised up to here, by `embed` too, leaves the tracker as it was
+        seen, pairs = self._look(detections, tracks, now, embed)
 
-        self._identities.events.clear()
-        if self._explains:
-            self._record = self._identities.record = UpdateRecord(self.config)
-        first, self._time_s = self._time_s is None, now
-        self._move(dt, affine)
-        self._retire(now, detections.frame_size)
-        seen, matching = self._associate(detections, now, confident, vectors, has)
+        first = self._time_s is None
+        self._go_on(moved, gone, tracks, now)
+        matching = Matching(tracks, seen, self.config, self._appearance, self._record)
+        matching.run(pairs)
         self._correct(seen, matching)
         self._learn(seen, matching)
         self._found(seen, matching.free, proven=first)
@@ -115,7 +116,7 @@ class Tracker:
         rows, events = self._reported(include_coasted), tuple(self._identities.events)
         if self._record is not None:
             self._explanation = Explanation(self._record, self._tracks, events)
-        return self._report(rows, self._tracks.box.take(rows, axis=0), now, events)
+        return self._report(rows, self._tracks.box.take(rows, axis=0), now, events, seen)
 
     def predict(self, time_s: float, *, include_coasted: bool = False) -> Tracks:
         """Where the objects seen in the last update are at a later time; changes nothing and counts no miss.
@@ -161,50 +162,58 @@ class Tracker:
             )
         return now, 0.0 if last is None else now - last
 
-    def _move(self, dt: float, affine: DoubleArray | None) -> None:
-        """Predict all tracks to the time of the frame, and along with the camera."""
+    def _moved(self, dt: float, affine: DoubleArray | None) -> TrackTable:
+        """All tracks, predicted to the time of the frame and along with the camera."""
         tracks = self._tracks
-        # the velocity of a size means nothing while the object is hidden
-        tracks.velocity[tracks.detection < 0, 2:] = 0
-        state = tracks.motion if affine is None else camera.move(tracks.motion, affine)
-        tracks.motion = kalman.predict(state, dt, self._noise)
+        velocity = tracks.velocity.copy()
+        # that of a size means nothing while the object is hidden
+        velocity[tracks.detection < 0, 2:] = 0
+        state, seen_box = kalman.MotionState(tracks.box, velocity, tracks.covariance), tracks.seen_box
         if affine is not None:
-            seen = kalman.MotionState(tracks.seen_box, np.zeros_like(tracks.seen_box), tracks.covariance)
-            tracks.seen_box = camera.move(seen, affine).box
-        tracks.detection[:] = -1
-        if self._appearance.dimension is not None:
-            tracks.fit_dimension(self._appearance.dimension)
+            state = camera.move(state, affine)
+            seen_box = camera.move(kalman.MotionState(seen_box, 0 * seen_box, tracks.covariance), affine).box
+        return tracks.moved(kalman.predict(state, dt, self._noise), seen_box)
 
-    def _retire(self, now: float, frame_size: tuple[int, int] | None) -> None:
-        """End tracks that left the picture or were not seen for too long; remember those whose appearance is known.
+    def _gone(self, tracks: TrackTable, now: float, frame_size: tuple[int, int] | None) -> BoolArray:
+        """Which tracks (T,) left the picture or were not seen for too long.
 
         A track that was not seen and is predicted outside has left: it must not wait there for the next to enter.
         """
-        c, tracks = self.config, self._tracks
+        c = self.config
         unseen_s = now - tracks.seen_s
-        expired = unseen_s > c.max_lost_s + TIME_SLACK_S
-        if frame_size is not None:
-            centre = tracks.box[:, :2]
-            outside = ((centre < 0) | (centre > frame_size)).any(axis=1)
-            expired = np.where(outside, unseen_s > c.max_outside_s + TIME_SLACK_S, expired)
-        if expired.any():
-            self._identities.retire(tracks, expired, now)
-            self._tracks = tracks.select(~expired)
+        late = unseen_s > c.max_lost_s + TIME_SLACK_S
+        if frame_size is None:
+            return late
+        centre = tracks.box[:, :2]
+        outside = ((centre < 0) | (centre > frame_size)).any(axis=1)
+        return np.where(outside, unseen_s > c.max_outside_s + TIME_SLACK_S, late)
 
-    def _associate(
-        self, detections: Detections, now: float, confident: BoolArray, vectors: FloatArray, has: BoolArray
-    ) -> tuple[Seen, Matching]:
-        """What the further steps need to know of the detections, and which tracks they continue."""
-        c, tracks = self.config, self._tracks
-        boxes = detections.boxes.astype(np.float64)
+    def _look(
+        self, detections: Detections, tracks: TrackTable, now: float, embed: EmbedRows | None
+    ) -> tuple[Seen, Candidates]:
+        """What the further steps need to know of the detections, and which of the tracks these may continue."""
+        c = self.config
+        boxes, confident = detections.boxes.astype(np.float64), detections.scores >= c.high_score
         pairs, covered = candidates(tracks.box, np.sqrt(tracks.covariance[:, 0, 0]), boxes)
-        clean = covered <= c.appearance_max_overlap
-        known = has & confident
-        fit = known & clean
-        seen = Seen(now, boxes, detections.scores, detections.classes, confident, vectors, known, clean, fit)
-        matching = Matching(tracks, seen, c, self._appearance, self._record)
-        matching.run(pairs)
-        return seen, matching
+        wanted = confident.nonzero()[0]
+        if embed is not None and c.embed == "auto" and self._time_s is not None:
+            wanted = demand.wanted(tracks, pairs, detections, now, self._time_s, c)
+        vectors, has = self._appearance.collect(detections, wanted, embed)
+        clean, known = covered <= c.appearance_max_overlap, has & confident
+        scores, classes, fit = detections.scores, detections.classes, known & clean
+        return Seen(now, boxes, scores, classes, confident, vectors, known, clean, fit), pairs
+
+    def _go_on(self, moved: TrackTable, gone: BoolArray, tracks: TrackTable, now: float) -> None:
+        """Begin to change things: those who are gone end, and the others are the tracks."""
+        self._time_s = now
+        self._identities.events.clear()
+        if self._explains:
+            self._record = self._identities.record = UpdateRecord(self.config)
+        if gone.any():
+            self._identities.retire(moved, gone, now)
+        if self._appearance.dimension is not None:
+            tracks.fit_dimension(self._appearance.dimension)
+        self._tracks = tracks
 
     def _correct(self, seen: Seen, matching: Matching) -> None:
         """Take the matched boxes, scores and classes in."""
@@ -262,21 +271,9 @@ class Tracker:
                 self._record.births = (rows, overlap, tracks.detection[tracks.detection >= 0])
             rows = rows[overlap.max(axis=1) <= c.birth_max_overlap]
         if len(rows):
-            new = self._new_tracks(rows, seen)
+            new = new_tracks(rows, seen, self._noise)
             new.proven[:] = proven
             self._tracks = tracks.append(new)
-
-    def _new_tracks(self, rows: IntArray, seen: Seen) -> TrackTable:
-        new = TrackTable.zeros(len(rows), seen.vectors.shape[1])
-        new.motion = kalman.start(xyxy_to_cxcywh(seen.boxes[rows]), self._noise)
-        new.born_s[:] = new.seen_s[:] = new.first_vector_s[:] = new.mean_s[:] = seen.now
-        new.seen_box[:], new.detection[:] = new.box, rows
-        new.score[:] = new.class_votes[:] = seen.scores[rows]
-        new.classes[:] = seen.classes[rows]
-        fit = seen.fit[rows]
-        new.vectors[:] = fit
-        new.mean[fit] = seen.vectors[rows[fit]]
-        return new
 
     # ---- what is told --------------------------------------------------------------------------------------------
 
@@ -285,7 +282,9 @@ class Tracker:
         numbered = self._tracks.ids > 0
         return (numbered if include_coasted else numbered & (self._tracks.detection >= 0)).nonzero()[0]
 
-    def _report(self, rows: IntArray, boxes: DoubleArray, now: float, events: tuple[TrackEvent, ...]) -> Tracks:
+    def _report(
+        self, rows: IntArray, boxes: DoubleArray, now: float, events: tuple[TrackEvent, ...], seen: Seen | None = None
+    ) -> Tracks:
         """These rows with their boxes, (n, 4) cxcywh."""
         tracks = self._tracks
         return Tracks(
@@ -297,4 +296,6 @@ class Tracker:
             now,
             events,
             self._explanation,
+            0 if seen is None else int(np.count_nonzero(seen.confident)),
+            0 if seen is None else int(np.count_nonzero(seen.has)),
         )

@@ -236,6 +236,10 @@ class Tracks:
     """What happened to identities in this update."""
     explanation: Explanation | None = None
     """Why; None where the tracker was not made to explain itself."""
+    confident: int = 0
+    """How many detections had a high score (`TrackerConfig.high_score`)."""
+    embedded: int = 0
+    """How many of these had a vector, given or asked for."""
 
     def __len__(self) -> int:
         return len(self.ids)

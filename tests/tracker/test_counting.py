@@ -1,11 +1,11 @@
-"""How many identities a run has met."""
+"""What a run has met."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from tracker import Tracks
-from tracker.counting import IdentityCount
+from tracker.counting import EmbeddedCount, IdentityCount
 
 
 def test_every_number_counts_once_whenever_it_comes() -> None:
@@ -25,3 +25,13 @@ def test_a_tracker_that_has_counted_before_is_not_counted_again() -> None:
     one = np.zeros(1, np.int64)
     count.update(Tracks(one + 17, np.zeros((1, 4), np.float32), np.ones(1, np.float32), one, one))
     assert count.total == 1
+
+
+def test_the_share_embedded_is_that_of_all_frames_together() -> None:
+    count = EmbeddedCount()
+    assert count.share == 0
+    none = np.zeros(0, np.int64)
+    for confident, embedded in ((3, 3), (0, 0), (5, 1)):
+        boxes = np.zeros((0, 4), np.float32)
+        count.update(Tracks(none, boxes, np.zeros(0, np.float32), none, none, confident=confident, embedded=embedded))
+    assert (count.total, count.embedded, count.share) == (8, 4, 0.5)

@@ -19,7 +19,14 @@ from tracker import Tracker
 
 DEPTH = 3
 """How deep below `Tracker.update` calls are told apart."""
-_SINGLE = ("tracker.tracker", "tracker.table", "tracker.identities", "tracker.memory", "tracker.boxes")
+_SINGLE = (
+    "tracker.tracker",
+    "tracker.table",
+    "tracker.identities",
+    "tracker.memory",
+    "tracker.births",
+    "tracker.boxes",
+)
 
 
 class StepClock:

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
 from tracker.cli.context import Context
-from tracker.counting import IdentityCount, MatchCount
+from tracker.counting import EmbeddedCount, IdentityCount, MatchCount
 from tracker.types import FrameResult, SourceInfo
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ class RunProgress:
     def __init__(self, source: SourceInfo, context: Context) -> None:
         self.frames = 0
         self.matches = MatchCount()
+        self.embedded = EmbeddedCount()
         self._identities = IdentityCount()
         self._source = source
         self._display = _display(source, context)
@@ -58,12 +59,15 @@ class RunProgress:
         self.frames += 1
         self._identities.update(result.tracks)
         self.matches.update(result.tracks)
+        self.embedded.update(result.tracks)
         now_s = time.monotonic()
         if self._display.due(now_s):
             self._display.show(now_s, self.frames, self._describe(now_s, len(result.tracks)))
 
     def _describe(self, now_s: float, objects: int) -> str:
         text = f"{_count(objects, 'object')}, {_count(self.identities, 'identity')}"
+        if self.embedded.embedded:
+            text += f", {self.embedded.share:.0%} embedded"
         rate_hz = self._rate(now_s)
         if rate_hz is None:
             return text

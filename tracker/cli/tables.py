@@ -12,6 +12,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from tracker.cli.progress import RunProgress
+    from tracker.counting import EmbeddedCount
     from tracker.demo.run import DemoReport
     from tracker.evaluation import EvaluationReport, Scores
     from tracker.pipeline import Pipeline
@@ -35,6 +36,8 @@ def print_summary(
     )
     if progress.matches.total:
         console.print(f"{progress.matches.total} matches, {progress.matches.by_appearance} decided by appearance")
+    if progress.embedded.embedded:
+        console.print(_embedded(progress.embedded))
     if refinement is not None:
         console.print(
             f"refined: {refinement.identities} identities; {refinement.linked} tracklets linked, "
@@ -52,6 +55,8 @@ def print_demo(report: DemoReport) -> None:
         f"{summary.frames} frames in {summary.wall_s:.1f} s, {summary.frames / summary.wall_s:.1f} frames/s; "
         f"{summary.identities} identities"
     )
+    if summary.embedded.embedded:
+        console.print(_embedded(summary.embedded))
     print_stages(console, summary.stages, {"decode": "render"})
     if report.scores is None:
         console.print('scores against the truth need TrackEval: pip install "reidtrack[eval]"', markup=False)
@@ -59,6 +64,10 @@ def print_demo(report: DemoReport) -> None:
         console.print(scores_table({"against the truth": report.scores}))
         console.print(f"{report.scores.true_ids} people, {report.scores.tracked_ids} identities")
     print_outputs(console, report.paths)
+
+
+def _embedded(count: EmbeddedCount) -> str:
+    return f"{count.share:.0%} of {count.total} detections of high score embedded"
 
 
 def print_stages(console: Console, stages: StageTimes, names: Mapping[str, str] = MappingProxyType({})) -> None:
