@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from pathlib import Path
@@ -24,7 +25,7 @@ def test_people_are_followed_through_a_street(
     done = reidtrack(
         "track", sequence / "TUD-Stadtmitte.mp4", "--detector", shared_data / "models/light_person_detector_192.onnx",
         "--embedder", shared_data / "models/osnet_x0_25_msmt17.onnx", "--device", "cpu", "--classes", "0",
-        "--start", "11", "--end", "40", "--save", "video,mot,jsonl,csv,crops,tracklets", "--out", "out",
+        "--start", "11", "--end", "40", "--save", "video,mot,jsonl,csv,crops,tracklets,explain", "--out", "out",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "30 frames" in done.stdout
@@ -39,6 +40,9 @@ def test_people_are_followed_through_a_street(
     assert frames[0]["time_s"] == pytest.approx(10 / 25, abs=0.001)
     assert len(rows) == sum(len(frame["tracks"]) for frame in frames) == len(outputs(out).csv())
     assert outputs(out).video_frames() == 30
+    reasons = [json.loads(line) for line in (out / "explain.jsonl").read_text().splitlines()][1:]
+    assert sum(reason["matched"] for reason in reasons) > 100
+    assert f"{sum(reason['decided_by_appearance'] for reason in reasons)} decided by appearance" in done.stdout
     assert len(list((out / "crops").glob("*/*.jpg"))) >= 4
     tracklets = open_crops(out)
     assert len(tracklets.identities) >= 4
@@ -100,7 +104,7 @@ def test_interruption_leaves_valid_files(
     number: signal.Signals, reidtrack: Command, shared_data: Path, outputs: Outputs, tmp_path: Path
 ) -> None:
     video = shared_data / "video" / "one-by-one-person-detection.mp4"
-    process = reidtrack.start("track", video, "--embedder", "none", "--out", "out")
+    process = reidtrack.start("track", video, "--embedder", "none", "--save", "video,mot,jsonl,explain", "--out", "out")
     lines = tmp_path / "out" / "tracks.jsonl"
     deadline_s = time.monotonic() + 120
     while not (lines.exists() and lines.read_text().count("\n") > 20):
@@ -116,6 +120,8 @@ def test_interruption_leaves_valid_files(
     _, frames = outputs(tmp_path / "out").jsonl()
     assert [frame["frame"] for frame in frames] == list(range(1, len(frames) + 1))
     assert 20 < len(frames) < 1394
+    reasons = [json.loads(line) for line in (tmp_path / "out" / "explain.jsonl").read_text().splitlines()]
+    assert [reason["frame"] for reason in reasons[1:]] == [frame["frame"] for frame in frames]
     assert outputs(tmp_path / "out").video_frames() == len(frames)
     assert {int(row[0]) for row in outputs(tmp_path / "out").mot()} <= set(range(1, len(frames) + 1))
 
