@@ -46,18 +46,18 @@ class StreamCalibration:
 
     PRIOR_COUNT = 5.0  # samples of each kind that the belief at the start is worth
     PRIOR_DISTANCE = 2.4  # s - d in standard deviations; typical of re-ID embedders
-    PRIOR_CENTRE = 0.65  # of an embedder of which nothing is known: it is believed nothing until the stream shows it
+    PRIOR_CENTRE = 0.65  # of an embedder of which nothing is known, until both kinds were seen
     LEAST_VARIANCE = 1e-4  # of cosines of one kind, however alike they were so far
     GAP_LOSS = 0.3  # of the distance s - d, lost at most by the mean cosine of one object after a long time unseen
     GAP_TIME_S = 1.0  # how fast it is lost
     CAUTION = 1.0  # squared distance, in standard deviations, at which half of the evidence is believed
 
     def __init__(self, prior: CalibrationLike | None = None) -> None:
-        centre, half = self.PRIOR_CENTRE, 0.0
+        self._centre: float | None = None
+        self._half = 0.0
         if prior is not None:
-            centre, slope = _line_of(prior)
-            half = self.PRIOR_DISTANCE**2 / slope / 2  # as slope = (s - d) / var = PRIOR_DISTANCE^2 / (s - d)
-        self._prior_same, self._prior_different = centre + half, centre - half
+            self._centre, slope = _line_of(prior)
+            self._half = self.PRIOR_DISTANCE**2 / slope / 2  # as slope = (s - d) / var = PRIOR_DISTANCE^2 / (s - d)
         self._same, self._different = _Samples(), _Samples()
 
     def observe_same(self, cosine: DoubleArray) -> None:
@@ -75,12 +75,12 @@ class StreamCalibration:
     @property
     def same_mean(self) -> float:
         """Mean cosine of a crop with the mean appearance of its own object."""
-        return self._mean(self._same, self._prior_same)
+        return self._mean(self._same, self._half)
 
     @property
     def same_std(self) -> float:
         """Standard deviation of those cosines."""
-        distance = self.same_mean - self._mean(self._different, self._prior_different)
+        distance = self.same_mean - self._mean(self._different, -self._half)
         return float(np.sqrt(max(self._variance(self._same, distance), self.LEAST_VARIANCE)))
 
     def log_likelihood_ratio(self, cosine: DoubleArray, gap_s: DoubleArray | float = 0.0) -> DoubleArray:
@@ -93,7 +93,7 @@ class StreamCalibration:
         and crops of successive frames share their errors. So less of it is believed the less the embedder can tell
         apart here: a share of d^2 / (d^2 + CAUTION), with d the distance s - d in standard deviations.
         """
-        same, different = self.same_mean, self._mean(self._different, self._prior_different)
+        same, different = self.same_mean, self._mean(self._different, -self._half)
         distance = same - different
         if distance <= 0:
             return np.zeros_like(cosine)
@@ -105,8 +105,17 @@ class StreamCalibration:
         apart = distance**2 / variance
         return np.asarray(ratio * (apart / (apart + self.CAUTION)), np.float64)
 
-    def _mean(self, seen: _Samples, prior: float) -> float:
-        return (self.PRIOR_COUNT * prior + seen.count * seen.mean) / (self.PRIOR_COUNT + seen.count)
+    def _mean(self, seen: _Samples, half: float) -> float:
+        """Of one kind, begun `half` above or below the centre.
+
+        Without a card both begin at the middle of what was seen: an embedder is believed nothing until the stream shows
+        it, and however unequal the samples of the two kinds are in number, the beginning makes no difference of them.
+        """
+        centre = self._centre
+        if centre is None:
+            both = self._same.count and self._different.count
+            centre = (self._same.mean + self._different.mean) / 2 if both else self.PRIOR_CENTRE
+        return (self.PRIOR_COUNT * (centre + half) + seen.count * seen.mean) / (self.PRIOR_COUNT + seen.count)
 
     def _variance(self, seen: _Samples, distance: float) -> float:
         """Of one kind; the belief at the start is relative to the distance, whatever scale the cosines have."""

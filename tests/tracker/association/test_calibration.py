@@ -73,3 +73,12 @@ def test_at_first_the_card_of_the_embedder_is_believed_whatever_its_scale() -> N
         share = 2.4**2 / (2.4**2 + StreamCalibration.CAUTION)
         assert (above, below) == pytest.approx((share, -share), rel=0.03)
         assert centre < calibration.same_mean < 1
+
+
+def test_an_unknown_embedder_that_tells_nothing_is_worth_nothing_from_the_first_frame_on() -> None:
+    """Sure matches are rarer than strangers: what is believed at first must not look like a difference of the two."""
+    rng, calibration = np.random.default_rng(2), StreamCalibration()
+    for _ in range(50):
+        calibration.observe_same(rng.normal(0, STD, 1))
+        calibration.observe_different(rng.normal(0, STD, 8))
+        assert np.abs(calibration.log_likelihood_ratio(np.linspace(-0.2, 0.2, 9))).max() < 0.5
