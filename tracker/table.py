@@ -56,6 +56,8 @@ class TrackTable:
     """(T,) time of the first vector in the mean."""
     mean_s: DoubleArray
     """(T,) time of the last vector in the mean."""
+    unlooked: DoubleArray
+    """(T,) in how many frames since the last vector in the mean a clean crop was not asked for."""
     doubt: DoubleArray
     """(T,) evidence, in nats, that the crops since `doubted_s` are all of somebody else; 0 without doubt."""
     doubted: FloatArray
@@ -101,6 +103,7 @@ class TrackTable:
             vectors=number(),
             first_vector_s=number(),
             mean_s=number(),
+            unlooked=number(),
             doubt=number(),
             doubted=look(),
             doubted_s=number(),

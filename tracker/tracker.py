@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from tracker import lives
 from tracker.association import demand
 from tracker.association.appearance import FOREIGN, AppearanceModel
 from tracker.association.evidence import Candidates, candidates
 from tracker.association.matching import Matching, Seen
-from tracker.births import new_tracks
 from tracker.boxes import cxcywh_to_xyxy, iou, xyxy_to_cxcywh
 from tracker.config import TrackerConfig
 from tracker.errors import InputError
@@ -20,7 +20,7 @@ from tracker.explanation.explanation import Explanation, decisions_about
 from tracker.explanation.record import UpdateRecord
 from tracker.identities import Identities
 from tracker.motion import camera, kalman
-from tracker.table import TIME_SLACK_S, TrackTable
+from tracker.table import TrackTable
 from tracker.types import (
     AppearanceInfo,
     BoolArray,
@@ -100,7 +100,7 @@ class Tracker:
         now, dt = self._clock(time_s)
         affine = None if camera_motion is None else camera.check_affine(camera_motion)
         moved = self._moved(dt, affine)
-        gone = self._gone(moved, now, detections.frame_size)
+        gone = lives.gone(moved, now, detections.frame_size, self.config)
         tracks = moved.select(~gone)
         # whatever is raised up to here, by `embed` too, leaves the tracker as it was
         seen, pairs = self._look(detections, tracks, now, embed)
@@ -174,20 +174,6 @@ class Tracker:
             seen_box = camera.move(kalman.MotionState(seen_box, 0 * seen_box, tracks.covariance), affine).box
         return tracks.moved(kalman.predict(state, dt, self._noise), seen_box)
 
-    def _gone(self, tracks: TrackTable, now: float, frame_size: tuple[int, int] | None) -> BoolArray:
-        """Which tracks (T,) left the picture or were not seen for too long.
-
-        A track that was not seen and is predicted outside has left: it must not wait there for the next to enter.
-        """
-        c = self.config
-        unseen_s = now - tracks.seen_s
-        late = unseen_s > c.max_lost_s + TIME_SLACK_S
-        if frame_size is None:
-            return late
-        centre = tracks.box[:, :2]
-        outside = ((centre < 0) | (centre > frame_size)).any(axis=1)
-        return np.where(outside, unseen_s > c.max_outside_s + TIME_SLACK_S, late)
-
     def _look(
         self, detections: Detections, tracks: TrackTable, now: float, embed: EmbedRows | None
     ) -> tuple[Seen, Candidates]:
@@ -197,7 +183,7 @@ class Tracker:
         pairs, covered = candidates(tracks.box, np.sqrt(tracks.covariance[:, 0, 0]), boxes)
         wanted = confident.nonzero()[0]
         if embed is not None and c.embed == "auto" and self._time_s is not None:
-            wanted = demand.wanted(tracks, pairs, detections, now, self._time_s, c)
+            wanted = demand.wanted(tracks, pairs, boxes, detections.scores, now, self._time_s, c)
         vectors, has = self._appearance.collect(detections, wanted, embed)
         clean, known = covered <= c.appearance_max_overlap, has & confident
         scores, classes, fit = detections.scores, detections.classes, known & clean
@@ -239,7 +225,10 @@ class Tracker:
         """
         c, tracks = self.config, self._tracks
         t = (matching.detection >= 0).nonzero()[0]
-        t = t[seen.fit[matching.detection[t]]]
+        d = matching.detection[t]
+        passed = seen.clean[d] & seen.confident[d]
+        tracks.unlooked[t] = np.where(seen.fit[d], 0, tracks.unlooked[t] + passed)
+        t = t[seen.fit[d]]
         if not len(t):
             return
         crops = seen.vectors.take(matching.detection[t], axis=0)  # (n, D)
@@ -271,7 +260,7 @@ class Tracker:
                 self._record.births = (rows, overlap, tracks.detection[tracks.detection >= 0])
             rows = rows[overlap.max(axis=1) <= c.birth_max_overlap]
         if len(rows):
-            new = new_tracks(rows, seen, self._noise)
+            new = lives.new_tracks(rows, seen, self._noise)
             new.proven[:] = proven
             self._tracks = tracks.append(new)
 

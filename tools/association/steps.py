@@ -24,7 +24,7 @@ _SINGLE = (
     "tracker.table",
     "tracker.identities",
     "tracker.memory",
-    "tracker.births",
+    "tracker.lives",
     "tracker.boxes",
 )
 

@@ -10,7 +10,7 @@ import tracker
 from peers.base import Appearance, Peer, Result, Scene, Seen, Step
 from tracker import Detections, Tracker
 
-_CORE = ("tracker.py", "table.py", "identities.py", "memory.py", "births.py", "config.py", "boxes.py", "types.py")
+_CORE = ("tracker.py", "table.py", "identities.py", "memory.py", "lives.py", "config.py", "boxes.py", "types.py")
 
 
 @dataclass(frozen=True)

@@ -108,9 +108,14 @@ class AppearanceModel:
         slack = np.where(lenient, HELD_SLACK, 1.0) * REFUSED_AT
         return np.asarray(1 - slack * (1 - expected[:, None]), np.float64)
 
-    def observe_same(self, similarity: DoubleArray) -> None:
-        """Learn from cosines of sure matches (n,)."""
-        self._stream.observe_same(similarity)
+    def observe_same(self, similarity: DoubleArray, unlooked: DoubleArray) -> None:
+        """Learn from cosines of sure matches (n,), each of which stands for so many more that nobody looked at (n,).
+
+        Looks are chosen where identity is in doubt, and would show more variation than there is. What one that speaks
+        against its track stands for is not known: the object may have changed at any time since the last look.
+        """
+        stands_for = np.where(self.doubt(similarity) < FOREIGN, 0, unlooked) if unlooked.any() else unlooked
+        self._stream.observe_same(similarity, 1 + stands_for)
 
     def observe_different(self, similarity: DoubleArray) -> None:
         """Learn from cosines of crops with the means of others (n,)."""

@@ -46,13 +46,13 @@ def _safe(rows: IntArray, columns: IntArray, gain: DoubleArray) -> IntArray:
     """Pairs that gain as much as their best rivals of row and column do together, no two of one row or column."""
     order = (-gain).argsort(kind="stable")
     r, c, g = rows[order], columns[order], gain[order]
-    safe = order[g >= best_rival(r, g) + best_rival(c, g)]
+    safe = order[g >= _best_rival(r, g) + _best_rival(c, g)]
     # two of a row or column can be safe only where their gains tie exactly: the first of them is taken
     safe = safe[_first_of_each(rows[safe])]
     return safe[_first_of_each(columns[safe])]
 
 
-def best_rival(group: IntArray, gain: DoubleArray) -> DoubleArray:
+def _best_rival(group: IntArray, gain: DoubleArray) -> DoubleArray:
     """For each pair, sorted by falling gain, the greatest gain among the others of its group; 0 without: (P,)."""
     best = _first_of_each(group)  # (P,)
     greatest, second = np.zeros(group.max() + 1), np.zeros(group.max() + 1)

@@ -15,15 +15,15 @@ class _Samples:
     def __init__(self) -> None:
         self.count = self.mean = self.variance = 0.0
 
-    def add(self, values: DoubleArray) -> None:
-        n = len(values)
+    def add(self, values: DoubleArray, weights: DoubleArray) -> None:
+        n = float(weights.sum())
         if not n:
             return
-        mean = float(values.sum()) / n
+        mean = float(weights @ values) / n
         share = n / (self.count + n)
         shift = mean - self.mean
         centred = values - mean
-        spread = float(centred @ centred) / n
+        spread = float(weights @ centred**2) / n
         # parallel variance: (Chan, Golub, LeVeque 1979)
         self.variance = (1 - share) * self.variance + share * spread + share * (1 - share) * shift**2
         self.mean += share * shift
@@ -60,9 +60,12 @@ class StreamCalibration:
             self._half = self.PRIOR_DISTANCE**2 / slope / 2  # as slope = (s - d) / var = PRIOR_DISTANCE^2 / (s - d)
         self._same, self._different = _Samples(), _Samples()
 
-    def observe_same(self, cosine: DoubleArray) -> None:
-        """Cosines (n,) of crops with the mean appearance of the tracks that they surely continue."""
-        self._same.add(cosine)
+    def observe_same(self, cosine: DoubleArray, weights: DoubleArray | None = None) -> None:
+        """Cosines (n,) of crops with the mean appearance of the tracks that they surely continue.
+
+        Each counts as many times as its weight (n,) says; None: once.
+        """
+        self._same.add(cosine, np.ones(len(cosine)) if weights is None else weights)
 
     def observe_different(self, cosine: DoubleArray) -> None:
         """Cosines (n,) of crops with the mean appearance of others that are in the same frame.
@@ -70,7 +73,7 @@ class StreamCalibration:
         Not of crops with crops: noise is averaged out of a mean, which is thus more alike to everybody. (Simulated
         MOT17, mean IDF1, with a very poor embedder: 45 where crops were compared with crops, 55 so.)
         """
-        self._different.add(cosine)
+        self._different.add(cosine, np.ones(len(cosine)))
 
     @property
     def same_mean(self) -> float:

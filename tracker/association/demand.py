@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from tracker.association.assignment import best_rival
 from tracker.association.evidence import Candidates
 from tracker.association.pairs import overlapping
-from tracker.boxes import cxcywh_to_xyxy, xyxy_to_cxcywh
 from tracker.config import TrackerConfig
 from tracker.table import TIME_SLACK_S, TrackTable
-from tracker.types import BoolArray, Detections, DoubleArray, IntArray
+from tracker.types import BoolArray, DoubleArray, FloatArray, IntArray
 
 CLEAR = 0.5
 """Overlap by which a pair must exceed all that share its track or detection, to be the one beyond doubt."""
 NEAR = 1.5
 """Objects are near each other where boxes that are so many times as wide and high would touch."""
+KNOWN_VECTORS = 8
+"""Clean crops after which the looks of a new track are known: as many as tell more than fewer in the time that its
+number needs to become final. With the 3 by which it is first compared with those who are missing, more returns are
+missed."""
 WATCH_S = 0.1
 """How old the last look at a track may be while something is near, or while its number is not final."""
 REFRESH_S = 0.5
@@ -30,62 +32,77 @@ _TURN = 0.5 * (5**0.5 - 1)  # the golden section: multiples of it, modulo 1, spr
 
 
 def wanted(
-    tracks: TrackTable, pairs: Candidates, detections: Detections, now: float, last_s: float, config: TrackerConfig
+    tracks: TrackTable,
+    pairs: Candidates,
+    boxes: DoubleArray,
+    scores: FloatArray,
+    now: float,
+    last_s: float,
+    config: TrackerConfig,
 ) -> IntArray:
     """Rows (n,) of the detections whose vectors are to be asked for.
 
     Args:
         tracks: T live ones, predicted to the time of the detections.
         pairs: which of them may belong together.
-        detections: N of this frame.
+        boxes: (N, 4) xyxy of the detections.
+        scores: (N,) of the detections.
         now: time of the frame.
         last_s: time of the frame before it.
         config: of the tracker.
     """
-    confident = detections.scores >= config.high_score  # (N,)
-    t, d, rivalled = _clear(pairs.select(confident[pairs.detections]))  # (n,) each
-    if not len(t):
-        return confident.nonzero()[0]
-    age_s = now - tracks.mean_s[t] + TIME_SLACK_S
-    settled = tracks.settled[t]
-    due_s = np.where(settled, REFRESH_S * (0.5 + tracks.ids[t] * _TURN % 1), WATCH_S)
-    needed = (age_s >= due_s) | (tracks.vectors[t] < config.identify_vectors) | (tracks.doubt[t] < 0)
-    needed |= tracks.seen_s[t] < last_s
+    asked = scores >= config.high_score  # (N,)
+    t, d, rivalled = _clear(pairs.select(asked[pairs.detections]), len(tracks), len(boxes))  # (n,) each
+    age_s, settled = now - tracks.mean_s[t] + TIME_SLACK_S, tracks.settled[t]
+    fresh_s = np.where(settled, REFRESH_S * (0.5 + tracks.ids[t] * _TURN % 1), WATCH_S)
+    known = max(KNOWN_VECTORS, config.identify_vectors)
+    needed = (age_s >= fresh_s) | (tracks.vectors[t] < known) | (tracks.doubt[t] < 0) | (tracks.seen_s[t] < last_s)
     watched = (~needed & settled & (age_s >= WATCH_S)).nonzero()[0]
     if len(watched):
-        needed[watched] = rivalled[watched] | _near(t, d, watched, tracks, detections, config)
-    confident[d[~needed]] = False
-    return confident.nonzero()[0]
+        left = np.ones(len(tracks), bool)
+        left[t] = False
+        seen = boxes[scores >= config.low_score]
+        needed[watched] = rivalled[watched] | _near(boxes[d[watched]], seen, tracks.box[left])
+    asked[d[~needed]] = False
+    return asked.nonzero()[0]
 
 
-def _clear(pairs: Candidates) -> tuple[IntArray, IntArray, BoolArray]:
-    """Pairs beyond doubt: their tracks (n,), detections (n,), each at most once, and whether they have a rival (n,)."""
-    order = (-pairs.overlap).argsort(kind="stable")
-    t, d, overlap = pairs.tracks[order], pairs.detections[order], pairs.overlap[order]
-    if not len(t):
-        return t, d, np.zeros(0, bool)
-    rival = np.maximum(best_rival(t, overlap), best_rival(d, overlap))  # (P,)
+def _clear(pairs: Candidates, tracks: int, detections: int) -> tuple[IntArray, IntArray, BoolArray]:
+    """Pairs beyond doubt: their tracks (n,), their detections (n,), and whether they have a rival nevertheless (n,)."""
+    t, d, overlap = pairs.tracks, pairs.detections, pairs.overlap
+    of_track, of_detection = _greatest(t, overlap, tracks), _greatest(d, overlap, detections)
+    best = (overlap >= of_track[t]) & (overlap >= of_detection[d])  # (P,)
+    others = ~best
+    second_of_track = _greatest(t[others], overlap[others], tracks)
+    second_of_detection = _greatest(d[others], overlap[others], detections)
+    t, d, overlap = t[best], d[best], overlap[best]
+    rival = np.maximum(second_of_track[t], second_of_detection[d])
     clear = overlap - rival >= CLEAR
     return t[clear], d[clear], rival[clear] > 0
 
 
-def _near(
-    t: IntArray, d: IntArray, which: IntArray, tracks: TrackTable, detections: Detections, config: TrackerConfig
-) -> BoolArray:
-    """Whether something is near the detections of some clear pairs, (w,).
+def _greatest(group: IntArray, values: DoubleArray, groups: int) -> DoubleArray:
+    """Greatest of the values (P,) of each group, 0 where it has none: (groups,)."""
+    greatest = np.zeros(groups)
+    np.maximum.at(greatest, group, values)
+    return greatest
 
-    That is another detection, however weak, or a track that none clearly continues, such as a lost one.
+
+def _near(some: DoubleArray, seen: DoubleArray, tracks: DoubleArray) -> BoolArray:
+    """Whether something is near some detections (n,).
+
+    Args:
+        some: (n, 4) xyxy.
+        seen: (M, 4) xyxy of all detections that are not ignored; those of `some` are among them.
+        tracks: (K, 4) cxcywh of those that none clearly continues, such as lost ones.
     """
-    left = np.ones(len(tracks), bool)
-    left[t] = False
-    seen = (detections.scores >= config.low_score).nonzero()[0]
-    boxes = detections.boxes.astype(np.float64)
-    others = np.concatenate((xyxy_to_cxcywh(boxes[seen]), tracks.box[left]))
-    own = xyxy_to_cxcywh(boxes[d[which]])
-    rows, _, _ = overlapping(_wider(own), _wider(others))
-    return np.bincount(rows, minlength=len(which)) > 1  # each meets itself
+    half = NEAR / 2 * tracks[:, 2:]
+    wide = np.concatenate((tracks[:, :2] - half, tracks[:, :2] + half), axis=1)
+    rows, _, _ = overlapping(_wider(some), np.concatenate((_wider(seen), wide)))
+    return np.asarray(np.bincount(rows, minlength=len(some)) > 1)  # each meets itself
 
 
 def _wider(boxes: DoubleArray) -> DoubleArray:
-    """(N, 4) cxcywh -> (N, 4) xyxy, NEAR times as wide and high."""
-    return cxcywh_to_xyxy(boxes * np.array([1, 1, NEAR, NEAR]))
+    """(N, 4) -> (N, 4) xyxy, NEAR times as wide and high."""
+    margin = (NEAR - 1) / 2 * (boxes[:, 2:] - boxes[:, :2])
+    return np.concatenate((boxes[:, :2] - margin, boxes[:, 2:] + margin), axis=1)

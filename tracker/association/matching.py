@@ -123,4 +123,5 @@ class Matching:
         clean = seen.clean[d]
         nats[known] = np.minimum(np.maximum(evidence, -limit), limit) * np.where(clean, 1.0, 0.5)
         alone = (np.bincount(pairs.tracks)[t] == 1) & (np.bincount(pairs.detections)[d] == 1)
-        self._appearance.observe_same(found[alone & clean & (pairs.overlap[known] > 0.5)])
+        sure = alone & clean & (pairs.overlap[known] > 0.5)
+        self._appearance.observe_same(found[sure], tracks.unlooked[t[sure]])
