@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import time
 from pathlib import Path
@@ -30,6 +31,7 @@ def test_people_are_followed_through_a_street(
     assert done.returncode == 0, done.stderr
     assert "30 frames" in done.stdout
     assert all(stage in done.stdout for stage in ("decode", "detect", "embed", "track", "write"))
+    assert re.search(r"^100% of \d+ detections of high score embedded$", done.stdout, re.MULTILINE)
     out = tmp_path / "out"
     rows = outputs(out).mot()
     assert {int(row[0]) for row in rows} <= set(range(11, 41)), "the source's frame numbers"

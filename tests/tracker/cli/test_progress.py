@@ -11,10 +11,11 @@ from tracker.cli.progress import RunProgress
 from tracker.types import Detections, Frame, FrameResult, SourceInfo, Tracks
 
 
-def result(index: int, objects: int, first_id: int = 1) -> FrameResult:
+def result(index: int, objects: int, first_id: int = 1, embedded: int = 0) -> FrameResult:
     boxes = np.zeros((objects, 4), np.float32)
     rows = np.arange(objects)
-    tracks = Tracks(rows + first_id, boxes, np.ones(objects, np.float32), rows, rows)
+    scores = np.ones(objects, np.float32)
+    tracks = Tracks(rows + first_id, boxes, scores, rows, rows, confident=objects, embedded=embedded)
     return FrameResult(Frame(np.zeros((4, 4, 3), np.uint8), index, index / 25), Detections.empty(), tracks)
 
 
@@ -61,6 +62,13 @@ def test_a_live_source_has_no_time_left(clock: Clock, capsys: pytest.CaptureFixt
     assert "left" not in last
     assert "1 object," in last
     assert last.endswith("identities")
+
+
+def test_the_share_embedded_is_told_where_anything_is(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    with RunProgress(source(None), Context()) as run:
+        for index in range(1, 41):
+            run(result(index, objects=4, embedded=1))
+    assert capsys.readouterr().err.splitlines()[-1].endswith("4 objects, 4 identities, 25% embedded")
 
 
 def test_quiet_shows_nothing(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
