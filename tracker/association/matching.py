@@ -83,14 +83,18 @@ class Matching:
             self._record.matched(tracks, seen, pairs, self.detection, self.free)
 
     def _observe_others(self) -> None:
-        """Learn how alike a crop is to the mean of another: of each matched track, the crop of the one before it."""
+        """Learn how alike a crop is to the mean of another: each matched track's to that of the matched one after it.
+
+        Whether that one was looked at in this frame does not matter: those who are at the same moment are near each
+        other more often than people are, and were they alone compared, strangers would seem more alike than they are.
+        """
         tracks, seen = self._tracks, self._seen
         t = ((self.detection >= 0) & (tracks.vectors > 0)).nonzero()[0]
-        d = self.detection[t]
-        t, d = t[seen.fit[d]], d[seen.fit[d]]
-        if len(t) > 1:
-            means, others = tracks.mean.take(t, axis=0), seen.vectors.take(np.roll(d, 1), axis=0)
-            self._appearance.observe_different(cosine(means, others))
+        looked_at = seen.fit[self.detection[t]].nonzero()[0]
+        if len(t) > 1 and len(looked_at):
+            others = t[(looked_at + 1) % len(t)]
+            means, crops = tracks.mean.take(others, axis=0), seen.vectors.take(self.detection[t[looked_at]], axis=0)
+            self._appearance.observe_different(cosine(means, crops))
 
     def _stage(self, stage: Stage, pairs: Candidates, centre: float, *, with_appearance: bool) -> None:
         """Match the pairs of greatest evidence; `centre` is the overlap that speaks neither for nor against."""
