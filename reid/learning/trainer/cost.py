@@ -28,10 +28,10 @@ class Batch:
     """(B,) int64 number of the identity among those trained on; None where identities are no labels (tracklets)."""
     triplets: Tensor | None = None
     """(T, 3) int64 rows of anchor, positive and negative, of a list mined offline; None without one."""
-    teacher: Tensor | None = None
-    """(B, E) vectors of the same crops by another embedder, NaN where it says nothing; None without one."""
     step: int = 0
     """The step that is done on it, from 1."""
+    teacher: Tensor | None = None
+    """(B, E) vectors of the same crops by another embedder, NaN where it says nothing; None without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,10 @@ class Cost:
     """The triplets' part, not weighted."""
     identity: Tensor | None = None
     """The identities' part, not weighted."""
-    teacher: Tensor | None = None
-    """The teacher's part, not weighted."""
     statistics: BatchStatistics | None = None
     """How the batch lies in space."""
+    teacher: Tensor | None = None
+    """The teacher's part, not weighted."""
 
 
 class Objective(Protocol):

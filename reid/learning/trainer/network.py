@@ -106,7 +106,7 @@ class TrainedNetwork:
             before, after = self.model.features(given.pixels)
         gathered = self._processes.gather(before.float()), self._processes.gather(after.float())
         torch.manual_seed(given.common_seed)
-        batch = Batch(given.pixels, *gathered, given.relations, given.classes, given.triplets, given.teacher, number)
+        batch = Batch(given.pixels, *gathered, given.relations, given.classes, given.triplets, number, given.teacher)
         cost = self.objective(batch)
         # every process has the whole cost; each gives its share, and the sum over processes is the gradient of one
         share: Tensor = self._scaler.scale(cost.total / self._processes.count)

@@ -42,6 +42,7 @@ def main() -> None:
             relations=relations_from_labels(labels),
             classes=labels,
             triplets=None,
+            teacher=torch.randn((12, 6), generator=generator),
             learning_rate=1e-3,
             own_seed=processes.rank,
             common_seed=5,
