@@ -18,7 +18,8 @@ _MOST_S = 2.0  # a camera may serve one client only, and nobody else an answer
 def has_length(url: StreamUrl, timeout_s: float) -> bool:
     """Whether a file of stated length is there, as opposed to pictures that are made while we look.
 
-    False also where the server cannot be asked, such as one that wants another kind of password than a basic one.
+    False also where the server cannot be asked, such as one that wants another kind of password than a basic one. The
+    password goes to this server only: where it redirects to, none is given.
 
     Args:
         url: of a web server (`url.is_http`).
@@ -26,11 +27,12 @@ def has_length(url: StreamUrl, timeout_s: float) -> bool:
     """
     parts = urlsplit(url.secret())
     account, _, place = parts.netloc.rpartition("@")
-    headers = {"Range": f"bytes=0-{_BEGINNING_BYTES - 1}"}
-    if account:
-        headers["Authorization"] = "Basic " + base64.b64encode(unquote(account).encode()).decode()
     public = urlunsplit(parts._replace(netloc=place))
-    request = urllib.request.Request(public, headers=headers)  # noqa: S310 - the scheme is known, see Args
+    asked = {"Range": f"bytes=0-{_BEGINNING_BYTES - 1}"}
+    request = urllib.request.Request(public, headers=asked)  # noqa: S310 - the scheme is known, see Args
+    if account:  # which is this server's alone, not of whoever it redirects to
+        basic = base64.b64encode(unquote(account).encode()).decode()
+        request.add_unredirected_header("Authorization", f"Basic {basic}")
     try:
         with urllib.request.urlopen(request, timeout=min(timeout_s, _MOST_S)) as answer:  # noqa: S310 - likewise
             return _length(answer.headers) > 0 and not answer.read(_BEGINNING_BYTES).startswith(_PLAYLISTS)

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -34,18 +35,25 @@ def gstreamer_is_here() -> bool:
 
 
 class MjpegHandler(http.server.BaseHTTPRequestHandler):
-    """A camera's MJPEG: `/video` ends after its frames, `/stall` goes silent, `/private` wants a password."""
+    """A camera's MJPEG: `/video` ends after its frames, `/stall` goes silent, `/private...` wants a password."""
 
     def do_GET(self):
-        if self.path in self.server.files:
-            self.send_file(self.server.files[self.path])
-            return
+        self.server.accounts.append(self.headers.get("Authorization"))
         wanted = "Basic " + base64.b64encode(b"user:secret").decode()
-        if self.path == "/private" and self.headers.get("Authorization") != wanted:
+        if self.path.startswith("/private") and self.headers.get("Authorization") != wanted:
             self.send_response(401)
             self.send_header("WWW-Authenticate", 'Basic realm="camera"')
             self.send_header("Content-Length", "0")
             self.end_headers()
+            return
+        if self.path in self.server.moved:
+            self.send_response(302)
+            self.send_header("Location", self.server.moved[self.path])
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        if self.path in self.server.files:
+            self.send_file(self.server.files[self.path])
             return
         if self.path == "/silent":
             self.server.ended.wait(30)
@@ -81,23 +89,34 @@ class QuietServer(http.server.ThreadingHTTPServer):
         """A client that has seen enough hangs up."""
 
 
-@pytest.fixture
-def camera(make_picture, clip):
+@contextmanager
+def serving(*, files, pictures=(), moved=None):
     server = QuietServer(("127.0.0.1", 0), MjpegHandler)
     server.ended = threading.Event()
-    server.pictures = [cv2.imencode(".jpg", make_picture(i))[1].tobytes() for i in range(1, 31)]
-    server.files = {
-        "/file.mp4": clip.read_bytes(),
-        "/file.mjpeg": b"".join(server.pictures),  # one picture after another: nothing counts them
-        "/live.m3u8": b"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nfirst.ts\n",
-    }
+    server.files, server.pictures, server.moved = files, pictures, moved or {}
+    server.accounts = []  # what each request gave as `Authorization`
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield f"127.0.0.1:{server.server_port}"
-    server.ended.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield server
+    finally:
+        server.ended.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def camera(make_picture, clip):
+    pictures = [cv2.imencode(".jpg", make_picture(i))[1].tobytes() for i in range(1, 31)]
+    files = {
+        "/file.mp4": clip.read_bytes(),
+        "/private.mp4": clip.read_bytes(),
+        "/file.mjpeg": b"".join(pictures),  # one picture after another: nothing counts them
+        "/live.m3u8": b"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nfirst.ts\n",
+    }
+    with serving(files=files, pictures=pictures) as server:
+        yield f"127.0.0.1:{server.server_port}"
 
 
 def test_mjpeg_over_http_is_live_and_ends_with_the_server(camera, read_number):
@@ -188,6 +207,21 @@ def test_a_file_that_goes_silent_is_an_error(make_picture, read_until_error):
 def test_what_has_a_length_is_a_file(camera, path, known):
     assert has_length(StreamUrl(f"http://{camera}/{path}"), 5.0) is known
     assert has_length(StreamUrl(f"http://us%65r:secret@{camera}/{path}"), 5.0) is known
+
+
+def test_a_file_behind_a_password_has_a_length_for_those_who_know_it(camera):
+    assert has_length(StreamUrl(f"http://us%65r:secret@{camera}/private.mp4"), 5.0)
+    assert not has_length(StreamUrl(f"http://user:wrong@{camera}/private.mp4"), 5.0)
+    assert not has_length(StreamUrl(f"http://{camera}/private.mp4"), 5.0)
+
+
+def test_the_password_is_not_told_to_whom_the_server_redirects(clip):
+    with serving(files={"/file.mp4": clip.read_bytes()}) as stranger:
+        there = f"http://127.0.0.1:{stranger.server_port}/file.mp4"
+        with serving(files={}, moved={"/private.mp4": there}) as server:
+            assert has_length(StreamUrl(f"http://user:secret@127.0.0.1:{server.server_port}/private.mp4"), 5.0)
+    assert server.accounts == ["Basic " + base64.b64encode(b"user:secret").decode()]
+    assert stranger.accounts == [None]
 
 
 def test_a_server_that_cannot_be_asked_states_no_length():
