@@ -57,7 +57,7 @@ class Identities:
         known = rows[tracks.ids[rows] > 0]
         self._memory.put(tracks.ids[known], tracks.mean[known], tracks.vectors[known], tracks.doubted_s[known])
         if self.record is not None:
-            self.record.parted = dict(zip(tracks.ids[rows].tolist(), (-tracks.doubt[rows]).tolist(), strict=True))
+            self.record.parted = dict(zip(tracks.ids[known].tolist(), (-tracks.doubt[known]).tolist(), strict=True))
         tracks.begin_anew(rows)
 
     def update(self, tracks: TrackTable, now: float) -> TrackTable:

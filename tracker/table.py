@@ -57,7 +57,7 @@ class TrackTable:
     mean_s: DoubleArray
     """(T,) time of the last vector in the mean."""
     unlooked: DoubleArray
-    """(T,) in how many frames since the last vector in the mean a clean crop was not asked for."""
+    """(T,) in how many frames since the last look at a clean crop there was one that was not asked for."""
     doubt: DoubleArray
     """(T,) evidence, in nats, that the crops since `doubted_s` are all of somebody else; 0 without doubt."""
     doubted: FloatArray

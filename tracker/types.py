@@ -235,7 +235,7 @@ class Tracks:
     events: tuple[TrackEvent, ...] = field(default=())
     """What happened to identities in this update."""
     explanation: Explanation | None = None
-    """Why; None where the tracker was not made to explain itself."""
+    """Why; None where the tracker was not made to explain itself, and of predictions."""
     confident: int = 0
     """How many detections had a high score (`TrackerConfig.high_score`)."""
     embedded: int = 0

@@ -258,6 +258,17 @@ def test_a_panning_camera_is_followed_where_its_motion_is_given() -> None:
     assert run(None) != {1, 2}
 
 
+def test_an_embedder_that_fails_does_not_decide_the_dimension() -> None:
+    def fails(rows: np.ndarray) -> np.ndarray:
+        raise RuntimeError("out of memory")
+
+    tracker, some = Tracker(), np.zeros((2, 4), np.float32)
+    some[0] = unit(1, 4)
+    with pytest.raises(RuntimeError):
+        tracker.update(Detections([box(0), box(300)], embeddings=some, has_embedding=[True, False]), embed=fails)
+    assert len(tracker.update(Detections([box(0), box(300)], embeddings=[unit(1, 8), unit(2, 8)]))) == 2
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

@@ -35,6 +35,9 @@ ODD = 2.5
 
 At 2 to 3 tracks that went over to others were found (IDF1 +1 on rendered clips); at 4 they were not."""
 
+STANDS_FOR = 20
+"""For how many crops that nobody looked at one look stands at most: those of successive frames are much alike."""
+
 
 class AppearanceModel:
     """Collects the embeddings of a frame, checks them, and turns cosines into evidence.
@@ -52,20 +55,21 @@ class AppearanceModel:
     ) -> tuple[FloatArray, BoolArray]:
         """All vectors (N, D) and which rows have one (N,), asking `embed` for the wanted rows that lack one."""
         n = len(detections)
-        vectors, has = detections.embeddings, detections.has_embedding
+        vectors, has, dimension = detections.embeddings, detections.has_embedding, self.dimension
         if vectors is not None and n:
-            self._check_dimension(vectors.shape[1])
+            dimension = _agreed(dimension, vectors.shape[1])
         if embed is not None and len(missing := wanted[~has[wanted]]):
-            fresh = self._check_fresh(embed(missing), missing)
-            full = np.zeros((n, fresh.shape[1]), np.float32)
+            fresh = _checked(embed(missing), missing)
+            dimension = _agreed(dimension, fresh.shape[1])
+            full = np.zeros((n, dimension), np.float32)
             if vectors is not None:
                 full[has] = vectors[has]
             full[missing] = fresh
-            has = has.copy()
+            vectors, has = full, has.copy()
             has[missing] = True
-            return full, has
+        self.dimension = dimension
         if vectors is None or not n:
-            return np.zeros((n, self.dimension or 0), np.float32), np.zeros(n, bool)
+            return np.zeros((n, dimension or 0), np.float32), np.zeros(n, bool)
         return vectors, has
 
     def evidence(self, similarity: DoubleArray, gap_s: DoubleArray | float) -> DoubleArray:
@@ -74,7 +78,7 @@ class AppearanceModel:
 
     @property
     def greatest_evidence(self) -> float:
-        """Nats that two equal vectors are of one object; 0 until the embedder was seen to tell objects apart."""
+        """Nats that two equal vectors are of one object; 0 where the embedder is not believed to tell objects apart."""
         return float(self._stream.log_likelihood_ratio(np.ones(1), np.inf)[0])
 
     def doubt(self, similarity: DoubleArray) -> DoubleArray:
@@ -114,30 +118,33 @@ class AppearanceModel:
         Looks are chosen where identity is in doubt, and would show more variation than there is. What one that speaks
         against its track stands for is not known: the object may have changed at any time since the last look.
         """
-        stands_for = np.where(self.doubt(similarity) < FOREIGN, 0, unlooked) if unlooked.any() else unlooked
-        self._stream.observe_same(similarity, 1 + stands_for)
+        if unlooked.any():
+            unlooked = np.where(self.doubt(similarity) < FOREIGN, 0, np.minimum(unlooked, STANDS_FOR))
+        self._stream.observe_same(similarity, 1 + unlooked)
 
     def observe_different(self, similarity: DoubleArray) -> None:
         """Learn from cosines of crops with the means of others (n,)."""
         self._stream.observe_different(similarity)
 
-    def _check_dimension(self, dimension: int) -> None:
-        if self.dimension is None:
-            self.dimension = dimension
-        if dimension != self.dimension:
-            raise InputError(
-                f"embeddings must have {self.dimension} dimensions like the embedder's, got {dimension}: "
-                "vectors of two models must not be compared; reset() the tracker to change the model"
-            )
 
-    def _check_fresh(self, fresh: FloatArray, rows: IntArray) -> FloatArray:
-        array = np.asarray(fresh, np.float32)
-        if array.ndim != 2 or len(array) != len(rows):
-            raise InputError(f"embed(rows) must return ({len(rows)}, D) for {len(rows)} rows, got {array.shape}")
-        norm = np.sqrt(np.einsum("nd,nd->n", array, array))
-        bad = ~(np.abs(norm - 1) <= UNIT_NORM_TOLERANCE)  # also catches NaN
-        if bad.any():
-            row = int(rows[np.flatnonzero(bad)[0]])
-            raise InputError(f"embed(rows) must return vectors of unit length, row {row} has {norm[bad][0]:.3g}")
-        self._check_dimension(array.shape[1])  # last, as it pins the dimension: a refused answer must not
-        return array
+def _agreed(expected: int | None, dimension: int) -> int:
+    """The dimension of all vectors; `expected` is that of those before, None where there were none."""
+    if expected not in (None, dimension):
+        raise InputError(
+            f"embeddings must have {expected} dimensions like the embedder's, got {dimension}: "
+            "vectors of two models must not be compared; reset() the tracker to change the model"
+        )
+    return dimension
+
+
+def _checked(fresh: FloatArray, rows: IntArray) -> FloatArray:
+    """What `embed` returned for some rows (n,)."""
+    array = np.asarray(fresh, np.float32)
+    if array.ndim != 2 or len(array) != len(rows):
+        raise InputError(f"embed(rows) must return ({len(rows)}, D) for {len(rows)} rows, got {array.shape}")
+    norm = np.sqrt(np.einsum("nd,nd->n", array, array))
+    bad = ~(np.abs(norm - 1) <= UNIT_NORM_TOLERANCE)  # also catches NaN
+    if bad.any():
+        row = int(rows[np.flatnonzero(bad)[0]])
+        raise InputError(f"embed(rows) must return vectors of unit length, row {row} has {norm[bad][0]:.3g}")
+    return array

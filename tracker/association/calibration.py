@@ -46,7 +46,7 @@ class StreamCalibration:
 
     PRIOR_COUNT = 5.0  # samples of each kind that the belief at the start is worth
     PRIOR_DISTANCE = 2.4  # s - d in standard deviations; typical of re-ID embedders
-    PRIOR_CENTRE = 0.65  # of an embedder of which nothing is known, until both kinds were seen
+    PRIOR_CENTRE = 0.65  # of both kinds with an embedder of which nothing is known, until both were seen
     LEAST_VARIANCE = 1e-4  # of cosines of one kind, however alike they were so far
     GAP_LOSS = 0.3  # of the distance s - d, lost at most by the mean cosine of one object after a long time unseen
     GAP_TIME_S = 1.0  # how fast it is lost
@@ -54,10 +54,13 @@ class StreamCalibration:
 
     def __init__(self, prior: CalibrationLike | None = None) -> None:
         self._centre: float | None = None
-        self._half = 0.0
-        if prior is not None:
-            self._centre, slope = _line_of(prior)
-            self._half = self.PRIOR_DISTANCE**2 / slope / 2  # as slope = (s - d) / var = PRIOR_DISTANCE^2 / (s - d)
+        self._half, self._distance = 0.0, self.PRIOR_DISTANCE
+        centre, slope = (1.0, 0.0) if prior is None else _line_of(prior)
+        if slope > 0 and centre < 1:  # else there is no card, or one that tells nothing
+            # slope = (s - d) / var = distance^2 / (s - d). A flat one means little distance: cosines end at 1
+            self._centre, widest = centre, (1 - centre) / 2
+            self._half = min(self.PRIOR_DISTANCE**2 / slope / 2, widest)
+            self._distance = (2 * self._half * slope) ** 0.5
         self._same, self._different = _Samples(), _Samples()
 
     def observe_same(self, cosine: DoubleArray, weights: DoubleArray | None = None) -> None:
@@ -111,8 +114,9 @@ class StreamCalibration:
     def _mean(self, seen: _Samples, half: float) -> float:
         """Of one kind, begun `half` above or below the centre.
 
-        Without a card both begin at the middle of what was seen: an embedder is believed nothing until the stream shows
-        it, and however unequal the samples of the two kinds are in number, the beginning makes no difference of them.
+        Without a card both begin at the middle of what was seen, so that however unequal the samples of the two kinds
+        are in number, the beginning makes no difference of them. As long as one kind was not seen at all (one object at
+        a time, say), PRIOR_CENTRE stands for it.
         """
         centre = self._centre
         if centre is None:
@@ -122,7 +126,7 @@ class StreamCalibration:
 
     def _variance(self, seen: _Samples, distance: float) -> float:
         """Of one kind; the belief at the start is relative to the distance, whatever scale the cosines have."""
-        prior = (distance / self.PRIOR_DISTANCE) ** 2
+        prior = (distance / self._distance) ** 2
         return (self.PRIOR_COUNT * prior + seen.count * seen.variance) / (self.PRIOR_COUNT + seen.count)
 
 

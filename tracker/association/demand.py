@@ -77,7 +77,8 @@ def _clear(pairs: Candidates, tracks: int, detections: int) -> tuple[IntArray, I
     second_of_detection = _greatest(d[others], overlap[others], detections)
     t, d, overlap = t[best], d[best], overlap[best]
     rival = np.maximum(second_of_track[t], second_of_detection[d])
-    clear = overlap - rival >= CLEAR
+    alone = (np.bincount(t, minlength=tracks)[t] == 1) & (np.bincount(d, minlength=detections)[d] == 1)  # no ties
+    clear = alone & (overlap - rival >= CLEAR)
     return t[clear], d[clear], rival[clear] > 0
 
 

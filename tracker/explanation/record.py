@@ -116,8 +116,9 @@ class UpdateRecord:
             setattr(self.tracks, name, getattr(tracks, name).copy())
         self.known = tracks.vectors > 0
         """(T,) of which tracks it is known what they look like."""
-        self.seen = replace(seen, vectors=seen.vectors[:, :0])
-        """Without the vectors, which would take much memory."""
+        scores, classes = seen.scores.copy(), seen.classes.copy()
+        self.seen = replace(seen, scores=scores, classes=classes, vectors=seen.vectors[:, :0].copy())
+        """Without the vectors, which would take much memory, and sharing none with the caller."""
         self.pairs, self.detection, self.free = pairs, detection, free
         """All pairs, (T,) the detections that continue tracks, -1 for none, and (N,) which continue none."""
 

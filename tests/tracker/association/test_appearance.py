@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tracker import Detections, Tracker
 from tracker.association.appearance import FOREIGN, AppearanceModel
 
 
@@ -36,3 +37,25 @@ def test_an_embedder_whose_own_crops_vary_much_parts_no_tracks() -> None:
     model = model_that_has_seen(same=(0.7, 0.2), different=(0.6, 0.2))
     usual = 0.7 - np.array([0.5, 1.0, 2.0]) * model._stream.same_std
     assert (model.doubt(usual) > FOREIGN).all()
+
+
+def test_a_usual_look_stands_for_the_crops_nobody_looked_at_an_odd_one_for_itself_alone() -> None:
+    looks = np.array([0.9, 0.9, 0.9, 0.3])
+    learned = {}
+    for unlooked in (0.0, 10.0, 1e6):
+        model = model_that_has_seen(same=(0.9, 0.03), different=(0.4, 0.1))
+        model._stream._same.count = 50.0
+        model.observe_same(looks, np.full(4, unlooked))
+        learned[unlooked] = model._stream.same_std
+    assert learned[0.0] > 1.15 * learned[10.0], "odd looks would pass for the usual variation"
+    assert learned[1e6] > 0.7 * learned[10.0], "however long nobody looked"
+
+
+def test_a_crop_is_compared_with_the_means_of_others_that_nobody_looked_at() -> None:
+    tracker, looks = Tracker(), np.eye(3, 8, dtype=np.float32)
+    boxes = [[300.0 * i, 0, 300.0 * i + 40, 100] for i in range(3)]
+    for _ in range(5):
+        tracker.update(Detections(boxes, embeddings=looks))
+    before = tracker._appearance._stream._different.count
+    tracker.update(Detections(boxes, embeddings=looks, has_embedding=[True, False, False]))
+    assert tracker._appearance._stream._different.count == before + 1

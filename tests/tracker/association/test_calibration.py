@@ -67,7 +67,7 @@ def test_an_embedder_whose_vectors_have_much_in_common_is_worth_as_much() -> Non
 
 
 def test_at_first_the_card_of_the_embedder_is_believed_whatever_its_scale() -> None:
-    for centre, slope in ((0.5, 15.0), (0.9, 120.0)):
+    for centre, slope in ((0.5, 15.0), (0.9, 120.0)):  # of 2.4 standard deviations from kind to kind
         calibration = StreamCalibration(Line(centre, slope))
         above, below = calibration.log_likelihood_ratio(np.array([centre + 1 / slope, centre - 1 / slope]))
         share = 2.4**2 / (2.4**2 + StreamCalibration.CAUTION)
@@ -82,3 +82,20 @@ def test_an_unknown_embedder_that_tells_nothing_is_worth_nothing_from_the_first_
         calibration.observe_same(rng.normal(0, STD, 1))
         calibration.observe_different(rng.normal(0, STD, 8))
         assert np.abs(calibration.log_likelihood_ratio(np.linspace(-0.2, 0.2, 9))).max() < 0.5
+
+
+@pytest.mark.parametrize("slope", [8.0, 3.0, 0.5])
+def test_a_card_of_little_worth_is_believed_little(slope: float) -> None:
+    calibration = StreamCalibration(Line(0.5, slope))
+    assert 0.5 < calibration.same_mean <= 0.75
+    assert 0 < calibration.log_likelihood_ratio(np.ones(1))[0] <= slope * 0.5
+
+
+@pytest.mark.parametrize("card", [Line(0.5, 0.0), Line(1.0, 20.0)])
+def test_a_card_that_tells_nothing_is_none(card: Line) -> None:
+    cosine = np.linspace(-1, 1, 9)
+    calibration, without = StreamCalibration(card), StreamCalibration()
+    for each in (calibration, without):
+        each.observe_same(np.full(20, 0.9))
+        each.observe_different(np.full(20, 0.4))
+    assert calibration.log_likelihood_ratio(cosine).tolist() == without.log_likelihood_ratio(cosine).tolist()

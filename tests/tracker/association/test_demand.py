@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tracker import Detections, Tracker, TrackerConfig, Tracks
-from tracker.association.demand import KNOWN_VECTORS, REFRESH_S, WATCH_S
+from tracker.association.demand import KNOWN_VECTORS, REFRESH_S, WATCH_S, _clear
+from tracker.association.evidence import Candidates
 from tracker.errors import InputError
 
 DT_S = 0.04
@@ -144,6 +145,12 @@ def test_who_was_swapped_without_a_trace_is_found_out() -> None:
     assert np.diff(times)[:2].max() < DT_S + 1e-6
     assert 1 not in street.results[-1].ids
     assert len(street.results[-1].ids) == 5
+
+
+def test_two_that_fit_a_track_equally_are_both_in_doubt() -> None:
+    twins = Candidates(np.array([0, 0, 1]), np.array([0, 1, 2]), np.array([0.9, 0.9, 0.9]))
+    t, d, rivalled = _clear(twins, 2, 3)
+    assert (t.tolist(), d.tolist(), rivalled.tolist()) == ([1], [2], [False])
 
 
 def test_refreshes_are_spread_over_tracks() -> None:

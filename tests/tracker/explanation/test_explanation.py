@@ -40,6 +40,17 @@ def test_an_explanation_stays_what_it_was_while_the_tracker_goes_on(stream):
     assert [(e.decided_by_appearance, [str(d) for d in e.decisions]) for e in kept] == at_once
 
 
+def test_an_explanation_keeps_nothing_of_the_caller_and_no_vectors():
+    boxes, vectors = np.array([[0.0, 0, 40, 100], [200, 0, 240, 100]], np.float32), np.eye(2, 512, dtype=np.float32)
+    detections = Detections(boxes, np.full(2, 0.9, np.float32), np.zeros(2, np.int64), vectors)
+    tracks = Tracker(explain=True).update(detections)
+    seen = tracks.explanation._record.seen
+    for kept in (seen.boxes, seen.scores, seen.classes, seen.vectors):
+        for given in (detections.boxes, detections.scores, detections.classes, detections.embeddings):
+            assert not np.shares_memory(kept, given)
+    assert seen.vectors.base is None or seen.vectors.base.size == 0
+
+
 def test_every_reported_number_has_its_reasons(stream):
     tracker = Tracker(explain=True)
     for i, detections in enumerate(stream):

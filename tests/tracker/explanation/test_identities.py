@@ -8,6 +8,10 @@ import numpy as np
 import pytest
 
 from tracker import Detections, Tracker, TrackerConfig
+from tracker.association.appearance import AppearanceModel
+from tracker.explanation.record import UpdateRecord
+from tracker.identities import Identities
+from tracker.table import TrackTable
 
 WALK = 45  # frames
 AWAY = 60  # frames after which somebody is no longer looked for by motion
@@ -176,3 +180,13 @@ def test_decisions_agree_with_events(stream):
             assert chosen in ([d.track_id], [] if not is_old else [d.track_id])
             kinds |= {d.outcome, *(c.refused for c in d.candidates)}
     assert kinds >= {"born", "kept", "likeness"}
+
+
+def test_what_had_no_number_yet_went_over_from_nobody():
+    config = TrackerConfig()
+    tracks = TrackTable.zeros(2, 4)
+    tracks.ids[:], tracks.vectors[:], tracks.doubt[:] = [0, 3], 5, [-13.0, -14.0]
+    identities = Identities(config, AppearanceModel(None))
+    identities.record = UpdateRecord(config)
+    identities.part(tracks, np.array([0, 1]))
+    assert identities.record.parted == {3: 14.0}
