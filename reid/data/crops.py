@@ -19,7 +19,8 @@ DEFAULT_CACHE_MB = 512
 class Crops:
     """N crops of I identities. An identity is a labelled one, or a tracklet, of which less is known.
 
-    Rows can be selected with `subset`, which shares pictures and cache with the original.
+    Rows can be selected with `subset`, which shares pictures and, unless told otherwise, the cache with the
+    original.
 
     Args:
         pictures: where pixels come from.
@@ -105,11 +106,16 @@ class Crops:
         """(M, 2) int64 pairs of identities that were seen at the same moment, the lower number first, sorted."""
         return np.stack(np.divmod(self._together, max(len(self.names), 1)), axis=1)
 
-    def subset(self, rows: ArrayLike) -> Crops:
-        """The crops of these rows (indices or mask), in that order; nothing is copied but the columns."""
+    def subset(self, rows: ArrayLike, *, cache_mb: int | None = None) -> Crops:
+        """The crops of these rows (indices or mask), in that order; nothing is copied but the columns.
+
+        `cache_mb` gives them a cache of their own, of so many MiB, 0 for none: for whoever wants another size, since
+        a shared cache keeps one size only.
+        """
         chosen = np.arange(len(self))[np.asarray(rows)]
+        pictures = self._cache.pictures
         return Crops(
-            self._cache.pictures,
+            pictures,
             self.identity[chosen],
             self.names,
             labelled=self.labelled,
@@ -121,7 +127,7 @@ class Crops:
             kin=self.kin,
             distractor=self.distractor,
             licence=self.licence,
-            cache=self._cache,
+            cache=self._cache if cache_mb is None else PixelCache(pictures, cache_mb << 20),
         )
 
     def pixels(self, rows: ArrayLike, height_px: int, width_px: int) -> NDArray[np.uint8]:

@@ -35,7 +35,8 @@ class EmbedderTeacher:
 
     def __init__(self, model: str | Path, crops: Crops, *, threads: int | None = None) -> None:
         self._embedder = Embedder(model, device="cpu", threads=threads)
-        self._crops = crops
+        # at its size and once each; the pupil's cache would empty itself for every other size that it is asked for
+        self._crops = crops.subset(np.arange(len(crops)), cache_mb=0)
         card = self._embedder.card
         self._size_px = (card.height_px, card.width_px)
         self._vectors = np.zeros((len(crops), card.dimension), np.float16)

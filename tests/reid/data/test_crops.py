@@ -139,6 +139,17 @@ def test_a_subset_keeps_numbers_names_pictures_and_cache():
     assert part.identities.tolist() == [0, 1, 2]
 
 
+def test_a_subset_with_a_cache_of_its_own_leaves_that_of_the_original_alone():
+    pictures = Plain(3)
+    data = Crops(pictures, [0, 0, 0], ["a"])
+    own, none = data.subset([2, 1], cache_mb=1), data.subset([0], cache_mb=0)
+    for _ in range(2):
+        assert values(data.pixels([0, 1, 2], 8, 4)) == [0, 1, 2]
+        assert values(own.pixels([0, 1], 16, 8)) == [2, 1]
+        assert values(none.pixels([0], 5, 9)) == [0]
+    assert pictures.reads.tolist() == [1 + 2, 1 + 1, 1 + 1]
+
+
 class TestRelations:
     def test_of_labelled_identities(self):
         relations = crops([0, 0, 1, 2]).relations([0, 1, 2, 3])

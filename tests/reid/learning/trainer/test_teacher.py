@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from reid import Card, Embedder, ModelError
 from reid.data import Crops
+from reid.data.pictures import MemoryPictures
 from reid.errors import InputError
 from reid.learning.trainer import LossConfig, TrainConfig, TrainProgress, train
 from reid.learning.trainer.history import read_history
@@ -66,6 +67,25 @@ def test_each_crop_is_shown_once_at_the_teachers_size(make_crops: MakeCrops, mon
     np.testing.assert_array_equal(first[[1, 0]], again[[0, 2]])
     expected = real(embedder, crops.pixels(np.array([4, 1]), 128, 64))
     np.testing.assert_allclose(first[:2], expected, atol=1e-3)
+
+
+def test_pupil_and_teacher_of_two_sizes_decode_each_picture_once_each(
+    make_crops: MakeCrops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crops = make_crops(3)
+    decoded: list[int] = []
+    real = MemoryPictures.read
+
+    def counted(self: MemoryPictures, index: int, height_px: int, width_px: int) -> NDArray[np.uint8]:
+        decoded.append(index)
+        return real(self, index, height_px, width_px)
+
+    monkeypatch.setattr(MemoryPictures, "read", counted)
+    teacher = EmbedderTeacher("default", crops, threads=1)
+    for rows in ([0, 1, 2], [2, 3], [0, 3]):
+        crops.pixels(rows, 64, 32)
+        teacher(np.array(rows))
+    assert sorted(decoded) == [0, 0, 1, 1, 2, 2, 3, 3]
 
 
 def test_the_settings_name_a_teacher_and_the_card_says_so(
