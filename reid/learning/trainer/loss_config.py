@@ -75,10 +75,6 @@ class LossConfig:
         for name in ("triplet_weight", "identity_weight"):
             check_number(name, getattr(self, name), least=0)
         check_number("teacher_weight", self.teacher_weight, above=0)
-        if self.triplet_weight == 0 and self.identity_weight == 0 and self.teacher is None:
-            raise InputError(
-                "triplet_weight or identity_weight must be above 0, or a teacher given: there is nothing to learn from"
-            )
         if not (is_number(self.label_smoothing) and 0 <= self.label_smoothing < 1):
             raise InputError(f"label_smoothing must be at least 0 and below 1, got {self.label_smoothing!r}")
         self._check_together()

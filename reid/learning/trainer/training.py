@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from reid.data import Crops
+from reid.errors import InputError
 from reid.learning.augmentation import Augmentation
 from reid.learning.embedding import EmbeddingModel, build_model
 from reid.learning.model_config import ModelConfig
@@ -26,6 +27,7 @@ from reid.learning.trainer.everybody import Everybody
 from reid.learning.trainer.finish import export_trained, fit_colours
 from reid.learning.trainer.folder import Folder
 from reid.learning.trainer.history import row_to_plain
+from reid.learning.trainer.loss_config import LossConfig
 from reid.learning.trainer.meter import OPTIONAL_VALUES, Meter
 from reid.learning.trainer.network import StepInput, TrainedNetwork
 from reid.learning.trainer.objective import Cost, Objective, TripletObjective
@@ -85,7 +87,7 @@ class Training:
         """How many steps there are to do."""
         self._meter = Meter()
         begun = config.model if checkpoint is None else replace(config.model, pretrained=None)
-        self._network = self._build(begun, make_objective)
+        self._network = self._build(begun, make_objective, taught=teacher is not None)
         if checkpoint is not None:
             self._network.restore(checkpoint)
             self._meter.restore(checkpoint["meter"], device)
@@ -97,8 +99,10 @@ class Training:
     def __exit__(self, *_error: object) -> None:
         self._batches.close()
 
-    def _build(self, described: ModelConfig, make_objective: MakeObjective | None) -> TrainedNetwork:
+    def _build(self, described: ModelConfig, make_objective: MakeObjective | None, *, taught: bool) -> TrainedNetwork:
         config = self._config
+        if make_objective is None:
+            _check_learns(config.loss, labelled=self._batches.classes is not None, taught=taught)
         model = build_model(described, seed=config.seed)
         fit_colours(model, self._crops, config.seed)
         torch.manual_seed(seed_of(config.seed, _COMMON, 0))  # of the classifier's weights
@@ -235,6 +239,25 @@ class Training:
         return export_trained(
             model.cpu(), self._config, out, self._crops, held_out, steps=self.standing.step, today=today
         )
+
+
+def _check_learns(loss: LossConfig, *, labelled: bool, taught: bool) -> None:
+    """Refuse losses that are all left out: known only with the data and a teacher that may be given as a callable.
+
+    Raises:
+        InputError: they are.
+    """
+    if loss.triplet_weight > 0 or (loss.identity_weight > 0 and labelled) or taught:
+        return
+    if labelled:
+        raise InputError(
+            "loss.triplet_weight or loss.identity_weight must be above 0, or a teacher given: there is nothing to "
+            "learn from"
+        )
+    raise InputError(
+        "loss.triplet_weight must be above 0, or a teacher given: tracklets have no identities to name, so there is "
+        "nothing to learn from"
+    )
 
 
 @torch.no_grad()

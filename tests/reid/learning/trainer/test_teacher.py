@@ -19,6 +19,8 @@ from reid.learning.trainer.history import read_history
 from reid.learning.trainer.teacher import EmbedderTeacher
 
 MakeCrops = Callable[..., Crops]
+EVERYBODY = [(a, b) for a in range(10) for b in range(a)]
+"""Pairs of identities of `make_crops`: all were seen together, so that of tracklets they can be told apart."""
 
 
 class OfOneColour:
@@ -102,6 +104,37 @@ def test_the_settings_name_a_teacher_and_the_card_says_so(
     assert first.teacher_loss is not None
     assert other.teacher_loss is None
     assert first.loss == pytest.approx((first.triplet_loss or 0) + (first.identity_loss or 0) + 2 * first.teacher_loss)
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_a_callable_teacher_may_be_all_there_is_to_learn_from(
+    tmp_path: Path, config: TrainConfig, make_crops: MakeCrops, labelled: bool
+) -> None:
+    crops, rows = make_crops(labelled=labelled, together=EVERYBODY), list[TrainProgress]()
+    alone = replace(config, epochs=1, loss=LossConfig(triplet_weight=0, identity_weight=0, teacher_weight=2.0))
+    train(alone, crops, make_crops(6, seed=1), tmp_path / "m.onnx", progress=rows.append, teacher=OfOneColour(crops))
+    assert rows
+    for row in rows:
+        assert (row.triplet_loss, row.identity_loss) == (None, None)
+        assert row.loss == pytest.approx(2 * (row.teacher_loss or 0))
+        assert row.gradient_norm > 0
+
+
+@pytest.mark.parametrize(
+    ("labelled", "identity_weight", "why"),
+    [
+        (True, 0.0, "loss.triplet_weight or loss.identity_weight must be above 0, or a teacher given: there is"),
+        (False, 1.0, "loss.triplet_weight must be above 0, or a teacher given: tracklets have no identities to name"),
+    ],
+)
+def test_a_training_with_nothing_to_learn_from_is_refused(
+    tmp_path: Path, config: TrainConfig, make_crops: MakeCrops, labelled: bool, identity_weight: float, why: str
+) -> None:
+    nothing = replace(config, epochs=1, loss=LossConfig(triplet_weight=0, identity_weight=identity_weight))
+    crops, held_out = make_crops(labelled=labelled, together=EVERYBODY), make_crops(6, seed=1)
+    with pytest.raises(InputError, match=rf"^{why}.*nothing to learn from"):
+        train(nothing, crops, held_out, tmp_path / "m.onnx")
+    train(nothing, crops, held_out, tmp_path / "m.onnx", teacher=OfOneColour(crops))  # nothing stands in its way
 
 
 def test_a_run_with_a_teacher_goes_on_exactly(tmp_path: Path, config: TrainConfig, make_crops: MakeCrops) -> None:
