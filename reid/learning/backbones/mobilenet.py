@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import torch
@@ -15,6 +16,8 @@ _STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3
 _STEM, _MIDDLE, _DEEP = 32, 32, 96
 _MIDDLE_BLOCKS = 7
 """The stem and the blocks up to 1/8 of the picture."""
+_NESTED = re.compile(r"features\.\d+\.conv\.\d+\.\d+\.")
+_LAYER = re.compile(r"features\.(\d+)\.conv\.(\d+)\.(?:(\d+)\.)?(\w+)$")
 
 
 class InvertedResidual(nn.Module):
@@ -47,8 +50,9 @@ class MobileNetV2(Backbone):
 
     What is small, such as a bag or a collar, is gone at 1/16 of the picture; what it is worn with is not yet understood
     at 1/8: the linear layer takes both. The deep features are normalised over each picture, which forgets its light.
-    The height of its pictures must be a multiple of 16 * parts. The usual files of MobileNetV2 weights, in which blocks
-    are called `features.0` and so on, can be read; what they have beyond these blocks is left out.
+    The height of its pictures must be a multiple of 16 * parts. Files of weights of width 1.0 can be read in two
+    layouts, that of torchvision (`features.2.conv.0.0.weight`) and the flat one (`features.2.conv.3.weight`); what they
+    have beyond these blocks is left out.
 
     Sources: Sandler, Howard, Zhu, Zhmoginov, Chen 2018, "MobileNetV2: Inverted Residuals and Linear Bottlenecks",
     table 2; parts: Sun et al. 2018, "Beyond Part Models" (PCB).
@@ -85,9 +89,25 @@ class MobileNetV2(Backbone):
         return torch.cat((parts.mean(dim=(3, 4)), parts.amax(dim=(3, 4))), dim=1).flatten(1)
 
     def translate(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Also reads files of the whole network by their usual names."""
+        """Also reads files of the whole network by names as torchvision publishes them, or flat."""
         if not any(name.startswith("features.") for name in state):
             return dict(state)
+        nested = any(_NESTED.match(name) for name in state)
         own = self.state_dict()
-        renamed = {name.replace("features.", "blocks.", 1): value for name, value in state.items()}
+        renamed = {_own_name(name, nested=nested): value for name, value in state.items()}
         return {name: value for name, value in renamed.items() if name in own}
+
+
+def _own_name(name: str, *, nested: bool) -> str:
+    """`features.B.conv...` -> `blocks.B.conv.L...`, L the layer of the block, where those of a file may be nested.
+
+    Nested, expansion and filter are groups of convolution, batch norm and ReLU6, counted as one beside the two layers
+    of the projection.
+    """
+    found = _LAYER.match(name) if nested else None
+    if found is None:
+        return name.replace("features.", "blocks.", 1)
+    block, outer, inner, rest = found.groups()
+    groups = 1 if block == "1" else 2  # the first block does not expand
+    layer = 3 * int(outer) + int(inner) if inner is not None else int(outer) + 2 * groups
+    return f"blocks.{block}.conv.{layer}.{rest}"

@@ -40,6 +40,54 @@ def test_a_published_file_fills_all_blocks_and_leaves_the_head(tmp_path: Path) -
     assert report.unexpected == ()
 
 
+# block, and the layers of its convolutions and batch norms by order: as torchvision names them, and flat
+NESTED = {1: ("0.0", "0.1", "1", "2"), 2: ("0.0", "0.1", "1.0", "1.1", "2", "3")}
+FLAT = {1: ("0", "1", "3", "4"), 2: ("0", "1", "3", "4", "6", "7")}
+NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+
+
+@pytest.mark.parametrize("layout", [NESTED, FLAT], ids=["torchvision", "flat"])
+def test_both_published_layouts_fill_the_layers_in_their_order(
+    tmp_path: Path, layout: dict[int, tuple[str, ...]]
+) -> None:
+    names = ["features.0.0.weight", *(f"features.0.1.{value}" for value in NORM)]
+    for block in range(1, 14):
+        for number, layer in enumerate(layout[min(block, 2)]):
+            names += [f"features.{block}.conv.{layer}.{value}" for value in (NORM if number % 2 else ("weight",))]
+    source = build_model(CONFIG, seed=5).backbone.blocks.state_dict()  # in the order of the layers
+    assert len(names) == len(source)
+    state = dict(zip(names, source.values(), strict=True))
+    beyond = {
+        "features.14.conv.0.0.weight": torch.ones(576, 96, 1, 1),
+        "features.18.0.weight": torch.ones(1280, 320, 1, 1),
+    }
+    torch.save(
+        state | (beyond if layout is NESTED else {}) | {"classifier.1.weight": torch.ones(1000, 1280)},
+        tmp_path / "w.pth",
+    )
+    model = build_model(CONFIG, seed=6)
+    assert load_weights(model, tmp_path / "w.pth").unexpected == ()
+    assert all(torch.equal(value, source[name]) for name, value in model.backbone.blocks.state_dict().items())
+
+
+def test_names_of_torchvision_are_those_of_the_layers() -> None:
+    network = MobileNetV2(24)
+    literal = {
+        "features.0.1.running_mean": "blocks.0.1.running_mean",
+        "features.1.conv.0.0.weight": "blocks.1.conv.0.weight",
+        "features.1.conv.0.1.running_var": "blocks.1.conv.1.running_var",
+        "features.1.conv.1.weight": "blocks.1.conv.3.weight",
+        "features.1.conv.2.bias": "blocks.1.conv.4.bias",
+        "features.2.conv.0.0.weight": "blocks.2.conv.0.weight",
+        "features.2.conv.1.0.weight": "blocks.2.conv.3.weight",
+        "features.2.conv.1.1.weight": "blocks.2.conv.4.weight",
+        "features.2.conv.2.weight": "blocks.2.conv.6.weight",
+        "features.13.conv.3.num_batches_tracked": "blocks.13.conv.7.num_batches_tracked",
+    }
+    tensors = {name: torch.zeros(()) for name in literal}
+    assert list(network.translate(tensors)) == list(literal.values())
+
+
 def test_a_file_that_lacks_a_block_is_refused(tmp_path: Path) -> None:
     published(tmp_path / "part.pt", without="13.")
     with pytest.raises(ModelError, match=r"missing backbone\.blocks\.13"):
