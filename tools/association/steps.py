@@ -30,7 +30,7 @@ _SINGLE = (
 
 
 class StepClock:
-    """Time by path of calls: ("update", "_associate", "assign") -> seconds, with what was called from there."""
+    """Time by path of calls: ("update", "_look", "candidates") -> seconds, with what was called from there."""
 
     def __init__(self) -> None:
         self._stack: list[str] = []

@@ -68,7 +68,7 @@ class CameraMotion:
         self._probe: StillnessProbe | None = None
 
     def update(self, image: Image, boxes: ArrayLike | None = None) -> DoubleArray | None:
-        """The motion from the last frame to this one.
+        """The motion from the last frame whose motion was told to this one.
 
         Args:
             image: (H, W, 3) uint8 BGR. Not changed.
@@ -76,8 +76,9 @@ class CameraMotion:
                 background is looked for elsewhere; a few things that move and are not among them do no harm.
 
         Returns:
-            (2, 3) float64 affine from pixels of the last frame to pixels of this one; None where the camera stood,
-            where its motion cannot be told, for the first frame, and for one of another size than the last.
+            (2, 3) float64 affine from pixels of the last frame whose motion was told to pixels of this one; None where
+            the camera stood, where its motion cannot be told, for the first frame, and for one of another size than the
+            last.
 
         Raises:
             InputError: no picture, or boxes of another shape.

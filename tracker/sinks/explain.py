@@ -24,8 +24,8 @@ class ExplainSink(TextSink):
          "detections": [{"box": [10.25, 20.5, 60.0, 180.75], "score": 0.91, "class": 0}],
          "matched": 1, "decided_by_appearance": 0,
          "matches": [{"track_id": 3, "outcome": "matched", "stage": "confident", "detection": 0,
-                      "detection_by_motion": 0, "unseen_s": 0.04, "candidates": [{"detection": 0, "overlap": 0.83,
-                      "motion_nats": 4.77, "class_nats": 0.0, "cosine": 0.91, "appearance_nats": 6.8,
+                      "detection_by_motion": 0, "unseen_s": 0.04, "candidates": [{"detection": 0, "score": 0.91,
+                      "overlap": 0.83, "motion_nats": 4.77, "class_nats": 0.0, "cosine": 0.91, "appearance_nats": 6.8,
                       "total_nats": 11.57, "refused": null, "taken_by": null}]}],
          "births": [], "identities": []}
 

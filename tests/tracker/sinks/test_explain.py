@@ -73,6 +73,17 @@ def test_the_fields_are_those_of_the_decisions(tmp_path, run, street):
     assert lines[9]["matches"][0]["candidates"][0]["cosine"] is None  # a frame without vectors
 
 
+def test_the_example_has_the_keys_that_are_written(tmp_path, run, street):
+    text = ExplainSink.__doc__
+    example = json.loads(text[text.index('{"frame"') : text.index("The keys of")])
+    written_line = written(tmp_path / "explain.jsonl", run, street)[1][2]
+    assert list(example) == list(written_line)
+    assert list(example["detections"][0]) == list(written_line["detections"][0])
+    (match,), (real,) = example["matches"], written_line["matches"]
+    assert list(match) == list(real)
+    assert list(match["candidates"][0]) == list(real["candidates"][0])
+
+
 def test_a_predicted_frame_decides_nothing(tmp_path, run, make_result):
     _, lines = written(tmp_path / "explain.jsonl", run, [make_result(1, detected=False)])
     assert lines == [{"frame": 1, "time_s": 0.0, "detected": False}]
