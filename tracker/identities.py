@@ -74,8 +74,9 @@ class Identities:
         asking = seen & proven & ((tracks.mean_s[rows] == now) | ~numbered)
         if asking.any():
             lost = tracks.proven & (tracks.detection < 0) & (tracks.ids > 0) & (tracks.vectors > 0)
-            enough = self._appearance.greatest_evidence > min(c.recover_evidence, c.recall_evidence)
-            if enough and (lost.any() or len(self._memory)):
+            somebody_missing = lost.any() or len(self._memory)
+            least = min(c.recover_evidence, c.recall_evidence)
+            if somebody_missing and self._appearance.greatest_evidence > least:
                 # who may be a known one is not given a new number before there is a crop or two to tell by
                 asking &= numbered | (tracks.vectors[rows] >= c.identify_vectors) | (age >= c.identify_s)
             if asking.any():

@@ -226,12 +226,12 @@ class Tracker:
         c, tracks = self.config, self._tracks
         t = (matching.detection >= 0).nonzero()[0]
         d = matching.detection[t]
-        passed = seen.clean[d] & seen.confident[d]
-        tracks.unlooked[t] = np.where(seen.fit[d], 0, tracks.unlooked[t] + passed)
-        t = t[seen.fit[d]]
+        fit, passed = seen.fit[d], seen.clean[d] & seen.confident[d]
+        tracks.unlooked[t] = np.where(fit, 0, tracks.unlooked[t] + passed)
+        t, d = t[fit], d[fit]
         if not len(t):
             return
-        crops = seen.vectors.take(matching.detection[t], axis=0)  # (n, D)
+        crops = seen.vectors.take(d, axis=0)  # (n, D)
         evidence = self._appearance.doubt(matching.similarity[t])
         foreign = (evidence < FOREIGN) & (tracks.vectors[t] >= c.identify_vectors)
         if not foreign.any():

@@ -86,7 +86,7 @@ class StreamCalibration:
     @property
     def same_std(self) -> float:
         """Standard deviation of those cosines."""
-        distance = self.same_mean - self._mean(self._different, -self._half)
+        distance = self.same_mean - self._different_mean
         return float(np.sqrt(max(self._variance(self._same, distance), self.LEAST_VARIANCE)))
 
     def log_likelihood_ratio(self, cosine: DoubleArray, gap_s: DoubleArray | float = 0.0) -> DoubleArray:
@@ -99,7 +99,7 @@ class StreamCalibration:
         and crops of successive frames share their errors. So less of it is believed the less the embedder can tell
         apart here: a share of d^2 / (d^2 + CAUTION), with d the distance s - d in standard deviations.
         """
-        same, different = self.same_mean, self._mean(self._different, -self._half)
+        same, different = self.same_mean, self._different_mean
         distance = same - different
         if distance <= 0:
             return np.zeros_like(cosine)
@@ -110,6 +110,10 @@ class StreamCalibration:
         ratio = (expected - different) / variance * (cosine - (expected + different) / 2)
         apart = distance**2 / variance
         return np.asarray(ratio * (apart / (apart + self.CAUTION)), np.float64)
+
+    @property
+    def _different_mean(self) -> float:
+        return self._mean(self._different, -self._half)
 
     def _mean(self, seen: _Samples, half: float) -> float:
         """Of one kind, begun `half` above or below the centre.

@@ -1,34 +1,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 
 from tracker.cli.main import main
 from tracker.evaluation import read_mot_tracks
 from tracker.pipeline import Pipeline
 
-
-@pytest.fixture
-def street(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Forty pictures, and detections of somebody who is missed in three of them; the working folder."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "street").mkdir()
-    for number in range(1, 41):
-        cv2.imwrite(f"street/{number:02}.png", np.full((120, 160, 3), number, np.uint8))
-    rows = [f"{f},-1,60,30,20,60,0.9\n" for f in range(1, 41) if f not in (20, 21, 22)]
-    (tmp_path / "det.txt").write_text("".join(rows), encoding="ascii")
-    return tmp_path
+FRAMES, MISSED = 40, (20, 21, 22)
 
 
-def track(*words: str) -> int:
-    return main(["track", "street", "--detector", "det.txt", "--embedder", "none", "--out", "out", *words])
-
-
-def test_refined_tracks_stand_beside_the_others(street: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_refined_tracks_stand_beside_the_others(
+    street: Path, track: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert track("--save", "mot,jsonl,csv", "--refine") == 0
     online, refined = (read_mot_tracks(street / "out" / f"tracks{name}.txt") for name in ("", "-refined"))
     assert set(refined.frame.tolist()) - set(online.frame.tolist()) == {20, 21, 22}
@@ -44,21 +31,23 @@ def test_refined_tracks_stand_beside_the_others(street: Path, capsys: pytest.Cap
     assert "wrote out/tracks-refined.txt" in shown
 
 
-def test_the_online_files_are_the_same_with_and_without(street: Path) -> None:
+def test_the_online_files_are_the_same_with_and_without(street: Path, track: Callable[..., int]) -> None:
     assert track("--save", "mot,jsonl", "--refine") == 0
     with_it = [(street / "out" / name).read_bytes() for name in ("tracks.txt", "tracks.jsonl")]
     assert track("--save", "mot,jsonl", "--overwrite") == 0
     assert [(street / "out" / name).read_bytes() for name in ("tracks.txt", "tracks.jsonl")] == with_it
 
 
-def test_only_what_is_saved_is_refined(street: Path) -> None:
+def test_only_what_is_saved_is_refined(street: Path, track: Callable[..., int]) -> None:
     assert track("--save", "video,csv", "--refine", "--refinement.max-gap-s", "0.1") == 0
     assert sorted(path.name for path in (street / "out").glob("tracks*")) == ["tracks-refined.csv", "tracks.csv"]
     frames = [line.split(",")[0] for line in (street / "out/tracks-refined.csv").read_text().splitlines()]
     assert "21" not in frames
 
 
-def test_refined_results_are_replaced_only_when_asked(street: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_refined_results_are_replaced_only_when_asked(
+    street: Path, track: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert track("--save", "mot", "--refine") == 0
     (street / "out/tracks.txt").unlink()
     assert track("--save", "mot", "--refine") == 2
@@ -66,7 +55,9 @@ def test_refined_results_are_replaced_only_when_asked(street: Path, capsys: pyte
     assert track("--save", "mot", "--refine", "--overwrite") == 0
 
 
-def test_an_interrupted_run_is_refined_as_far_as_it_went(street: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_run_is_refined_as_far_as_it_went(
+    street: Path, track: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = Pipeline.run
 
     def interrupted(self: Pipeline, sinks: object, on_result: object) -> object:
