@@ -6,6 +6,8 @@ DATA is the folder of real sequences (`gt_text/MOT15`, `gt_text/MOT17`, `seq/TUD
 
     cached           TUD-Stadtmitte with real detections and embeddings; reporting only, nothing is tuned on it
     frame rate       the same at every frame, every 2nd and every 4th
+    clips            rendered clips of --clip-seeds, seen by the default detector and embedder (tools/clips.py)
+    clip rates       the same clips at 30, 10 and 5 frames a second
     motion only      MOT15 with its public detections, MOT17 with simulated ones
     with appearance  MOT17 with simulated detections and embeddings, from easy to very hard (tools/simulation.py)
     random vectors   this project's tracker alone: random unit vectors for embeddings, against none
@@ -28,9 +30,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: processes share t
 
 import peers
 from accuracy.chart import draw
-from accuracy.inputs import SUITES, Input, all_inputs
+from accuracy.inputs import CLIP_RATE_HZ, CLIP_RATES_HZ, SUITES, Input, all_inputs, clip_inputs
 from accuracy.report import report
 from accuracy.runs import Store, do_all, known, plan
+from clips import DURATION_S, ensure_all
 
 
 def options(argv: list[str] | None) -> argparse.Namespace:
@@ -39,6 +42,16 @@ def options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("data", type=Path, help="folder of real sequences")
     parser.add_argument("--suites", nargs="+", choices=SUITES, default=["cached", "motion only", "with appearance"])
     parser.add_argument("--held-out", action="store_true", help="the sequences that no setting is chosen on")
+    parser.add_argument(
+        "--clip-seeds",
+        type=int,
+        nargs="+",
+        default=[100, 101, 102, 103],
+        metavar="SEED",
+        help="rendered clips (default: 100 101 102 103); 0 to 9 are for reporting only",
+    )
+    parser.add_argument("--clips", type=Path, help="folder that keeps rendered clips (default: OUT/clips)")
+    parser.add_argument("--clip-duration", type=float, default=DURATION_S, help="seconds (default: %(default)s)")
     parser.add_argument("--sequences", nargs="+", metavar="TEXT", help="only inputs whose name contains one of these")
     parser.add_argument("--peers", nargs="*", metavar="TEXT", help="only peers whose name contains one of these")
     parser.add_argument("--no-peers", action="store_true", help="this project's tracker alone")
@@ -56,7 +69,10 @@ def wanted_inputs(args: argparse.Namespace) -> list[Input]:
     Raises:
         ValueError: there is nothing like it.
     """
-    found = [i for i in all_inputs(args.data, args.held_out) if i.suite in args.suites]
+    rates = {"clips": [CLIP_RATE_HZ], "clip rates": [*CLIP_RATES_HZ]}
+    wanted = [rate for suite in rates if suite in args.suites for rate in rates[suite]]
+    folders = ensure_all(args.clip_seeds, wanted, args.clip_duration, args.clips or args.out / "clips", args.quiet)
+    found = [i for i in (*all_inputs(args.data, args.held_out), *clip_inputs(folders)) if i.suite in args.suites]
     if not found:
         raise ValueError(f"DATA must hold gt_text/, seq/ and cache/ for {', '.join(args.suites)}, got {args.data}")
     if not args.sequences:

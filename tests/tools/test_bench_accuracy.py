@@ -188,6 +188,25 @@ def test_who_fails_is_named_and_spoils_nobody_elses_figures() -> None:
     assert [s.tracker for s in compared.standings()] == ["reidtrack"]
 
 
+def test_falls_between_rates_are_paired_too(tmp_path: Path) -> None:
+    from accuracy.inputs import Input
+    from accuracy.report import report
+
+    def scores(tracker: str, full: list[float], half: list[float]) -> list[Any]:
+        return runs_of(tracker, {"a, 30 Hz": full, "b, 30 Hz": full, "a, 10 Hz": half, "b, 10 Hz": half})
+
+    inputs = [Input("clip rates", s, tmp_path, rate=f"{r} Hz") for r in (30, 10) for s in ("a", "b")]
+    runs = scores("reidtrack", [90.0, 92.0], [85.0, 88.0]) + scores("peer", [80.0, 81.0], [70.0, 74.0])
+    text, data = report(runs, inputs, 2, [])
+    ours, peer = data["clip rates"]["reidtrack"]["10 Hz"], data["clip rates"]["peer"]["10 Hz"]
+    assert (ours["idf1"], ours["fall"]) == pytest.approx((86.5, 4.5))
+    assert (peer["fall"], peer["falls_further"]) == pytest.approx((8.5, 4.0))  # 10 - 5 and 7 - 4 points
+    interval = stats.ttest_rel([10.0, 7.0], [5.0, 4.0]).confidence_interval(0.95)
+    assert peer["half_width"] == pytest.approx((interval.high - interval.low) / 2)
+    assert "| **reidtrack** | 91.0 | 86.5 | 4.5 |  |" in text
+    assert f"| peer | 80.5 | 72.0 | 8.5 | +4.0 [{interval.low:+.1f}, {interval.high:+.1f}] |" in text
+
+
 def test_the_store_knows_what_was_done_and_only_that(tmp_path: Path) -> None:
     from accuracy.runs import Run, Store
 
@@ -296,6 +315,19 @@ def test_a_whole_run_and_what_it_need_not_do_again(data: Path, tmp_path: Path) -
     again = command(*words)
     assert again.stdout == done.stdout
     assert ", 0 to do" in again.stderr
+
+
+def test_rendered_clips_at_two_rates(tmp_path: Path) -> None:
+    pytest.importorskip("trackeval", reason="needs the extra [eval]")
+    words = [tmp_path, "--suites", "clips", "clip rates", "--clip-seeds", "100", "--clip-duration", "3", "--no-peers"]
+    done = command(*words, "--seeds", "1", "--jobs", "1", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert [s["tracker"] for s in report["clips"]["standings"]] == ["reidtrack"]
+    assert list(report["clip rates"]["reidtrack"]) == ["30 Hz", "10 Hz", "5 Hz"]
+    assert sorted(p.name for p in (tmp_path / "out" / "clips").iterdir()) == [
+        f"demo-100-{rate}hz" for rate in (10, 25, 30, 5)
+    ]
 
 
 @pytest.mark.parametrize(

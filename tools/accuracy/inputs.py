@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from simulation import EMBEDDERS, Simulated, public_detections, read_sequence_info, simulate
 
+from reid import Embedder
 from tracker.evaluation import MotTruth, read_mot_truth
+from tracker.types import AppearanceInfo
 
 TUNED_ON = {"MOT15": ("ADL-Rundle-6", "ETH-Bahnhof", "Venice-2"), "MOT17": ("02", "05", "09", "11")}
 HELD_OUT = {"MOT15": ("ETH-Pedcross2", "ETH-Sunnyday", "KITTI-13"), "MOT17": ("04", "10", "13")}
@@ -36,18 +39,20 @@ class Input:
     folder: Path
     """Where `gt/gt.txt`, and with it `seqinfo.ini` and `det/det.txt`, lie."""
     embedder: str = ""
-    """A key of `EMBEDDERS` for simulated appearance, "cached" for the vectors of `cache`, "random" for noise in their
-    place; empty: motion only."""
+    """A key of `EMBEDDERS` for simulated appearance, "cached" for the vectors of `cache`, "default" for the same where
+    they are the default embedder's, whose card is known, "random" for noise in their place; empty: motion only."""
     cache: Path | None = None
     """Cached detections and embeddings."""
     every: int = 1
     """Only every Nth frame."""
+    rate: str = ""
+    """At which it was rendered, for tables."""
 
     @property
     def name(self) -> str:
         """For tables."""
-        look = f", {self.embedder}" if self.embedder else ""
-        return f"{self.sequence}{look}" + (f", every {self.every}" if self.every > 1 else "")
+        thinned = f"every {self.every}" if self.every > 1 else ""
+        return ", ".join(part for part in (self.sequence, self.embedder, self.rate, thinned) if part)
 
     @property
     def simulated(self) -> bool:
@@ -68,6 +73,8 @@ class Loaded:
 
     truth: MotTruth
     seen: Simulated
+    embedder: AppearanceInfo | None = None
+    """What is known of the embedder, where it has a card."""
 
 
 @functools.lru_cache(maxsize=2)
@@ -84,7 +91,13 @@ def load(what: Input, seed: int | None) -> Loaded:
     seen = replace(seen, embeddings=_vectors(what.embedder, seen, seed or 0))
     if seed is not None:
         seen = _select(seen, np.random.default_rng(seed).random(len(seen.frame)) >= DROPPED)
-    return _thin_out(Loaded(truth, seen), what.every)
+    card = _default_embedder() if what.embedder == "default" else None
+    return _thin_out(Loaded(truth, seen, card), what.every)
+
+
+@functools.cache
+def _default_embedder() -> AppearanceInfo:
+    return Embedder(device="cpu", threads=1).info
 
 
 def _cached(path: Path, folder: Path) -> Simulated:
@@ -123,7 +136,19 @@ def _thin_out(loaded: Loaded, every: int) -> Loaded:
         classes=truth.classes[kept],
     )
     frames, rate = (seen.frames - 1) // every + 1, seen.rate_hz / every
-    return Loaded(truth, replace(seen, frame=(seen.frame - 1) // every + 1, frames=frames, rate_hz=rate))
+    seen = replace(seen, frame=(seen.frame - 1) // every + 1, frames=frames, rate_hz=rate)
+    return replace(loaded, truth=truth, seen=seen)
+
+
+def clip_inputs(folders: Sequence[Path]) -> list[Input]:
+    """Rendered clips (`tools/clips.py`): at 25 Hz for a suite of their own, at other rates to see what these change."""
+    found = []
+    for folder in folders:
+        rate_hz, _, _ = read_sequence_info(folder)
+        sequence, rate = folder.name.rsplit("-", 1)[0], f"{rate_hz:g} Hz"
+        suite = "clips" if rate_hz == CLIP_RATE_HZ else "clip rates"
+        found.append(Input(suite, sequence, folder, "default", folder / "seen.npz", rate=rate))
+    return found
 
 
 def all_inputs(data: Path, held_out: bool) -> list[Input]:
@@ -143,4 +168,6 @@ def all_inputs(data: Path, held_out: bool) -> list[Input]:
     return [i for i in found if (i.folder / "gt" / "gt.txt").is_file() and (i.cache is None or i.cache.is_file())]
 
 
-SUITES = ("cached", "frame rate", "motion only", "with appearance", "random vectors")
+CLIP_RATE_HZ, CLIP_RATES_HZ = 25.0, (30.0, 10.0, 5.0)
+"""Of rendered clips: the suite `clips`, and `clip rates`, which is measured from the first of them."""
+SUITES = ("cached", "frame rate", "clips", "clip rates", "motion only", "with appearance", "random vectors")

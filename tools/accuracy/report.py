@@ -7,13 +7,15 @@ from typing import Any
 
 from peers import OURS, Peer, absent, settings_table
 
-from accuracy.comparison import Comparison, Standing
+from accuracy.comparison import Comparison, Standing, difference
 from accuracy.inputs import DROPPED, SUITES, Input
 from accuracy.runs import Run
 
 TITLES = {
     "cached": "TUD-Stadtmitte: cached detections and embeddings (reporting only)",
     "frame rate": "TUD-Stadtmitte at every frame, every 2nd and every 4th",
+    "clips": "Rendered clips: the default detector and embedder",
+    "clip rates": "Rendered clips at other rates",
     "motion only": "Motion only",
     "with appearance": "With appearance",
     "random vectors": "Random unit vectors in place of embeddings",
@@ -30,11 +32,11 @@ def report(runs: list[Run], inputs: list[Input], seeds: int, peers: list[Peer]) 
     if missing := absent():
         parts.append("Not installed, not compared: " + "; ".join(f"`{line}`" for line in missing) + ".")
     for suite in SUITES:
-        names = list(dict.fromkeys(i.name for i in inputs if i.suite == suite))
-        if not names:
+        chosen = [i for i in inputs if i.suite == suite]
+        if not chosen:
             continue
         parts.append(f"## {TITLES[suite]}")
-        text, data[suite] = _SECTIONS.get(suite, _table)(runs, names, seeds)
+        text, data[suite] = _SECTIONS.get(suite, _table)(runs, chosen, seeds)
         parts.append(text)
     return "\n\n".join(parts) + "\n", data
 
@@ -48,8 +50,9 @@ def _how(seeds: int) -> str:
     )
 
 
-def _table(runs: list[Run], names: list[str], seeds: int) -> tuple[str, dict[str, Any]]:
+def _table(runs: list[Run], inputs: list[Input], seeds: int) -> tuple[str, dict[str, Any]]:
     """Standings, the comparison input by input, and the clean input where it was run."""
+    names = [i.name for i in inputs]
     compared = Comparison(runs, names, list(range(seeds)))
     found = compared.standings()
     if not found:
@@ -102,23 +105,45 @@ def _by_input(found: list[Standing], names: list[str]) -> str:
     return "\n".join(lines)
 
 
-def _frame_rate(runs: list[Run], names: list[str], seeds: int) -> tuple[str, dict[str, Any]]:
-    """IDF1 at each rate and how far it falls from the full one."""
-    found = Comparison(runs, names, list(range(seeds))).standings()
+def _rates(runs: list[Run], inputs: list[Input], seeds: int) -> tuple[str, dict[str, Any]]:
+    """IDF1 at each rate, how far it falls from the full one, and how much further that of a peer falls."""
+    compared = Comparison(runs, [i.name for i in inputs], list(range(seeds)))
+    found = compared.standings()
     if not found:
         return "Not run.", {}
-    full, *thinned = names
-    lines = ["| tracker | " + " | ".join(["IDF1", *(f"{n.split(', ')[-1]} | fall" for n in thinned)]) + " |"]
-    lines.append("|---" * (2 + 2 * len(thinned)) + "|")
-    for s in found:
-        cells = [f"{s.by_input[full]:.1f}"]
-        cells += [f"{s.by_input[n]:.1f} | {s.by_input[full] - s.by_input[n]:.1f}" for n in thinned]
-        lines.append(f"| {s.tracker} | " + " | ".join(cells) + " |")
-    return "\n".join(lines), {s.tracker: s.by_input for s in found}
+    at: dict[str, list[str]] = {}  # names of inputs by rate, the full one first
+    for i in inputs:
+        at.setdefault(i.rate or ("every frame" if i.every == 1 else f"every {i.every}"), []).append(i.name)
+    full, *thinned = at
+    lines = ["| tracker | " + " | ".join([full, *(f"{n} | fall | falls further" for n in thinned)]) + " |"]
+    lines.append("|---" * (2 + 3 * len(thinned)) + "|")
+    data: dict[str, Any] = {}
+    for s in sorted(found, key=lambda s: (s.tracker != OURS.name, -_mean(s, at[full]))):
+        row = data[s.tracker] = {rate: {"idf1": _mean(s, names)} for rate, names in at.items()}
+        cells = [f"{row[full]['idf1']:.1f}"]
+        for rate in thinned:
+            fall = compared.falls(s.tracker, at[full], at[rate])
+            row[rate]["fall"] = float(fall.mean())
+            cells.append(f"{row[rate]['idf1']:.1f} | {fall.mean():.1f}")
+            further = ""
+            if s.tracker != OURS.name and OURS.name in data:
+                paired = difference(fall - compared.falls(OURS.name, at[full], at[rate]))
+                row[rate] |= {"falls_further": paired.mean, "half_width": paired.half_width}
+                further = str(paired)
+            cells.append(further)
+        name = f"**{s.tracker}**" if s.tracker == OURS.name else s.tracker
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n\n".join(part for part in ("\n".join(lines), _notes(compared, seeds)) if part), data
 
 
-def _random(runs: list[Run], names: list[str], seeds: int) -> tuple[str, dict[str, Any]]:
+def _mean(standing: Standing, names: list[str]) -> float:
+    """IDF1 over some of the inputs."""
+    return sum(standing.by_input[n] for n in names) / len(names)
+
+
+def _random(runs: list[Run], inputs: list[Input], seeds: int) -> tuple[str, dict[str, Any]]:
     """Ours with noise for embeddings, against ours without any."""
+    names = [i.name for i in inputs]
     ours = [r for r in runs if r.tracker == OURS.name]
     lines = ["| input | IDF1 without embeddings | with random ones | change |", "|---|---|---|---|"]
     data = {}
@@ -131,4 +156,4 @@ def _random(runs: list[Run], names: list[str], seeds: int) -> tuple[str, dict[st
     return "\n".join(lines), data
 
 
-_SECTIONS = {"frame rate": _frame_rate, "random vectors": _random}
+_SECTIONS = {"frame rate": _rates, "clip rates": _rates, "random vectors": _random}

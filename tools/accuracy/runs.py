@@ -74,7 +74,7 @@ class Store:
 def track(peer: Peer, loaded: Loaded) -> MotTracks:
     """What a fresh tracker makes of an input."""
     seen = loaded.seen
-    step, rows = peer.make(Scene(seen.rate_hz, seen.size)), []
+    step, rows = peer.make(Scene(seen.rate_hz, seen.size, loaded.embedder)), []
     order = np.argsort(seen.frame, kind="stable")
     ends = np.searchsorted(seen.frame[order], np.arange(1, seen.frames + 2))
     for frame in range(1, seen.frames + 1):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from peers import boxmot, deep_sort_realtime, norfair, pyxtrackers, roboflow, ultralytics
 from peers.base import Appearance, Peer, Scene, Seen, Step
-from peers.ours import OURS
+from peers.ours import OURS, asking
 
 PEERS: tuple[Peer, ...] = (
     *boxmot.PEERS,
@@ -19,7 +19,19 @@ PEERS: tuple[Peer, ...] = (
     *pyxtrackers.PEERS,
 )
 
-__all__ = ["OURS", "PEERS", "Appearance", "Peer", "Scene", "Seen", "Step", "absent", "choose", "settings_table"]
+__all__ = [
+    "OURS",
+    "PEERS",
+    "Appearance",
+    "Peer",
+    "Scene",
+    "Seen",
+    "Step",
+    "absent",
+    "asking",
+    "choose",
+    "settings_table",
+]
 
 
 def choose(words: list[str]) -> list[Peer]:

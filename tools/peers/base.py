@@ -11,6 +11,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from tracker.types import AppearanceInfo
+
 Result: TypeAlias = tuple[NDArray[np.int64], NDArray[np.float64]]
 """(K,) identities and (K, 4) boxes `x1, y1, x2, y2` that a tracker reports for one frame."""
 
@@ -38,6 +40,8 @@ class Scene:
     rate_hz: float
     size: tuple[int, int]
     """(width, height) in pixels."""
+    embedder: AppearanceInfo | None = None
+    """What the card of the embedder says; None where the vectors come without one."""
 
 
 class Appearance(Enum):

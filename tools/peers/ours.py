@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 import tracker
 from peers.base import Appearance, Peer, Result, Scene, Seen, Step
-from tracker import Detections, Tracker
+from tracker import Detections, Tracker, TrackerConfig
 
 _CORE = ("tracker.py", "table.py", "identities.py", "memory.py", "lives.py", "config.py", "boxes.py", "types.py")
 
@@ -27,16 +31,45 @@ class _Ours(Peer):
 
 
 def _make(scene: Scene) -> Step:
-    ours = Tracker()
+    ours = Tracker(appearance=scene.embedder)
 
     def step(seen: Seen) -> Result:
-        boxes, scores, classes = seen.detections[:, :4], seen.detections[:, 4], seen.detections[:, 5]
         vectors = seen.embeddings if seen.embeddings.shape[1] else None
-        detections = Detections(boxes, scores, classes, vectors, frame_size=scene.size)
-        tracks = ours.update(detections, time_s=seen.frame / scene.rate_hz)
+        tracks = ours.update(_detections(seen, scene, vectors), time_s=seen.frame / scene.rate_hz)
         return tracks.ids, tracks.boxes.astype(float)
 
     return step
 
 
-OURS = _Ours("reidtrack", "reidtrack", Appearance.OPTIONAL, "defaults; told the time of each frame", _make)
+def asking(config: TrackerConfig, count: Callable[[int], None] = lambda _: None) -> Callable[[Scene], Step]:
+    """The tracker with other settings, which asks for the vectors that it wants; `count` is told how many."""
+
+    def make(scene: Scene) -> Step:
+        ours = Tracker(config, appearance=scene.embedder)
+
+        def step(seen: Seen) -> Result:
+            def embed(rows: NDArray[np.int64]) -> NDArray[np.float32]:
+                count(len(rows))
+                return seen.embeddings[rows]
+
+            asked = embed if seen.embeddings.shape[1] else None
+            tracks = ours.update(_detections(seen, scene, None), time_s=seen.frame / scene.rate_hz, embed=asked)
+            return tracks.ids, tracks.boxes.astype(float)
+
+        return step
+
+    return make
+
+
+def _detections(seen: Seen, scene: Scene, vectors: NDArray[np.float32] | None) -> Detections:
+    boxes, scores, classes = seen.detections[:, :4], seen.detections[:, 4], seen.detections[:, 5]
+    return Detections(boxes, scores, classes, vectors, frame_size=scene.size)
+
+
+OURS = _Ours(
+    "reidtrack",
+    "reidtrack",
+    Appearance.OPTIONAL,
+    "defaults; told the time of each frame and the embedder's card",
+    _make,
+)
