@@ -1,0 +1,188 @@
+"""The folder that an online training lives in: what lies where, and who may use it at a time."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from reid.errors import DataError
+from reid.online.files import read_json, write_json
+from reid.online.history import History
+from reid.online.locks import FileLock, holder_of
+
+SCHEMA: Final = "reidtrack.online"
+SCHEMA_VERSION: Final = 1
+_HEADER: Final = "online.json"
+_PATIENCE_S: Final = 10.0
+"""A guard is held for as long as a line takes to be written; who holds it for longer was stopped or hangs."""
+
+
+@dataclass(frozen=True, slots=True)
+class BaseModel:
+    """The embedder that a folder was begun with."""
+
+    name: str
+    """What it is called."""
+    sha256: str
+    """SHA-256 of its file, in hexadecimal."""
+
+
+class OnlineFolder:
+    """An online folder, see `make` and `open`.
+
+    In it lie:
+
+    | name | what |
+    |---|---|
+    | `online.json` | what it is, and the embedder that it was begun with |
+    | `lock.tracker`, `lock.worker` | locked while a tracker, a worker is at work |
+    | `harvest/` | tracklet stores, `<camera>/<YYYYMMDD-HH>/`, hours in UTC |
+    | `models/`, `current.json` | embedders, and which of them is live |
+    | `training/` | work folders of training cycles |
+    | `history.jsonl` | what happened |
+    | `state.json` | what an operator or an alarm switched off |
+    """
+
+    def __init__(self, path: Path, base: BaseModel) -> None:
+        self.path = path
+        self.base = base
+        """The embedder that it was begun with."""
+        self.harvest = path / "harvest"
+        """Tracklet stores."""
+        self.models = path / "models"
+        """Embedders."""
+        self.current = path / "current.json"
+        """Which embedder is live."""
+        self.training = path / "training"
+        """Work folders of training cycles."""
+        self.history = History(path / "history.jsonl", self.guard)
+        """What happened."""
+
+    @classmethod
+    def make(cls, path: str | Path, base: BaseModel) -> OnlineFolder:
+        """Open a folder, or begin one: with parents, where it is missing or empty.
+
+        Raises:
+            DataError: it holds something else, was begun with another embedder, or is of a later version.
+            OSError: it cannot be made.
+        """
+        path = Path(path)
+        if not (path / _HEADER).exists():
+            _check_empty(path)
+            path.mkdir(parents=True, exist_ok=True)
+            header = {"schema": SCHEMA, "version": SCHEMA_VERSION, "base": {"name": base.name, "sha256": base.sha256}}
+            write_json(path / _HEADER, header)
+        folder = cls.open(path)
+        if folder.base.sha256 != base.sha256:
+            raise DataError(
+                f"{path} must be used with the embedder that it was begun with, {folder.base.name} "
+                f"({folder.base.sha256[:12]}), got {base.name} ({base.sha256[:12]}): choose another folder for this one"
+            )
+        return folder
+
+    @classmethod
+    def open(cls, path: str | Path) -> OnlineFolder:
+        """Open a folder that is there.
+
+        Raises:
+            DataError: it is no online folder, its header is damaged, or it is of a later version.
+        """
+        path = Path(path)
+        header = read_json(path / _HEADER)
+        if header is None:
+            raise DataError(f"{path} is no online folder: it has no {_HEADER}; track with --online to begin one")
+        if header.get("schema") != SCHEMA:
+            raise DataError(f"{path / _HEADER} must be of schema {SCHEMA!r}, got {header.get('schema')!r}")
+        version, base = header.get("version"), header.get("base")
+        if not isinstance(version, int) or version > SCHEMA_VERSION:
+            raise DataError(
+                f"{path / _HEADER} must be of version {SCHEMA_VERSION} or lower, got {version!r}: it was made by a "
+                "later reidtrack; update this one"
+            )
+        if not isinstance(base, dict) or not isinstance(base.get("sha256"), str):
+            raise DataError(f"{path / _HEADER} is damaged: base must have a name and a sha256, got {base!r}")
+        return cls(path, BaseModel(str(base.get("name")), base["sha256"]))
+
+    def lock_tracker(self) -> FileLock:
+        """Keep other trackers out until the lock is released or the process ends.
+
+        Raises:
+            DataError: another one is at work here; the message names it.
+        """
+        return self._lock("tracker")
+
+    def lock_worker(self) -> FileLock:
+        """Keep other workers out until the lock is released or the process ends.
+
+        Raises:
+            DataError: another one is at work here; the message names it.
+        """
+        return self._lock("worker")
+
+    @contextlib.contextmanager
+    def guard(self) -> Iterator[None]:
+        """Keep every other process from changing small files here, for as short as a line takes to be written.
+
+        Raises:
+            DataError: another process does not let go.
+        """
+        lock = FileLock.attempt(self.path / _HEADER, wait_s=_PATIENCE_S)
+        if lock is None:
+            raise DataError(
+                f"{self.path / _HEADER} has been locked by another process for {_PATIENCE_S:g} s: "
+                "look for a reidtrack that was stopped (Ctrl-Z) or hangs, and end it"
+            )
+        with lock:
+            yield
+
+    def state(self) -> dict[str, Any]:
+        """What an operator or an alarm switched off; empty where nothing ever was.
+
+        Raises:
+            DataError: `state.json` is damaged.
+        """
+        return read_json(self._state) or {}
+
+    def change_state(self, change: Callable[[dict[str, Any]], Mapping[str, Any]]) -> dict[str, Any]:
+        """Replace the state by what `change` makes of it, with no other process in between; returns the new one.
+
+        Raises:
+            DataError: `state.json` is damaged, or another process does not let go.
+            OSError: it cannot be written.
+        """
+        with self.guard():
+            state = dict(change(self.state()))
+            write_json(self._state, state)
+        return state
+
+    @property
+    def _state(self) -> Path:
+        return self.path / "state.json"
+
+    def _lock(self, kind: str) -> FileLock:
+        path = self.path / f"lock.{kind}"
+        lock = FileLock.attempt(path)
+        if lock is None:
+            raise DataError(
+                f"{self.path} is in use by another {kind} ({holder_of(path)}): stop that one, or choose another folder"
+            )
+        lock.sign()
+        return lock
+
+
+def _check_empty(path: Path) -> None:
+    """Refuse to begin in a folder that holds anything but what another beginner makes, or left when it was killed."""
+    try:
+        found = sorted(entry.name for entry in path.iterdir() if entry.name not in (_HEADER, f".{_HEADER}-draft"))
+    except FileNotFoundError:
+        return
+    except NotADirectoryError:
+        raise DataError(f"{path} must be a folder, it is a file") from None
+    if found:
+        raise DataError(
+            f"{path} must be an online folder, or empty; it has no {_HEADER} but holds {', '.join(found[:3])}"
+            f"{', ...' if len(found) > 3 else ''}: choose another folder"
+        )

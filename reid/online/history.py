@@ -1,0 +1,101 @@
+"""What happened to an online folder, one line an event: the file that an operator reads after months."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from reid.online.files import write_whole
+
+
+class History:
+    """Events in a file of JSON Lines; several processes may add to it and read it at the same time.
+
+    Args:
+        path: the file, made with the first event.
+        guard: keeps other writers out while it is open.
+        most_bytes: when the file is longer, its older half goes.
+        clock: seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        guard: Callable[[], AbstractContextManager[object]],
+        *,
+        most_bytes: int = 8 << 20,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.path = path
+        self._guard = guard
+        self._most_bytes = most_bytes
+        self._clock = clock
+
+    def append(self, event: str, **fields: Any) -> None:
+        """Add an event; it is on the disk when this returns. `fields` are what JSON can hold.
+
+        Raises:
+            OSError: it cannot be written; no half line stays.
+            DataError: another process holds the guard for too long.
+        """
+        record = {"event": event, "unix_s": round(self._clock(), 3), **fields}
+        line = (json.dumps(record, allow_nan=False, separators=(",", ":")) + "\n").encode()
+        with self._guard():
+            file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+            try:
+                size = _cut_to_whole_lines(file)
+                try:
+                    if os.write(file, line) < len(line):
+                        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
+                    os.fsync(file)
+                except OSError:
+                    with contextlib.suppress(OSError):
+                        os.ftruncate(file, size)
+                    raise
+            finally:
+                os.close(file)
+            if size + len(line) > self._most_bytes:
+                self._drop_older_half()
+
+    def read(self) -> list[dict[str, Any]]:
+        """Every event, the oldest first; damaged lines, and half a last one, are passed over.
+
+        Raises:
+            OSError: the file is there and cannot be read.
+        """
+        try:
+            lines = self.path.read_bytes().split(b"\n")[:-1]
+        except FileNotFoundError:
+            return []
+        events = []
+        for line in lines:
+            with contextlib.suppress(ValueError):
+                record = json.loads(line)
+                if isinstance(record, dict) and isinstance(record.get("event"), str):
+                    events.append(record)
+        return events
+
+    def _drop_older_half(self) -> None:
+        data = self.path.read_bytes()
+        write_whole(self.path, data[data.find(b"\n", len(data) // 2) + 1 :])
+
+
+def _cut_to_whole_lines(file: int) -> int:
+    """Drop the half line that a writer left which was killed while it wrote; the length that remains."""
+    size = kept = os.fstat(file).st_size
+    while kept:
+        start = max(0, kept - (1 << 16))
+        at = os.pread(file, kept - start, start).rfind(b"\n")
+        kept = start + at + 1
+        if at >= 0:
+            break
+    if kept < size:
+        os.ftruncate(file, kept)
+    return kept

@@ -1,0 +1,210 @@
+"""The online folder: what it accepts, who may use it, and small files that are whole whatever happens."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from reid.errors import DataError
+from reid.online import BaseModel, OnlineFolder
+from reid.online.files import read_json, write_json
+
+BASE = BaseModel("default.onnx", "ab" * 32)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return OnlineFolder.make(tmp_path / "online", BASE)
+
+
+class TestMaking:
+    def test_it_is_made_with_parents_and_found_again(self, tmp_path):
+        OnlineFolder.make(tmp_path / "deep" / "online", BASE)
+        again = OnlineFolder.make(tmp_path / "deep" / "online", BASE)
+        assert again.base == OnlineFolder.open(tmp_path / "deep" / "online").base == BASE
+
+    def test_an_empty_folder_and_one_of_a_killed_beginner_will_do(self, tmp_path):
+        (tmp_path / ".online.json-draft").write_text("{")
+        OnlineFolder.make(tmp_path, BASE)
+        assert not (tmp_path / ".online.json-draft").exists()
+
+    def test_a_folder_of_something_else_is_refused_and_left_alone(self, tmp_path):
+        (tmp_path / "holiday.jpg").write_text("mine")
+        with pytest.raises(DataError, match=r"must be an online folder, or empty; it has no .* but holds hol"):
+            OnlineFolder.make(tmp_path, BASE)
+        assert [path.name for path in tmp_path.iterdir()] == ["holiday.jpg"]
+
+    def test_a_file_is_refused(self, tmp_path):
+        (tmp_path / "file").write_text("mine")
+        with pytest.raises(DataError, match="must be a folder, it is a file"):
+            OnlineFolder.make(tmp_path / "file", BASE)
+
+    def test_opening_makes_nothing(self, tmp_path):
+        with pytest.raises(DataError, match=r"is no online folder: it has no online\.json; track with --online"):
+            OnlineFolder.open(tmp_path / "missing")
+        assert not (tmp_path / "missing").exists()
+
+    def test_another_embedder_is_refused(self, folder):
+        with pytest.raises(DataError, match=r"it was begun with, default\.onnx \(abababababab\), got other \(cdcdcd"):
+            OnlineFolder.make(folder.path, BaseModel("other", "cd" * 32))
+
+    @pytest.mark.parametrize(
+        ("header", "message"),
+        [
+            ('{"schema": "reidtrack.tracks", "version": 1}', "must be of schema .*, got 'reidtrack"),
+            (
+                '{"schema": "reidtrack.online", "version": 2}',
+                "must be of version 1 or lower, got 2: .* update",
+            ),
+            (
+                '{"schema": "reidtrack.online", "version": 1}',
+                "base must have a name and a sha256, got None",
+            ),
+            ('{"schema": "reidtr', r"online\.json is damaged: it must be JSON"),
+            ("[1]", r"online\.json is damaged: it must be a JSON object, got list"),
+        ],
+    )
+    def test_headers_that_are_none(self, folder, header, message):
+        (folder.path / "online.json").write_text(header)
+        with pytest.raises(DataError, match=message):
+            OnlineFolder.make(folder.path, BASE)
+
+
+HOLD = """
+import sys, time
+from reid.online import OnlineFolder
+folder = OnlineFolder.open(sys.argv[1])
+lock = folder.lock_tracker()
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+class TestLocks:
+    def test_one_tracker_and_one_worker_at_a_time(self, folder):
+        with folder.lock_tracker(), folder.lock_worker():
+            for again, kind in ((folder.lock_tracker, "tracker"), (folder.lock_worker, "worker")):
+                with pytest.raises(
+                    DataError,
+                    match=rf"is in use by another {kind} \(process {os.getpid()} on machine .*, since 20.* UTC\): stop",
+                ):
+                    again()
+        folder.lock_tracker().release()
+
+    def test_a_killed_process_holds_nothing(self, folder):
+        with subprocess.Popen([sys.executable, "-c", HOLD, folder.path], stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout.readline() == "held\n"
+            with pytest.raises(DataError, match=f"process {process.pid} on machine"):
+                folder.lock_tracker()
+            process.send_signal(signal.SIGKILL)
+        folder.lock_tracker().release()
+
+    @pytest.mark.parametrize("content", ["", "{", "[]", '{"process": 1, "machine": "m", "since_unix_s": 1e99}'])
+    def test_a_lock_that_nobody_signed_holds_all_the_same(self, folder, content):
+        with folder.lock_worker():
+            (folder.path / "lock.worker").write_text(content)
+            with pytest.raises(DataError, match=r"in use by another worker \(another process\)"):
+                folder.lock_worker()
+
+    def test_a_lock_whose_file_was_deleted_is_taken_anew(self, folder):
+        with folder.lock_worker():
+            (folder.path / "lock.worker").unlink()
+            folder.lock_worker().release()
+
+    def test_a_guard_that_hangs_is_named(self, folder, monkeypatch):
+        monkeypatch.setattr("reid.online.folder._PATIENCE_S", 0.1)
+        with folder.guard(), pytest.raises(DataError, match=r"locked by another process for 0\.1 s: look for"):
+            folder.history.append("swapped")
+        folder.history.append("swapped")
+
+
+class TestJson:
+    def test_a_full_disk_leaves_the_old_content(self, tmp_path, monkeypatch):
+        write_json(tmp_path / "a.json", {"n": 1})
+
+        def full(file):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space"):
+            write_json(tmp_path / "a.json", {"n": 2})
+        assert read_json(tmp_path / "a.json") == {"n": 1}
+        assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+    def test_a_missing_file_is_none(self, tmp_path):
+        assert read_json(tmp_path / "a.json") is None
+
+    def test_the_state_is_changed_by_one_at_a_time(self, folder):
+        assert folder.state() == {}
+
+        def count():
+            for _ in range(10):
+                folder.change_state(lambda state: {**state, "n": state.get("n", 0) + 1})
+
+        threads = [threading.Thread(target=count) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert folder.state() == {"n": 30}
+
+
+class TestHistory:
+    def test_events_come_back_in_order(self, folder):
+        assert folder.history.read() == []
+        folder.history.append("cycle_started", number=1)
+        folder.history.append("refused", number=1, reason="no better", figures={"map": 0.5})
+        first, second = folder.history.read()
+        assert (first["event"], first["number"]) == ("cycle_started", 1)
+        assert second["figures"] == {"map": 0.5}
+        assert 1e9 < first["unix_s"] <= second["unix_s"]
+
+    def test_half_a_line_of_a_killed_writer_is_cut_off(self, folder):
+        folder.history.append("one")
+        whole = folder.history.path.read_bytes()
+        for end in range(len(whole) + 1):
+            folder.history.path.write_bytes(whole + whole[:end])
+            assert len(folder.history.read()) == (2 if end == len(whole) else 1)
+            folder.history.append("two")
+            lines = folder.history.path.read_bytes().splitlines()
+            assert [json.loads(line)["event"] for line in lines] == ["one"] * (1 + end // len(whole)) + ["two"]
+
+    def test_damaged_lines_are_passed_over(self, folder):
+        folder.history.append("one")
+        with folder.history.path.open("ab") as file:
+            file.write(b'\x00\xff\n[1]\n{"no": "event"}\n\n')
+        folder.history.append("two")
+        assert [event["event"] for event in folder.history.read()] == ["one", "two"]
+
+    def test_a_full_disk_leaves_no_half_line(self, folder, monkeypatch):
+        folder.history.append("one")
+        before, real = folder.history.path.read_bytes(), os.write
+        monkeypatch.setattr(os, "write", lambda file, data: real(file, data[:9]))
+        with pytest.raises(OSError, match="No space left"):
+            folder.history.append("two")
+        monkeypatch.undo()
+        assert folder.history.path.read_bytes() == before
+
+    def test_many_writers_lose_nothing(self, folder):
+        code = "import sys; from reid.online import OnlineFolder; h = OnlineFolder.open(sys.argv[1]).history\n"
+        code += "for k in range(15): h.append('tick', k=k, who=sys.argv[2])"
+        writers = [subprocess.Popen([sys.executable, "-c", code, folder.path, str(k)]) for k in range(3)]
+        assert [writer.wait() for writer in writers] == [0, 0, 0]
+        events = folder.history.read()
+        for who in "012":
+            assert [event["k"] for event in events if event["who"] == who] == list(range(15))
+
+    def test_it_does_not_grow_for_ever(self, folder):
+        history = type(folder.history)(folder.history.path, folder.guard, most_bytes=2000)
+        for k in range(150):
+            history.append("tick", k=k)
+            assert history.path.stat().st_size <= 2000
+        kept = [event["k"] for event in history.read()]
+        assert kept == list(range(kept[0], 150))
+        assert len(kept) > 10
