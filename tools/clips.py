@@ -4,8 +4,8 @@
 
 A clip of `reidtrack demo` is rendered with a camera that stands, its detections are those of the command's default
 detector (`motion`), and each has the vector of the default embedder. It becomes a folder `OUT/demo-SEED-RATEhz` like
-that of a MOT sequence: `gt/gt.txt`, `seqinfo.ini`, and `seen.npz` (`frame` (n,), `dets` (n, 6), `emb` (n, D), `frames`,
-`made_by`). One that is there is kept while all that made it is the same: renderer, detector, embedder, OpenCV.
+that of a MOT sequence: `gt/gt.txt`, `seqinfo.ini`, `seen.npz` (`frame` (n,), `dets` (n, 6), `emb` (n, D), `frames`) and
+`embedder.card.json`. One that is there is kept while what made it is the same: renderer, detector, embedder, OpenCV.
 
 Settings are developed on seeds from 100 on; seeds 0 to 9 are for reporting only.
 """
@@ -13,6 +13,7 @@ Settings are developed on seeds from 100 on; seeds 0 to 9 are for reporting only
 from __future__ import annotations
 
 import argparse
+import functools
 import hashlib
 import os
 import sys
@@ -25,18 +26,27 @@ import numpy as np
 
 import tracker
 from reid import Embedder
+from reid.embedder import DEFAULT_MODEL
 from tracker.demo import DemoClip, DemoConfig
 from tracker.detectors import MotionDetector
 
 DURATION_S = DemoConfig().duration_s
+CARD = "embedder.card.json"
 _MADE_BY = ("demo", "detectors", "boxes.py", "image.py", "types.py")
 
 
-def made_by(config: DemoConfig, embedder: Embedder) -> str:
+@functools.cache
+def default_embedder() -> Embedder:
+    """Loaded where a clip is to be made: to read one takes no model runtime."""
+    return Embedder(device="cpu", threads=1)
+
+
+def made_by(config: DemoConfig) -> str:
     """Changes when the clip, its detections or their vectors may have changed."""
     root = Path(tracker.__file__).parent
     paths = [path for name in _MADE_BY for path in sorted((root / name).rglob("*.py")) or [root / name]]
-    said = f"{config} {embedder.info.model_hash} {cv2.__version__}".encode()
+    model = hashlib.sha256(DEFAULT_MODEL.read_bytes()).hexdigest()
+    said = f"{config} {model} {cv2.__version__}".encode()
     return hashlib.sha256(said + b"".join(path.read_bytes() for path in paths)).hexdigest()[:16]
 
 
@@ -45,14 +55,14 @@ def name_of(config: DemoConfig) -> str:
     return f"demo-{config.seed}-{config.rate_hz:g}hz"
 
 
-def ensure(config: DemoConfig, out: Path, embedder: Embedder) -> tuple[Path, bool]:
+def ensure(config: DemoConfig, out: Path) -> tuple[Path, bool]:
     """The clip's folder below `out`, and whether it had to be made."""
-    folder, known = out / name_of(config), made_by(config, embedder)
+    folder, known = out / name_of(config), made_by(config)
     seen = folder / "seen.npz"
     if seen.is_file() and str(np.load(seen)["made_by"]) == known:
         return folder, False
     (folder / "gt").mkdir(parents=True, exist_ok=True)
-    clip = DemoClip(config)
+    clip, embedder = DemoClip(config), default_embedder()
     frames, detections, vectors = watch(clip, embedder)
     clip.truth.write(folder / "gt" / "gt.txt")
     (folder / "seqinfo.ini").write_text(
@@ -60,8 +70,10 @@ def ensure(config: DemoConfig, out: Path, embedder: Embedder) -> tuple[Path, boo
         f"imWidth={config.width_px}\nimHeight={config.height_px}\n",
         encoding="ascii",
     )
+    (folder / CARD).write_text(embedder.card.to_json(), encoding="utf-8")
     # last, so that what was interrupted is made again
-    np.savez(seen, frame=frames, dets=detections, emb=vectors, frames=config.frames, made_by=known)
+    said = {"frames": config.frames, "model_hash": embedder.info.model_hash, "made_by": known}
+    np.savez(seen, frame=frames, dets=detections, emb=vectors, **said)
     return folder, True
 
 
@@ -82,12 +94,10 @@ def watch(clip: DemoClip, embedder: Embedder) -> tuple[np.ndarray, np.ndarray, n
 
 def ensure_all(seeds: list[int], rates: list[float], duration_s: float, out: Path, quiet: bool = False) -> list[Path]:
     """The folders of all clips of these seeds at these rates, seed by seed; says on standard error which are made."""
-    if not rates:
-        return []
-    embedder, folders = Embedder(device="cpu", threads=1), []
+    folders = []
     for seed in seeds:
         for rate in rates:
-            folder, fresh = ensure(DemoConfig(seed=seed, rate_hz=rate, duration_s=duration_s), out, embedder)
+            folder, fresh = ensure(DemoConfig(seed=seed, rate_hz=rate, duration_s=duration_s), out)
             if fresh and not quiet:
                 print(f"rendered {folder}", file=sys.stderr, flush=True)
             folders.append(folder)

@@ -17,15 +17,10 @@ TINY = DemoConfig(seed=100, rate_hz=10, duration_s=5, width_px=320, height_px=18
 
 
 @pytest.fixture(scope="module")
-def embedder() -> Embedder:
-    return Embedder(device="cpu", threads=1)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, embedder: Embedder) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from clips import ensure
 
-    path, fresh = ensure(TINY, tmp_path_factory.mktemp("clips"), embedder)
+    path, fresh = ensure(TINY, tmp_path_factory.mktemp("clips"))
     assert fresh
     return path
 
@@ -37,9 +32,9 @@ def loaded(folder: Path, seed: int | None = None) -> Any:
     return what, load(what, seed)
 
 
-def test_a_clip_is_a_sequence_with_truth_detections_and_vectors(folder: Path, embedder: Embedder) -> None:
+def test_a_clip_is_a_sequence_with_truth_detections_and_vectors(folder: Path) -> None:
     what, clip = loaded(folder)
-    seen = clip.seen
+    seen, embedder = clip.seen, Embedder(device="cpu", threads=1)
     assert (what.name, what.suite) == ("demo-100, default, 10 Hz", "clip rates")
     assert (seen.rate_hz, seen.frames, seen.size) == (10.0, 50, (320, 180))
     assert seen.detections.shape == (len(seen.frame), 6)
@@ -63,15 +58,16 @@ def test_its_detections_are_those_of_the_product(folder: Path) -> None:
         np.testing.assert_array_equal(clip.seen.detections[here][:, :4], found.boxes)
 
 
-def test_it_is_made_again_only_where_something_changed(folder: Path, embedder: Embedder) -> None:
+def test_it_is_made_again_only_where_something_changed(folder: Path) -> None:
     from clips import ensure, made_by
 
     out = folder.parent
-    assert ensure(TINY, out, embedder) == (folder, False)
-    assert made_by(replace(TINY, noise=0), embedder) != made_by(TINY, embedder)
+    assert ensure(TINY, out) == (folder, False)
+    assert made_by(replace(TINY, noise=0)) != made_by(TINY)
     truth = read_mot_truth(folder / "gt" / "gt.txt")
+    assert made_by(TINY) == str(np.load(folder / "seen.npz")["made_by"])
     np.savez(folder / "seen.npz", **{**np.load(folder / "seen.npz"), "made_by": "an older detector"})
-    assert ensure(TINY, out, embedder) == (folder, True)
+    assert ensure(TINY, out) == (folder, True)
     np.testing.assert_array_equal(read_mot_truth(folder / "gt" / "gt.txt").boxes, truth.boxes)
 
 

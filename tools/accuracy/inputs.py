@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from clips import CARD
 from numpy.typing import NDArray
 from simulation import EMBEDDERS, Simulated, public_detections, read_sequence_info, simulate
 
-from reid import Embedder
+from reid import Card, EmbedderInfo
 from tracker.evaluation import MotTruth, read_mot_truth
 from tracker.types import AppearanceInfo
 
@@ -62,7 +63,12 @@ class Input:
     def digest(self) -> str:
         """Changes when the input of any seed may have changed."""
         files = [self.folder / "gt" / "gt.txt", self.folder / "seqinfo.ini", self.folder / "det" / "det.txt"]
-        files += [Path(__file__), Path(__file__).parents[1] / "simulation.py", *([self.cache] if self.cache else [])]
+        files += [
+            self.folder / CARD,
+            Path(__file__),
+            Path(__file__).parents[1] / "simulation.py",
+            *([self.cache] if self.cache else []),
+        ]
         content = b"".join(path.read_bytes() for path in files if path.is_file())
         return hashlib.sha256(content).hexdigest()[:12]
 
@@ -91,13 +97,15 @@ def load(what: Input, seed: int | None) -> Loaded:
     seen = replace(seen, embeddings=_vectors(what.embedder, seen, seed or 0))
     if seed is not None:
         seen = _select(seen, np.random.default_rng(seed).random(len(seen.frame)) >= DROPPED)
-    card = _default_embedder() if what.embedder == "default" else None
-    return _thin_out(Loaded(truth, seen, card), what.every)
+    return _thin_out(Loaded(truth, seen, _embedder(what)), what.every)
 
 
-@functools.cache
-def _default_embedder() -> AppearanceInfo:
-    return Embedder(device="cpu", threads=1).info
+def _embedder(what: Input) -> AppearanceInfo | None:
+    """What the card that lies beside the vectors says of the embedder."""
+    if what.cache is None or not (what.folder / CARD).is_file():
+        return None
+    card = Card.from_json((what.folder / CARD).read_text(encoding="utf-8"))
+    return EmbedderInfo(card.name, card.dimension, str(np.load(what.cache)["model_hash"]), card.calibration)
 
 
 def _cached(path: Path, folder: Path) -> Simulated:
