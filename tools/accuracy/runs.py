@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
-from peers import OURS, PEERS, Peer, Scene, Seen
+from peers import OURS, Peer, Scene, Seen, named
 
 from accuracy.inputs import Input, Loaded, load
 from tracker.evaluation import MotTracks, score_tracks
@@ -87,7 +87,7 @@ def track(peer: Peer, loaded: Loaded) -> MotTracks:
 
 def do(what: Input, wanted: Run) -> Run:
     """One run, scored; called in a worker."""
-    peer = next(p for p in (OURS, *PEERS) if p.name == wanted.tracker)
+    peer = named(wanted.tracker)
     loaded = load(what, wanted.seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of peers
@@ -99,7 +99,7 @@ def do(what: Input, wanted: Run) -> Run:
     return Run(*wanted.key, scores={name: round(float(getattr(scores, name)), 4) for name in FIGURES})
 
 
-def plan(inputs: list[Input], peers: list[Peer], seeds: int) -> list[tuple[Input, Run]]:
+def plan(inputs: list[Input], peers: list[Peer], seeds: int, reference: Peer = OURS) -> list[tuple[Input, Run]]:
     """All runs wanted, seed by seed, so that what is there after an interruption is balanced."""
     wanted: dict[object, tuple[Input, Run]] = {}  # suites may share inputs
     digests = {what: what.digest() for what in inputs}
@@ -108,7 +108,7 @@ def plan(inputs: list[Input], peers: list[Peer], seeds: int) -> list[tuple[Input
             if seed is None and what.suite != "cached":
                 continue  # the clean figure is customary for real detections alone
             with_peers = peers if what.suite != "random vectors" else []
-            for peer in (OURS, *(p for p in with_peers if p.runs_on(bool(what.embedder)))):
+            for peer in (reference, *(p for p in with_peers if p.runs_on(bool(what.embedder)))):
                 run = Run(what.name, seed, peer.name, str(peer.version), peer.settings, digests[what])
                 wanted.setdefault(run.key, (what, run))
     return list(wanted.values())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from peers import boxmot, deep_sort_realtime, norfair, pyxtrackers, roboflow, ultralytics
 from peers.base import Appearance, Peer, Scene, Seen, Step
+from peers.ideas import IDEAS, WHOLE
 from peers.ours import OURS, asking
 
 PEERS: tuple[Peer, ...] = (
@@ -20,8 +21,10 @@ PEERS: tuple[Peer, ...] = (
 )
 
 __all__ = [
+    "IDEAS",
     "OURS",
     "PEERS",
+    "WHOLE",
     "Appearance",
     "Peer",
     "Scene",
@@ -30,8 +33,14 @@ __all__ = [
     "absent",
     "asking",
     "choose",
+    "named",
     "settings_table",
 ]
+
+
+def named(name: str) -> Peer:
+    """The tracker of this name: ours, a peer, or ours without an idea."""
+    return next(peer for peer in (OURS, *PEERS, WHOLE, *(idea.peer for idea in IDEAS)) if peer.name == name)
 
 
 def choose(words: list[str]) -> list[Peer]:

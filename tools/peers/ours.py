@@ -18,7 +18,7 @@ _CORE = ("tracker.py", "table.py", "identities.py", "memory.py", "lives.py", "co
 
 
 @dataclass(frozen=True)
-class _Ours(Peer):
+class Ours(Peer):
     """Known by its sources, which change more often than its version."""
 
     @property
@@ -41,8 +41,13 @@ def _make(scene: Scene) -> Step:
     return step
 
 
-def asking(config: TrackerConfig, count: Callable[[int], None] = lambda _: None) -> Callable[[Scene], Step]:
-    """The tracker with other settings, which asks for the vectors that it wants; `count` is told how many."""
+def asking(
+    config: TrackerConfig, count: Callable[[int], None] = lambda _: None, *, embeds: bool = True
+) -> Callable[[Scene], Step]:
+    """The tracker with other settings, which asks for the vectors that it wants, unless it is not to embed.
+
+    `count` is told how many, at each request.
+    """
 
     def make(scene: Scene) -> Step:
         ours = Tracker(config, appearance=scene.embedder)
@@ -52,7 +57,7 @@ def asking(config: TrackerConfig, count: Callable[[int], None] = lambda _: None)
                 count(len(rows))
                 return seen.embeddings[rows]
 
-            asked = embed if seen.embeddings.shape[1] else None
+            asked = embed if embeds and seen.embeddings.shape[1] else None
             tracks = ours.update(_detections(seen, scene, None), time_s=seen.frame / scene.rate_hz, embed=asked)
             return tracks.ids, tracks.boxes.astype(float)
 
@@ -66,7 +71,7 @@ def _detections(seen: Seen, scene: Scene, vectors: NDArray[np.float32] | None) -
     return Detections(boxes, scores, classes, vectors, frame_size=scene.size)
 
 
-OURS = _Ours(
+OURS = Ours(
     "reidtrack",
     "reidtrack",
     Appearance.OPTIONAL,
