@@ -15,7 +15,7 @@ FRAMES, PEOPLE = 40, 4
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """People who pass each other, in a sequence of MOT17 and one of MOT15 whose detections are weak half of the time."""
+    """People who pass each other, in a sequence of MOT17, and in one of MOT15 with weak detections half of the time."""
     root = tmp_path_factory.mktemp("data")
     for kind, tail in (("MOT17/MOT17-09", ",1,1,1"), ("MOT15/Venice-2", ",1,-1,-1,-1")):
         folder = root / "gt_text" / kind
