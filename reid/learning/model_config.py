@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -17,6 +17,8 @@ _PARTED = {"small": 64, "mobilenet_v2": 128}
 # backbones that divide a picture into 8 horizontal parts, and what its height must be a multiple of
 
 TIMM_PREFIX = "timm:"
+ONNX = "onnx"
+"""The backbone that is the graph of a file."""
 _LARGEST_SIDE_PX, _LEAST_SIDE_PX = 1024, 32
 
 
@@ -26,7 +28,8 @@ class ModelConfig:
 
     backbone: str = "small"
     """small (for CPUs), mobilenet_v2 (for CPUs too, to begin with weights of ImageNet), osnet_x1_0, osnet_x0_75,
-    osnet_x0_5, osnet_x0_25, or timm:NAME for any model of timm (needs the extra [timm])."""
+    osnet_x0_5, osnet_x0_25, timm:NAME for any model of timm (needs the extra [timm]), or onnx: the graph of the ONNX
+    embedder that `pretrained` names, whoever made it, trained further; size and dimension are those of that file."""
     height_px: int = 128
     """Height of the crops that it takes: 256 for people in detail; a multiple of 64 for small, of 128 for
     mobilenet_v2."""
@@ -41,11 +44,15 @@ class ModelConfig:
     learned_share: float = 0.5
     """Share of the learned vector in the cosine where a histogram is beside it."""
     pretrained: Path | None = None
-    """A file of weights to begin with: a checkpoint of ours, or of the backbone alone (.pt, .pth, .safetensors)."""
+    """A file of weights to begin with: a checkpoint of ours, or of the backbone alone (.pt, .pth, .safetensors); of the
+    backbone onnx the embedder itself (.onnx, or default for the one that is shipped)."""
 
     def __post_init__(self) -> None:
+        if self.backbone == ONNX:
+            self._check_graph()
+            return
         if not (self.backbone in (*_PARTED, *OSNET_WIDTHS) or self.timm_name):
-            known = ", ".join((*_PARTED, *OSNET_WIDTHS))
+            known = ", ".join((*_PARTED, *OSNET_WIDTHS, ONNX))
             raise InputError(f"backbone must be one of {known}, or {TIMM_PREFIX}NAME, got {self.backbone!r}")
         for name in ("height_px", "width_px"):
             _check_whole(name, getattr(self, name), _LEAST_SIDE_PX, _LARGEST_SIDE_PX)
@@ -62,6 +69,17 @@ class ModelConfig:
             raise InputError("height_px and width_px must be even with a colour histogram, which halves them")
         if not 0 < self.learned_share < 1:
             raise InputError(f"learned_share must be above 0 and below 1, got {self.learned_share!r}")
+
+    def _check_graph(self) -> None:
+        """The file says what the network is: nothing else may."""
+        if self.pretrained is None:
+            raise InputError("the backbone onnx needs the file of the embedder: give pretrained")
+        for field in fields(self):
+            if field.name not in ("backbone", "pretrained") and getattr(self, field.name) != field.default:
+                raise InputError(
+                    f"{field.name} is that of the file for the backbone onnx: leave it at {field.default}, got "
+                    f"{getattr(self, field.name)!r}"
+                )
 
     @property
     def timm_name(self) -> str:

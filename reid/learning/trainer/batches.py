@@ -47,7 +47,8 @@ class Batches:
 
     Args:
         crops: what is trained on.
-        config: sampler, picture size and seed.
+        config: sampler and seed.
+        size_px: height and width of the pictures.
         processes: who shares each batch.
         sampler: state to go on from, as in `LoadedBatch.sampler`; None begins anew.
         teacher: gives vectors of its own of each batch; None for none.
@@ -57,13 +58,14 @@ class Batches:
         self,
         crops: Crops,
         config: TrainConfig,
+        size_px: tuple[int, int],
         processes: Processes,
         sampler: Mapping[str, Any] | None = None,
         teacher: Teacher | None = None,
     ) -> None:
         self._crops = crops
         self._teacher = teacher
-        self._size_px = (config.model.height_px, config.model.width_px)
+        self._size_px = size_px
         self._processes = processes
         chooser = PkSampler(crops, config.sampler, config.seed)
         drawn = chooser.identities  # those with too few pictures are not

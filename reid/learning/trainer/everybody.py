@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from reid.data import Crops
 from reid.errors import InputError
-from reid.learning.embedding import EmbeddingModel
 from reid.learning.mining import OfflineConfig, TripletList, mine_data_set, open_miner
+from reid.learning.networks import Network
 from reid.learning.trainer.batches import Batches
 from reid.learning.trainer.config import TrainConfig
 from reid.learning.trainer.distributed import Processes
@@ -91,7 +91,7 @@ class Everybody:
 class _Sight(nn.Module):
     """The network with the vectors that the losses compare."""
 
-    def __init__(self, model: EmbeddingModel, objective: TripletObjective) -> None:
+    def __init__(self, model: Network, objective: TripletObjective) -> None:
         super().__init__()
         self.model = model
         self._vectors = objective.vectors

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -17,6 +18,8 @@ from reid.data import Crops
 from reid.evaluation import Report
 from reid.learning.embedding import EmbeddingModel
 from reid.learning.export import export_onnx
+from reid.learning.graph import OnnxGraph, write_graph
+from reid.learning.networks import Network
 from reid.learning.trainer.config import TrainConfig
 from reid.learning.trainer.loss_config import LossConfig
 
@@ -43,7 +46,7 @@ def fit_colours(model: EmbeddingModel, crops: Crops, seed: int) -> None:
 
 
 def export_trained(
-    model: EmbeddingModel,
+    model: Network,
     config: TrainConfig,
     out: Path,
     crops: Crops,
@@ -62,7 +65,24 @@ def export_trained(
     data = said.data or "the pictures given to reidtrack train"
     kind = "identities" if bool(crops.labelled[crops.identities].all()) else "tracklets"
     start = "a random start" if config.model.pretrained is None else f"the weights of {config.model.pretrained.name}"
+    training = (
+        f"{steps} steps from {start} on {len(crops)} crops of {len(crops.identities)} {kind}; "
+        f"{_learned_by(config.loss)}, seed {config.seed}."
+    )
     calibration, scores = _measured(held_out, config.seed)
+    if isinstance(model, OnnxGraph):
+        before = model.card
+        card = replace(
+            before,
+            name=said.name or out.stem,
+            calibration=calibration,
+            licence=said.licence,
+            training=f"{before.training or 'Made elsewhere.'} Then {training}",
+            sources=(*before.sources, Source(data, crops.licence)),
+            date=today.isoformat(),
+            scores=scores,
+        )
+        return write_graph(model, card, out, seed=config.seed)
     card = Card(
         name=said.name or out.stem,
         height_px=config.model.height_px,
@@ -73,8 +93,7 @@ def export_trained(
         dtype="uint8",
         calibration=calibration,
         licence=said.licence,
-        training=f"{steps} steps from {start} on {len(crops)} crops of {len(crops.identities)} {kind}; "
-        f"{_learned_by(config.loss)}, seed {config.seed}.",
+        training=training,
         architecture=config.model.architecture,
         sources=(Source(data, crops.licence),),
         date=today.isoformat(),
@@ -109,6 +128,6 @@ def _measured(held_out: HeldOut | None, seed: int) -> tuple[Calibration | None, 
 
 
 @torch.no_grad()
-def _dimension(model: EmbeddingModel) -> int:
+def _dimension(model: Network) -> int:
     model.eval()
     return int(model(torch.zeros((1, *model.size_px, 3), dtype=torch.uint8)).shape[1])

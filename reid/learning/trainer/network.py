@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from reid.errors import InputError
-from reid.learning.embedding import EmbeddingModel
+from reid.learning.networks import Network
 from reid.learning.trainer.averaging import AveragedWeights
 from reid.learning.trainer.config import OptimizerConfig
 from reid.learning.trainer.distributed import Processes
@@ -53,7 +53,7 @@ class TrainedNetwork:
 
     def __init__(
         self,
-        model: EmbeddingModel,
+        model: Network,
         objective: Objective,
         config: OptimizerConfig,
         dtype: torch.dtype,
@@ -72,11 +72,11 @@ class TrainedNetwork:
         self._average = AveragedWeights(model, config.average_decay) if config.average_decay > 0 else None
 
     @property
-    def result(self) -> EmbeddingModel:
+    def result(self) -> Network:
         """The network that is validated and exported: the average of the weights where there is one."""
         if self._average is None:
             return self.model
-        assert isinstance(self._average.module, EmbeddingModel)
+        assert isinstance(self._average.module, type(self.model))
         return self._average.module
 
     def step(self, given: StepInput, number: int) -> tuple[Cost, Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 import logging
 import time
@@ -15,8 +16,9 @@ import torch
 from reid.data import Crops
 from reid.errors import InputError
 from reid.learning.augmentation import Augmentation
-from reid.learning.embedding import EmbeddingModel, build_model
-from reid.learning.model_config import ModelConfig
+from reid.learning.embedding import EmbeddingModel
+from reid.learning.model_config import ONNX
+from reid.learning.networks import Network, build_network
 from reid.learning.trainer.alarm import CollapseAlarm
 from reid.learning.trainer.batches import Batches, LoadedBatch
 from reid.learning.trainer.checkpoint import VERSION, save_atomically
@@ -44,7 +46,7 @@ LEAST_EPOCH_STEPS = 10
 _OWN, _COMMON, _AUGMENT = 1, 2, 3  # second words of the seeds: for what is drawn
 _logger = logging.getLogger(__name__)
 
-MakeObjective = Callable[[EmbeddingModel, int | None], Objective]
+MakeObjective = Callable[[Network, int | None], Objective]
 
 
 class Training:
@@ -80,14 +82,17 @@ class Training:
         self._augmentation = Augmentation(config.augmentation)
         if teacher is None and config.loss.teacher is not None:
             teacher = EmbedderTeacher(config.loss.teacher, crops, threads=config.threads)
+        # weights are those of the checkpoint; the graph of an ONNX file is nowhere but in the file
+        graph = config.model.backbone == ONNX
+        begun = config.model if checkpoint is None or graph else replace(config.model, pretrained=None)
+        model = build_network(begun, seed=config.seed)
         drawn = None if checkpoint is None else checkpoint["sampler"]
-        self._batches = Batches(crops, config, processes, drawn, teacher)
+        self._batches = Batches(crops, config, model.size_px, processes, drawn, teacher)
         self._epoch_steps = config.epoch_steps or max(-(-len(crops) // self._batches.size), LEAST_EPOCH_STEPS)
         self.steps = self._epoch_steps * config.epochs
         """How many steps there are to do."""
         self._meter = Meter()
-        begun = config.model if checkpoint is None else replace(config.model, pretrained=None)
-        self._network = self._build(begun, make_objective, taught=teacher is not None)
+        self._network = self._build(model, make_objective, taught=teacher is not None)
         if checkpoint is not None:
             self._network.restore(checkpoint)
             self._meter.restore(checkpoint["meter"], device)
@@ -99,12 +104,12 @@ class Training:
     def __exit__(self, *_error: object) -> None:
         self._batches.close()
 
-    def _build(self, described: ModelConfig, make_objective: MakeObjective | None, *, taught: bool) -> TrainedNetwork:
+    def _build(self, model: Network, make_objective: MakeObjective | None, *, taught: bool) -> TrainedNetwork:
         config = self._config
         if make_objective is None:
             _check_learns(config.loss, labelled=self._batches.classes is not None, taught=taught)
-        model = build_model(described, seed=config.seed)
-        fit_colours(model, self._crops, config.seed)
+        if isinstance(model, EmbeddingModel):
+            fit_colours(model, self._crops, config.seed)
         torch.manual_seed(seed_of(config.seed, _COMMON, 0))  # of the classifier's weights
         if make_objective is None:
             objective: Objective = TripletObjective(
@@ -223,9 +228,7 @@ class Training:
 
     def finish(self, folder: Folder, out: Path) -> Path | None:
         """Export the weights that are kept; the first process alone writes."""
-        # the file that the training began with may be gone by now: all weights are in the network
-        model = build_model(replace(self._config.model, pretrained=None), seed=self._config.seed)
-        model.load_state_dict(self._network.result.state_dict())
+        model = copy.deepcopy(self._network.result)
         if self._config.validation.keep == "best" and folder.best.exists() and self._validation is not None:
             load_weights(model, folder.best)
         held_out = None
@@ -261,7 +264,7 @@ def _check_learns(loss: LossConfig, *, labelled: bool, taught: bool) -> None:
 
 
 @torch.no_grad()
-def _feature_dimension(model: EmbeddingModel) -> int:
+def _feature_dimension(model: Network) -> int:
     """Length of the features that losses see: without the colour histogram beside them."""
     model.eval()  # or this would count as a batch of the batch norms
     return int(model.features(torch.zeros((1, *model.size_px, 3), dtype=torch.uint8))[0].shape[1])
