@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from reid.atomic import write_whole
 from reid.errors import DataError
 
 
@@ -19,22 +18,6 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
         OSError: it cannot be written; the old file is still there.
     """
     write_whole(path, (json.dumps(dict(content), allow_nan=False, indent=1) + "\n").encode())
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Replace a file: its name stands for the old bytes or the new ones, and these are on the disk by then."""
-    draft = path.with_name(f".{path.name}-draft")  # always the same: what a kill leaves is overwritten next time
-    try:
-        with draft.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
@@ -54,13 +37,3 @@ def read_json(path: Path) -> dict[str, Any] | None:
     if not isinstance(content, dict):
         raise DataError(f"{path} is damaged: it must be a JSON object, got {type(content).__name__}; delete it")
     return content
-
-
-def sync_folder(folder: Path) -> None:
-    """Make names in a folder last, where the system can: a power cut may otherwise bring an old one back."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

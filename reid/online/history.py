@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from reid.online.files import write_whole
+from reid.atomic import write_whole
 
 
 class History:

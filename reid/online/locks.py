@@ -11,16 +11,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from reid.errors import DataError
-
-_PAUSE_S = 0.02
+from reid.locking import open_locked
 
 
 class FileLock:
-    """An exclusive lock on a file. Take it with `attempt`; `release` it, or use it as a context manager.
-
-    On systems without such locks (those without `fcntl`) it holds nobody off.
-    """
+    """An exclusive lock on a file. Take it with `attempt`; `release` it, or use it as a context manager."""
 
     def __init__(self, path: Path, file: int) -> None:
         self.path = path
@@ -34,19 +29,8 @@ class FileLock:
             DataError: the file system has no such locks.
             OSError: the file cannot be opened.
         """
-        until_s = time.monotonic() + wait_s
-        while True:
-            file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-            try:
-                if _lock(file, path) and _is_still(file, path):
-                    lock, file = cls(path, file), -1
-                    return lock
-            finally:
-                if file >= 0:
-                    os.close(file)
-            if time.monotonic() >= until_s:
-                return None
-            time.sleep(_PAUSE_S)
+        file = open_locked(path, wait_s=wait_s)
+        return None if file is None else cls(path, file)
 
     def sign(self) -> None:
         """Write into the file who holds it, for those who are refused."""
@@ -78,25 +62,3 @@ def holder_of(path: Path) -> str:
         return f"process {int(holder['process'])} on machine {holder['machine']}, since {since} UTC"
     except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return "another process"
-
-
-def _lock(file: int, path: Path) -> bool:
-    try:
-        import fcntl
-    except ImportError:
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        raise DataError(f"{path} cannot be locked: {error.strerror}; choose a folder on a local disk") from error
-    return True
-
-
-def _is_still(file: int, path: Path) -> bool:
-    """Whether the name still stands for the file that was locked: it may have been replaced in between."""
-    try:
-        return os.path.samestat(os.fstat(file), path.stat())
-    except FileNotFoundError:
-        return False

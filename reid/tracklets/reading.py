@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import base64
-import json
+import contextlib
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reid.errors import DataError
-from reid.tracklets.records import PICTURES, RECORDS, SCHEMA, SCHEMA_VERSION, picture_path
+from reid.tracklets.records import PICTURES, RECORDS, picture_path, records
 
 _logger = logging.getLogger(__name__)
 _VECTOR = np.dtype("<f2")
+
+Lengths: TypeAlias = dict[int, dict[int, int]]
+"""Bytes of pictures by tracklet and frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,9 @@ class TrackletRun:
     """Frames a second, None where unknown."""
     began_unix_s: float | None
     """When the run began, seconds since 1970; None where the writer did not say."""
+    session: str | None = None
+    """Runs of one start of a tracker, in one store or several, have one session and number identities alike; None
+    where the writer did not say."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,58 +107,18 @@ def read_tracklets(folder: str | Path) -> Tracklets:
         DataError: there is no store, its header is damaged, or it is of a later version.
     """
     folder = Path(folder)
-    reader = _Reader(folder)
-    for number, record in records(folder):
-        if number > 1:
-            reader.take(record)
-    return reader.result()
+    reader = StoreReader.of(folder)
+    lengths = picture_lengths(folder / PICTURES)
+    if len(reader.whole(lengths)) < len(reader.counting()):
+        # who takes crops out rewrites the records before the pictures go: a second look tells that from damage
+        reader.keep_common(folder)
+    return reader.result(folder, lengths)
 
 
-def records(folder: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Line number, from 1, and record of each whole line; the first is the header, checked. Damaged lines give {}.
-
-    Raises:
-        DataError: as `read_tracklets`.
-    """
-    path = folder / RECORDS
-    try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                if not line.endswith(b"\n"):
-                    break
-                try:
-                    record = json.loads(line)
-                except ValueError:
-                    record = {}
-                record = record if isinstance(record, dict) else {}
-                if number == 1:
-                    _check_header(path, record)
-                yield number, record
-    except FileNotFoundError:
-        raise DataError(f"{folder} is no tracklet store: it has no {RECORDS}") from None
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from error
-
-
-def _check_header(path: Path, header: dict[str, Any]) -> None:
-    if header.get("schema") != SCHEMA:
-        raise DataError(
-            f"{path} must begin with a header of schema {SCHEMA!r}, got {header.get('schema')!r}: it is damaged, "
-            "or no tracklet store"
-        )
-    version = header.get("version")
-    if not isinstance(version, int) or version > SCHEMA_VERSION:
-        raise DataError(
-            f"{path} must be of version {SCHEMA_VERSION} or lower, got {version!r}: it was written by a later "
-            "reidtrack; update this one"
-        )
-
-
-class _Reader:
+class StoreReader:
     """Collects the records of one store."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self) -> None:
         self._runs: dict[int, TrackletRun] = {}
         self._models: dict[int, str] = {}
         self._crops: dict[tuple[int, int], dict[str, Any]] = {}  # by tracklet and frame
@@ -167,34 +133,60 @@ class _Reader:
             "doubt": self._take_doubt,
         }
 
-    def take(self, record: dict[str, Any]) -> None:
-        """One record; kinds of later writers are passed over."""
+    @classmethod
+    def of(cls, folder: Path) -> StoreReader:
+        """Everything that the store in a folder says.
+
+        Raises:
+            DataError: as `read_tracklets`.
+        """
+        reader = cls()
+        for number, record in records(folder):
+            if number > 1:
+                reader.take(record)
+        return reader
+
+    def take(self, record: dict[str, Any]) -> bool:
+        """One record; False where it is damaged. Kinds of later writers are passed over."""
         try:
             if (kind := record["kind"]) in self._kinds:
                 self._kinds[kind](record)
         except (KeyError, TypeError, ValueError):
             self._damaged += 1
+            return False
+        return True
 
-    def result(self) -> Tracklets:
-        """Everything that is whole."""
-        lengths = _picture_lengths(self._folder / PICTURES)
-        kept = [
-            (crop, float(crop["time_s"]))
-            for (tracklet, frame), crop in self._crops.items()
-            if crop["time_s"] < self._doubted.get(tracklet, np.inf)
-            and lengths.get(tracklet, {}).get(frame) == crop["bytes"]
+    def counting(self) -> list[dict[str, Any]]:
+        """Crops that did not come in doubt."""
+        return [c for (tracklet, _), c in self._crops.items() if c["time_s"] < self._doubted.get(tracklet, np.inf)]
+
+    def whole(self, lengths: Lengths) -> list[dict[str, Any]]:
+        """Those of them that have a whole picture."""
+        return [
+            crop for crop in self.counting() if lengths.get(crop["tracklet"], {}).get(crop["frame"]) == crop["bytes"]
         ]
-        lost = sum(c["time_s"] < self._doubted.get(t, np.inf) for (t, _), c in self._crops.items()) - len(kept)
+
+    def keep_common(self, folder: Path) -> None:
+        """Leave out the crops that are not in the store any more."""
+        left: set[tuple[int, int]] = set()
+        with contextlib.suppress(DataError):  # the store itself is gone by now
+            left = {(crop["tracklet"], crop["frame"]) for crop in StoreReader.of(folder).counting()}
+        self._crops = {key: crop for key, crop in self._crops.items() if key in left}
+
+    def result(self, folder: Path, lengths: Lengths) -> Tracklets:
+        """Everything that is whole; the rest costs a warning."""
+        crops = self.whole(lengths)
+        lost = len(self.counting()) - len(crops)
         if lost or self._damaged:
             _logger.warning(
                 "%s: left out %d crops whose picture is gone or damaged, and %d damaged records",
-                self._folder,
+                folder,
                 lost,
                 self._damaged,
             )
-        return self._columns([crop for crop, _ in kept])
+        return self._columns(folder, crops)
 
-    def _columns(self, crops: list[dict[str, Any]]) -> Tracklets:
+    def _columns(self, folder: Path, crops: list[dict[str, Any]]) -> Tracklets:
         def whole(key: str) -> NDArray[np.int64]:
             return np.array([crop[key] for crop in crops], np.int64)
 
@@ -205,7 +197,7 @@ class _Reader:
         hashes = tuple(dict.fromkeys(self._models[number] for number in numbers))
         which = {number: hashes.index(self._models[number]) for number in numbers}
         return Tracklets(
-            self._folder,
+            folder,
             tuple(self._runs[number] for number in sorted(self._runs)),
             whole("tracklet"),
             whole("run"),
@@ -224,7 +216,10 @@ class _Reader:
 
     def _take_run(self, record: dict[str, Any]) -> None:
         number = int(record["run"])
-        self._runs[number] = TrackletRun(number, str(record["source"]), record["rate_hz"], record["began_unix_s"])
+        session = record.get("session")
+        self._runs[number] = TrackletRun(
+            number, str(record["source"]), record["rate_hz"], record["began_unix_s"], session and str(session)
+        )
 
     def _take_model(self, record: dict[str, Any]) -> None:
         self._models[int(record["model"])] = str(record["hash"])
@@ -241,17 +236,22 @@ class _Reader:
         self._crops[record["tracklet"], record["frame"]] = record
 
     def _take_together(self, record: dict[str, Any]) -> None:
-        pairs = np.array(record["pairs"], np.int64).reshape(-1, 2)
-        self._pairs.extend((int(a), int(b)) for a, b in np.sort(pairs, axis=1) if a != b)
+        self._pairs.extend((min(a, b), max(a, b)) for a, b in pairs_of(record) if a != b)
 
     def _take_doubt(self, record: dict[str, Any]) -> None:
         tracklet, since = int(record["tracklet"]), float(record["since_s"])
         self._doubted[tracklet] = min(since, self._doubted.get(tracklet, np.inf))
 
 
-def _picture_lengths(folder: Path) -> dict[int, dict[int, int]]:
+def pairs_of(record: dict[str, Any]) -> list[list[int]]:
+    """Pairs of tracklets that were seen together, of a record that says so."""
+    pairs: list[list[int]] = np.array(record["pairs"], np.int64).reshape(-1, 2).tolist()
+    return pairs
+
+
+def picture_lengths(folder: Path) -> Lengths:
     """Bytes of every picture by tracklet and frame; one look at the folders, no file is opened."""
-    found: dict[int, dict[int, int]] = {}
+    found: Lengths = {}
     try:
         entries = [entry for entry in os.scandir(folder) if entry.name.isdigit()]
     except OSError:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import json
 import os
-import re
 import time
-from importlib import metadata
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -18,11 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from reid.data.pictures import encode
 from reid.errors import DataError, InputError
-from reid.tracklets.reading import is_tracklet_store, records
-from reid.tracklets.records import PICTURES, RECORDS, SCHEMA, SCHEMA_VERSION, picture_path
-
-_TRACKLET = re.compile(r"\d{6,}")
-_PICTURE = re.compile(r"\d{8,}\.(jpg|part)")
+from reid.tracklets.reading import is_tracklet_store
+from reid.tracklets.records import RECORDS, encode_record, new_header, picture_path, records
+from reid.tracklets.removing import open_store
 
 
 class TrackletWriter:
@@ -52,31 +47,41 @@ class TrackletWriter:
         self._quality = jpeg_quality
         self._run = 0
         self._models: dict[str, int] = {}
-        self._waiting: list[str] = []
+        self._waiting: list[bytes] = []
         path = self.folder / RECORDS
         going_on = is_tracklet_store(self.folder)
         if going_on and not append:
             raise DataError(f"{path} exists: choose another folder, or go on with it (append)")
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        self._file = open_store(path, os.O_CREAT | os.O_APPEND)
         try:
-            _lock(self._file, path)
             self._cut_to_whole_lines()
             if os.fstat(self._file).st_size:
                 self._recall()
             else:
-                self._put({"schema": SCHEMA, "version": SCHEMA_VERSION, "program": f"reidtrack {_program_version()}"})
+                self._put(new_header())
                 self.commit()
         except BaseException:
             os.close(self._file)
             self._file = -1
             raise
 
-    def begin_run(self, source: str, *, rate_hz: float | None = None) -> int:
-        """Begin a run of a tracker over a source, with identities and frames of its own; returns its number."""
+    def begin_run(
+        self,
+        source: str,
+        *,
+        rate_hz: float | None = None,
+        began_unix_s: float | None = None,
+        session: str | None = None,
+    ) -> int:
+        """Begin a run of a tracker over a source, with identities and frames of its own; returns its number.
+
+        `began_unix_s` is when its `time_s` was 0, None for now; `session` as in `TrackletRun`.
+        """
         self._run += 1
-        began = round(time.time(), 3)
-        self._put({"kind": "run", "run": self._run, "source": source, "rate_hz": rate_hz, "began_unix_s": began})
+        began = round(time.time() if began_unix_s is None else began_unix_s, 3)
+        record = {"kind": "run", "run": self._run, "source": source, "rate_hz": rate_hz, "began_unix_s": began}
+        self._put(record if session is None else record | {"session": session})
         return self._run
 
     def add_crop(
@@ -93,8 +98,8 @@ class TrackletWriter:
         class_number: int = 0,
         vector: NDArray[np.float32] | None = None,
         model_hash: str | None = None,
-    ) -> None:
-        """Store a crop (H, W, 3) BGR uint8 of a tracklet; the fields are those of `Tracklets`.
+    ) -> int:
+        """Store a crop (H, W, 3) BGR uint8 of a tracklet; the fields are those of `Tracklets`. Returns its bytes.
 
         `vector` (D,) is what the model of `model_hash` says of the crop, stored as float16.
 
@@ -127,6 +132,7 @@ class TrackletWriter:
             record["vector"] = base64.b64encode(np.asarray(vector, "<f2").tobytes()).decode()
         self._put(record)
         self.next_tracklet = max(self.next_tracklet, tracklet + 1)
+        return len(data)
 
     def together(self, pairs: NDArray[np.int64], *, frame: int) -> None:
         """Note that these pairs of tracklets (n, 2) were seen in one frame, as different objects."""
@@ -140,7 +146,7 @@ class TrackletWriter:
 
     def commit(self) -> None:
         """Hand all records to the system; what was committed survives the end of this process."""
-        data = "".join(self._waiting).encode()
+        data = b"".join(self._waiting)
         self._waiting.clear()
         size = os.fstat(self._file).st_size if data else 0
         view = memoryview(data)
@@ -174,8 +180,7 @@ class TrackletWriter:
     def _put(self, record: dict[str, Any]) -> None:
         if self._file < 0:
             raise InputError(f"{self.folder} is closed")
-        # a name may hold bytes that are not UTF-8: ASCII escapes carry them
-        self._waiting.append(json.dumps(record, allow_nan=False, separators=(",", ":")) + "\n")
+        self._waiting.append(encode_record(record) + b"\n")
 
     def _model(self, model_hash: str, dimension: int) -> int:
         if model_hash not in self._models:
@@ -212,35 +217,6 @@ class TrackletWriter:
                     self.next_tracklet = max(self.next_tracklet, int(np.max(record["pairs"])) + 1)
 
 
-def remove_tracklets(folder: str | Path) -> None:
-    """Delete a store's own files, its records first; anything else in the folder stays.
-
-    Raises:
-        DataError: another process writes it.
-        OSError: a file cannot be deleted.
-    """
-    folder = Path(folder)
-    path = folder / RECORDS
-    if path.is_file():
-        file = os.open(path, os.O_RDWR)
-        try:
-            _lock(file, path)
-            path.unlink()
-        finally:
-            os.close(file)
-    pictures = folder / PICTURES
-    if not pictures.is_dir():
-        return
-    for tracklet in [entry for entry in pictures.iterdir() if entry.is_dir() and _TRACKLET.fullmatch(entry.name)]:
-        for picture in tracklet.iterdir():
-            if _PICTURE.fullmatch(picture.name):
-                picture.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # other files of somebody are in it
-            tracklet.rmdir()
-    with contextlib.suppress(OSError):
-        pictures.rmdir()
-
-
 def _write_whole(path: Path, data: bytes) -> None:
     """Write a file that has its name only once it is whole."""
     draft = path.with_suffix(".part")
@@ -252,22 +228,3 @@ def _write_whole(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
         raise
-
-
-def _lock(file: int, path: Path) -> None:
-    """Keep other writers out until the file is closed or the process ends, where the system has such locks."""
-    try:
-        import fcntl
-    except ImportError:
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise DataError(f"{path} is being written by another process: wait for it, or choose another folder") from None
-
-
-def _program_version() -> str:
-    try:
-        return metadata.version("reidtrack")
-    except metadata.PackageNotFoundError:  # run from a source tree that is not installed
-        return "unknown"

@@ -34,8 +34,8 @@ PUBLIC = {
     "reid": "Calibration Card DataError DeviceError Embedder EmbedderInfo InputError MissingExtraError ModelError "
     "ReidError calibrate fit_calibration",
     "reid.data": "DIFFERENT SAME UNKNOWN Crops DataConfig detect_kind join_crops open_crops split_identities",
-    "reid.tracklets": "CutConfig PieceCutter Pieces TrackletRun TrackletWriter Tracklets is_tracklet_store "
-    "read_tracklets remove_tracklets",
+    "reid.tracklets": "CutConfig PieceCutter Pieces StoreSize TrackletRun TrackletWriter Tracklets is_tracklet_store "
+    "measure_tracklets read_tracklets remove_tracklets tidy_tracklets",
     "reid.evaluation": "Estimate EvaluationConfig Reassociation Report evaluate",
 }
 
