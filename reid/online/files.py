@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from reid.atomic import write_whole
+from reid.atomic import sync_folder, write_whole
 from reid.errors import DataError
+
+__all__ = ["read_json", "sync_folder", "write_json", "write_whole"]
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
