@@ -1,0 +1,299 @@
+"""An embedder that is exchanged between two frames: the next one is loaded and made ready beside, never in the way."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from reid.card import Card
+from reid.embedder import Embedder, EmbedderInfo
+from reid.errors import DataError, InputError, ModelError
+from reid.online.crop_memory import CropMemory, CropMemoryConfig, look_at, mean_vectors
+from reid.online.registry import CurrentModel, ModelRegistry
+from reid.online.smoke import open_checked
+
+Remake: TypeAlias = Callable[
+    [NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]], tuple[NDArray[np.float32], NDArray[np.float64]]
+]
+"""Identities (n,), and from when (n,) to when (n,) each was seen, in seconds -> the mean vectors (n, D) of their crops,
+of unit length, and how many crops (n,) there were; zeros where there was none."""
+
+_BATCH = 16  # crops that are embedded before the thread rests, so that the one that tracks is not kept waiting
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveConfig:
+    """How a running tracker comes to use a model that was admitted."""
+
+    poll_s: float = 2.0
+    """Seconds between two looks at whether another model is to be live."""
+    retry_s: float = 300.0
+    """A model that could not be loaded, by no fault of its own, is tried again after this time."""
+    crops: CropMemoryConfig = field(default_factory=CropMemoryConfig)
+    """What is remembered of everybody, for the next model to look at."""
+
+    def __post_init__(self) -> None:
+        for name in ("poll_s", "retry_s"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+                raise InputError(f"{name} must be a finite number above 0, got {value!r}")
+
+
+class LiveEmbedder:
+    """The model of a registry that is live, as an embedder (`tracker.types.SwappableEmbedder`).
+
+    A thread of its own sees that another model is to be live, loads and checks it, and embeds with it all crops that
+    are remembered. Only then is it `ready`; `swap` exchanges one for the other, which is done between two frames, by
+    the thread that tracks. A model that cannot serve is never live here, and is rolled back from in the registry.
+
+    Args:
+        registry: which model is to be live.
+        device: where models run, see `reid.Embedder`.
+        config: see `LiveConfig`.
+
+    Raises:
+        ModelError: no model of the registry can be loaded.
+        DeviceError: the device cannot be used.
+    """
+
+    def __init__(self, registry: ModelRegistry, *, device: str = "auto", config: LiveConfig | None = None) -> None:
+        self.config = config or LiveConfig()
+        self.problem: str | None = None
+        """Why a model that should be live is not; None where all is well."""
+        self._registry, self._device = registry, device
+        self._memory = CropMemory(self.config.crops)
+        self._stamp = registry.stamp()
+        self._number, self._live = self._first()
+        self._waiting: tuple[int, Embedder] | None = None
+        self._ready = False
+        self._tried: tuple[str, float] | None = None  # SHA-256 of what could not be loaded, and when to try again
+        self._errands: list[Callable[[], object]] = []  # what writes files, and so is done by the thread
+        self._exchange = threading.Lock()  # held while it is decided which models there are
+        self._wake, self._closed = threading.Event(), False
+        self._thread = threading.Thread(target=self._run, name="reidtrack-live-embedder", daemon=True)
+        self._thread.start()
+
+    # ---- the embedder --------------------------------------------------------------------------------------------
+
+    @property
+    def info(self) -> EmbedderInfo:
+        """Of the model that is live."""
+        return self._live.info
+
+    @property
+    def card(self) -> Card:
+        """Of the model that is live."""
+        return self._live.card
+
+    @property
+    def device(self) -> str:
+        """What it runs on."""
+        return self._live.device
+
+    @property
+    def number(self) -> int:
+        """Of the model that is live here, in the registry."""
+        return self._number
+
+    def __call__(self, image: NDArray[np.uint8], boxes: ArrayLike) -> NDArray[np.float32]:
+        """Embed what lies inside the boxes, as `reid.Embedder` does."""
+        return self._live(image, boxes)
+
+    # ---- its exchange --------------------------------------------------------------------------------------------
+
+    def ready(self) -> bool:
+        """Whether another model waits, and has looked at what is remembered."""
+        return self._ready
+
+    def swap(
+        self, adopt: Callable[[EmbedderInfo, Remake], object] | None = None
+    ) -> tuple[EmbedderInfo, EmbedderInfo] | None:
+        """Exchange the model that is live for the one that waits. Call it between two frames.
+
+        Args:
+            adopt: called before, with what is known of the new model and a function that gives its vectors of
+                everybody remembered; `tracker.Tracker.change_embedder` is one. Whatever it raises is raised here: the
+                old model stays live then, and the new one is given up.
+
+        Returns:
+            What is known of the old and of the new one; None where none is ready.
+        """
+        with self._exchange:
+            if self._waiting is None or not self._ready:
+                return None
+            number, embedder = self._waiting
+            old_number, old = self._number, self._live
+            self._waiting, self._ready = None, False
+            try:
+                if adopt is not None:
+                    adopt(embedder.info, lambda *wanted: mean_vectors(self._memory, embedder, *wanted))
+            except Exception as error:
+                self._put_off(embedder.info.model_hash, f"model {number} could not be taken over: {error}")
+                raise
+            self._number, self._live = number, embedder
+            note = {"number": number, "sha256": embedder.info.model_hash, "before": old_number}
+            self._errands.append(lambda: self._registry.folder.history.append("swapped", **note))
+        self._wake.set()
+        _logger.info("model %d is live, in the place of model %d", number, old_number)
+        return old.info, embedder.info
+
+    def roll_back(self, reason: str) -> None:
+        """Have the model that is live here rolled back from; the one before it is ready a moment later."""
+        number = self._number
+        self._errands.append(lambda: self._registry.roll_back(reason, number=number))
+        self._wake.set()
+
+    def close(self) -> None:
+        """End the thread, once it has written what is to be written; harmless more than once."""
+        self._closed = True
+        self._wake.set()
+        self._thread.join()
+
+    def __enter__(self) -> LiveEmbedder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # ---- what is remembered --------------------------------------------------------------------------------------
+
+    def remember(self, ids: NDArray[np.int64], crops: Sequence[NDArray[np.uint8]], time_s: float) -> None:
+        """Take clean crops (H, W, 3) of identities (n,) in, as seen at a time; they are copied.
+
+        Raises:
+            InputError: a crop is not a picture, or there are not as many as identities.
+        """
+        self._memory.remember(ids, crops, time_s)
+
+    def renamed(self, old: int, new: int, *, since_s: float) -> None:
+        """What was seen as `old` since a time was `new` all the while."""
+        self._memory.renamed(old, new, since_s=since_s)
+
+    def forget(self, ids: NDArray[np.int64]) -> None:
+        """Drop all that is remembered of identities (n,)."""
+        self._memory.forget(ids)
+
+    def keep_only(self, ids: NDArray[np.int64]) -> None:
+        """Drop all that is remembered of all but these identities (n,)."""
+        self._memory.keep_only(ids)
+
+    def vectors_again(
+        self, ids: NDArray[np.int64], since_s: ArrayLike = -np.inf, until_s: ArrayLike = np.inf
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """Vectors by the model that is live, of the crops that are remembered of identities (n,).
+
+        Args:
+            ids: whose; the same may be asked for twice, of different times.
+            since_s: (n,) or one, from when; included.
+            until_s: (n,) or one, to when; included.
+
+        Returns:
+            Mean vectors (n, D) of unit length, and how many crops made them (n,); zeros where there was none.
+        """
+        return mean_vectors(self._memory, self._live, ids, since_s, until_s)
+
+    # ---- the thread ----------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._closed:
+            self._wake.wait(self.config.poll_s)
+            self._wake.clear()
+            try:
+                self._look()
+            except Exception as error:  # noqa: BLE001 - tracking goes on with the model that it has
+                self._report(f"looking for another model failed: {error}")
+        self._do_errands()
+
+    def _look(self) -> None:
+        self._do_errands()
+        stamp = self._registry.stamp()
+        retry = self._tried is not None and time.monotonic() >= self._tried[1]
+        if stamp != self._stamp or retry:
+            self._stamp = stamp
+            self._consider(self._registry.current())
+        if self._waiting is not None:
+            self._look_at_crops(self._waiting[1])
+
+    def _consider(self, wanted: CurrentModel) -> None:
+        """Load the model that is to be live, unless it is, or waits, or was tried in vain a moment ago."""
+        if self._tried is not None and (self._tried[0] != wanted.sha256 or time.monotonic() >= self._tried[1]):
+            self._tried = None
+        with self._exchange:
+            if self._waiting is not None and self._waiting[1].info.model_hash != wanted.sha256:
+                self._waiting, self._ready = None, False
+            if wanted.sha256 == self._live.info.model_hash:
+                self._number, self.problem = wanted.number, None
+                return
+            if self._waiting is not None or self._tried is not None:
+                return
+        embedder = self._load(wanted)
+        if embedder is not None:
+            with self._exchange:
+                self._waiting, self.problem = (wanted.number, embedder), None
+
+    def _load(self, wanted: CurrentModel) -> Embedder | None:
+        """The model, once it was checked; None where it cannot serve."""
+        try:
+            return self._opened(wanted)
+        except ModelError as error:
+            self._report(f"model {wanted.number} cannot serve: {error}")
+            self._registry.roll_back(str(error), number=wanted.number)
+            self._wake.set()  # to look at the one before it
+        except Exception as error:  # noqa: BLE001 - such as a device without memory left, which may change
+            self._put_off(wanted.sha256, f"model {wanted.number} cannot be loaded now: {error}")
+        return None
+
+    def _opened(self, wanted: CurrentModel) -> Embedder:
+        embedder = open_checked(wanted.path, device=self._device)
+        if embedder.info.model_hash != wanted.sha256:
+            raise ModelError(f"model {wanted.path} changed while it was loaded")
+        return embedder
+
+    def _first(self) -> tuple[int, Embedder]:
+        """The model to begin with: the one that is live, or that was live before, if that cannot be loaded."""
+        while True:
+            wanted = self._registry.current()
+            try:
+                return wanted.number, self._opened(wanted)
+            except ModelError as error:
+                if wanted.number == 0:
+                    raise
+                _logger.warning("model %d cannot serve: %s", wanted.number, error)
+                self._registry.roll_back(str(error), number=wanted.number)
+
+    def _look_at_crops(self, embedder: Embedder) -> None:
+        """Embed what the waiting model has not seen, resting as long as it works."""
+        while (missing := self._memory.not_seen_by(embedder.info.model_hash)) and not self._closed:
+            began = time.monotonic()
+            look_at(missing[:_BATCH], embedder)
+            if len(missing) <= _BATCH:
+                break  # those that came meanwhile are few
+            time.sleep(time.monotonic() - began)
+        with self._exchange:
+            self._ready = self._waiting is not None and self._waiting[1] is embedder
+
+    def _do_errands(self) -> None:
+        while self._errands:
+            try:
+                self._errands.pop(0)()
+            except (ModelError, DataError, OSError) as error:
+                self._report(str(error))
+
+    def _put_off(self, model_hash: str, problem: str) -> None:
+        self._tried = (model_hash, time.monotonic() + self.config.retry_s)
+        self._report(problem)
+
+    def _report(self, problem: str) -> None:
+        self.problem = problem
+        _logger.warning("%s; model %d stays live", problem, self._number)

@@ -1,0 +1,285 @@
+"""The exchange of models between two frames: never by half, never in the way, and never one that cannot serve."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from reid import Card, Embedder, InputError, ModelError
+from reid.card import METADATA_KEY
+from reid.embedder import DEFAULT_MODEL
+from reid.online import BaseModel, OnlineFolder, live
+from reid.online.live import LiveConfig, LiveEmbedder
+from reid.online.registry import ModelRegistry
+
+WAIT_S = 60.0  # how long a broken exchange may hang before the test says so
+IMAGE = np.random.default_rng(3).integers(0, 256, (60, 80, 3), np.uint8)
+BOXES = np.array([[3, 4, 23, 44], [10, 5, 60, 55]], np.float32)
+CROPS = [IMAGE[4:44, 3:23], IMAGE[5:55, 10:60], IMAGE[:30, :20]]
+MakeModel = Callable[[int], Path]
+
+
+@pytest.fixture
+def model(make_model: Any) -> MakeModel:
+    """`model(number)`: each gives other vectors."""
+
+    def make(number: int) -> Path:
+        card = Card(f"model {number}", 8, 4, 3, mean=(40.0 * number, 0.0, -30.0 * number))
+        return make_model(metadata={METADATA_KEY: card.to_json()}, name=f"candidate-{number}.onnx")
+
+    return make
+
+
+@pytest.fixture
+def registry(model: MakeModel, tmp_path: Path) -> ModelRegistry:
+    base = model(0)
+    folder = OnlineFolder.make(tmp_path / "online", BaseModel("base", Embedder(base).info.model_hash))
+    return ModelRegistry(folder, base=base)
+
+
+@pytest.fixture
+def embedder(registry: ModelRegistry) -> Iterator[LiveEmbedder]:
+    with LiveEmbedder(registry, device="cpu", config=LiveConfig(poll_s=0.01, retry_s=0.05)) as opened:
+        yield opened
+    assert "reidtrack-live-embedder" not in [thread.name for thread in threading.enumerate()]
+
+
+def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < end, "it never came to pass"
+        time.sleep(0.002)
+
+
+def swapped(embedder: LiveEmbedder) -> None:
+    until(embedder.ready)
+    assert embedder.swap() is not None
+
+
+def ids(*numbers: int) -> np.ndarray:
+    return np.array(numbers, np.int64)
+
+
+def events(registry: ModelRegistry) -> list[str]:
+    return [event["event"] for event in registry.folder.history.read()]
+
+
+def test_it_is_the_embedder_that_is_live(embedder: LiveEmbedder, model: MakeModel) -> None:
+    plain = Embedder(model(0))
+    np.testing.assert_array_equal(embedder(IMAGE, BOXES), plain(IMAGE, BOXES))
+    assert (embedder.info, embedder.card, embedder.device, embedder.number) == (plain.info, plain.card, "cpu", 0)
+    assert not embedder.ready()
+    assert embedder.swap() is None
+
+
+def test_an_admitted_model_waits_and_is_live_after_the_swap(
+    embedder: LiveEmbedder, registry: ModelRegistry, model: MakeModel
+) -> None:
+    old, new = Embedder(model(0)), Embedder(model(1))
+    registry.admit(model(1))
+    until(embedder.ready)
+    np.testing.assert_array_equal(embedder(IMAGE, BOXES), old(IMAGE, BOXES))  # nothing has changed yet
+    assert embedder.swap() == (old.info, new.info)
+    np.testing.assert_array_equal(embedder(IMAGE, BOXES), new(IMAGE, BOXES))
+    assert (embedder.number, embedder.problem, embedder.ready()) == (1, None, False)
+    embedder.close()
+    assert registry.folder.history.read()[-1]["event"] == "swapped"
+    assert registry.folder.history.read()[-1]["sha256"] == new.info.model_hash
+
+
+def test_everybody_is_seen_again_by_the_new_model(
+    embedder: LiveEmbedder, registry: ModelRegistry, model: MakeModel
+) -> None:
+    embedder.remember(ids(5, 6), CROPS[:2], 1.0)
+    before, _ = embedder.vectors_again(ids(5))
+    registry.admit(model(1))
+    until(embedder.ready)
+    embedder.remember(ids(5), CROPS[2:], 2.0)  # after it was made ready
+    adopted: list[Any] = []
+
+    def adopt(info: Any, again: Any) -> None:
+        adopted.append((info, *again(ids(6, 5, 9), np.full(3, -np.inf), np.full(3, np.inf))))
+
+    embedder.swap(adopt)
+    ((info, vectors, counts),) = adopted
+    assert info == embedder.info
+    expected = Embedder(model(1)).crops(CROPS)
+    both = expected[0] + expected[2]
+    np.testing.assert_allclose(vectors[:2], [expected[1], both / np.linalg.norm(both)], atol=0.02)
+    np.testing.assert_array_equal(vectors[2], 0)
+    assert counts.tolist() == [1, 2, 0]
+    later, counts = embedder.vectors_again(ids(5, 5), [2.0, 0.0], [9.0, 1.0])
+    np.testing.assert_allclose(later, expected[[2, 0]], atol=0.02)
+    assert counts.tolist() == [1, 1]
+    assert np.abs(before[0] - later[1]).max() > 0.05  # the two models do not agree
+    embedder.renamed(5, 6, since_s=2.0)
+    embedder.keep_only(ids(6))
+    assert embedder.vectors_again(ids(5, 6))[1].tolist() == [0, 2]
+    embedder.forget(ids(6))
+    assert embedder.vectors_again(ids(5, 6))[1].tolist() == [0, 0]
+
+
+def test_a_model_of_another_dimension(embedder: LiveEmbedder, registry: ModelRegistry) -> None:
+    embedder.remember(ids(1), CROPS[:1], 0.0)
+    assert embedder.vectors_again(ids(1))[0].shape == (1, 3)
+    registry.admit(DEFAULT_MODEL)
+    swapped(embedder)
+    vectors, counts = embedder.vectors_again(ids(1, 2))
+    assert vectors.shape == (2, 192)
+    assert counts.tolist() == [1, 0]
+    assert embedder(IMAGE, BOXES).shape == (2, 192)
+
+
+def test_whoever_does_not_adopt_it_keeps_the_old_one(
+    embedder: LiveEmbedder, registry: ModelRegistry, model: MakeModel
+) -> None:
+    def refuse(info: Any, again: Any) -> None:
+        raise InputError("not now")
+
+    registry.admit(model(1))
+    until(embedder.ready)
+    with pytest.raises(InputError, match="not now"):
+        embedder.swap(refuse)
+    assert (embedder.number, embedder.info.name) == (0, "model 0")
+    assert "not now" in str(embedder.problem)
+    swapped(embedder)  # it is offered again later
+    assert embedder.number == 1
+
+
+def test_tracking_is_not_kept_waiting_while_a_model_is_loaded(
+    embedder: LiveEmbedder, registry: ModelRegistry, model: MakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loading, go_on = threading.Event(), threading.Event()
+    real = live.open_checked
+
+    def slow(path: Path, **options: Any) -> Embedder:
+        loading.set()
+        assert go_on.wait(WAIT_S)
+        return real(path, **options)
+
+    monkeypatch.setattr(live, "open_checked", slow)
+    registry.admit(model(1))
+    assert loading.wait(WAIT_S)
+    assert embedder(IMAGE, BOXES).shape == (2, 3)
+    assert not embedder.ready()
+    assert embedder.swap() is None
+    go_on.set()
+    swapped(embedder)
+
+
+def test_a_model_that_cannot_serve_here_is_rolled_back_from(
+    embedder: LiveEmbedder, registry: ModelRegistry, model: MakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(path: Path, **options: Any) -> Embedder:
+        raise ModelError("the graph needs what this device has not")
+
+    monkeypatch.setattr(live, "open_checked", broken)
+    registry.admit(model(1))
+    until(lambda: registry.quarantined)
+    until(lambda: embedder.problem is None)  # as model 0 is to be live, and is
+    assert (registry.current().number, embedder.number, embedder.ready()) == (0, 0, False)
+    assert "this device" in registry.quarantined[0].reason
+    monkeypatch.undo()
+    registry.admit(model(2))
+    swapped(embedder)
+    assert embedder.number == 2
+
+
+def test_a_device_that_is_full_for_a_while_is_waited_for(
+    embedder: LiveEmbedder, registry: ModelRegistry, model: MakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, **options: Any) -> Embedder:
+        raise MemoryError("no memory left")
+
+    monkeypatch.setattr(live, "open_checked", full)
+    registry.admit(model(1))
+    until(lambda: embedder.problem)
+    assert "no memory left" in str(embedder.problem)
+    assert (registry.current().number, embedder.number, registry.quarantined) == (1, 0, ())
+    monkeypatch.undo()
+    swapped(embedder)
+    assert (embedder.number, embedder.problem) == (1, None)
+
+
+def test_a_file_that_is_damaged_after_its_admission_never_goes_live(registry: ModelRegistry, model: MakeModel) -> None:
+    with LiveEmbedder(registry, device="cpu", config=LiveConfig(poll_s=1000)) as embedder:
+        registry.admit(model(1))
+        registry.path(1).write_bytes(b"damaged")
+        embedder._wake.set()
+        until(lambda: "fell_back" in events(registry))
+    assert embedder.swap() is None
+    assert (embedder.number, registry.current().number) == (0, 0)
+
+
+def test_it_is_rolled_back_on_demand_and_the_model_before_it_goes_live(
+    embedder: LiveEmbedder, registry: ModelRegistry, model: MakeModel
+) -> None:
+    registry.admit(model(1), window=(1.0, 2.0))
+    swapped(embedder)
+    embedder.roll_back("more new identities")
+    swapped(embedder)
+    assert (embedder.number, embedder.info.name) == (0, "model 0")
+    assert registry.quarantined[0].window == (1.0, 2.0)
+    embedder.roll_back("again")  # from the base nothing leads back
+    until(lambda: embedder.problem)
+    assert "base" in str(embedder.problem)
+    assert embedder.number == 0
+
+
+def test_the_newest_one_goes_live_where_several_are_admitted_before_a_swap(
+    embedder: LiveEmbedder, registry: ModelRegistry, model: MakeModel
+) -> None:
+    registry.admit(model(1))
+    until(embedder.ready)
+    registry.admit(model(2))
+    until(lambda: embedder._waiting is not None and embedder._waiting[0] == 2)
+    swapped(embedder)
+    assert embedder.number == 2
+    registry.admit(model(3))
+    until(embedder.ready)
+    registry.roll_back("thought better of it")
+    until(lambda: not embedder.ready())
+    assert embedder.swap() is None
+    assert embedder.number == 2
+
+
+def test_it_begins_with_a_model_that_can_be_loaded(
+    registry: ModelRegistry, model: MakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (1, 2):
+        registry.admit(model(number))
+    real = live.open_checked
+
+    def broken(path: Path, **options: Any) -> Embedder:
+        if path.name[0] != "0":
+            raise ModelError("cannot serve")
+        return real(path, **options)
+
+    monkeypatch.setattr(live, "open_checked", broken)
+    with LiveEmbedder(registry, device="cpu") as embedder:
+        assert embedder.number == 0
+    assert [bad.number for bad in registry.quarantined] == [2, 1]
+    monkeypatch.setattr(live, "open_checked", lambda path, **options: broken(Path("1"), **options))
+    with pytest.raises(ModelError, match="cannot serve"):
+        LiveEmbedder(registry, device="cpu")
+
+
+def test_two_trackers_may_follow_one_registry(registry: ModelRegistry, model: MakeModel) -> None:
+    config = LiveConfig(poll_s=0.01)
+    with LiveEmbedder(registry, config=config, device="cpu") as one, LiveEmbedder(registry, config=config) as two:
+        registry.admit(model(1))
+        swapped(one)
+        swapped(two)
+        assert one.info == two.info
+
+
+@pytest.mark.parametrize("wrong", [{"poll_s": 0}, {"retry_s": float("nan")}, {"poll_s": True}])
+def test_settings_are_checked(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="above 0"):
+        LiveConfig(**wrong)
