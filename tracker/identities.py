@@ -42,9 +42,9 @@ class Identities:
         """The last new number, 0 before the first."""
         return self._next_id - 1
 
-    def retire(self, tracks: TrackTable, gone: BoolArray, now: float) -> None:
-        """Remember the identities of rows that end, (T,) bool; those without a number leave nothing behind."""
-        numbered = (gone & (tracks.ids > 0)).nonzero()[0]
+    def retire(self, tracks: TrackTable, gone: IntArray, now: float) -> None:
+        """Remember the identities of rows that end (n,); those without a number leave nothing behind."""
+        numbered = gone[tracks.ids[gone] > 0]
         if len(numbered):
             self._join(tracks, numbered[~tracks.settled[numbered]])
             known = numbered[tracks.vectors[numbered] > 0]
@@ -218,10 +218,10 @@ def _reachable(tracks: TrackTable, asking: IntArray, lost: IntArray, config: Tra
     """(P,) whether newcomers came after tracks were lost, and are where and as tall as these can be by now."""
     absent = tracks.born_s[asking] > tracks.seen_s[lost]
     gap = now - tracks.seen_s[lost]
-    here, there = tracks.seen_box[asking], tracks.seen_box[lost]  # (P, 4)
-    way = np.hypot(here[:, 0] - there[:, 0], here[:, 1] - there[:, 1])  # px
-    near = way <= there[:, 3] * (0.5 + config.recover_speed * gap)
-    ratio = np.abs(np.log(here[:, 3] / there[:, 3]))
+    here, there = tracks.seen_box[:, asking], tracks.seen_box[:, lost]  # (4, P)
+    way = np.hypot(here[0] - there[0], here[1] - there[1])  # px
+    near = way <= there[3] * (0.5 + config.recover_speed * gap)
+    ratio = np.abs(np.log(here[3] / there[3]))
     return np.asarray(absent & near & (ratio <= np.log(1.3) + 0.3 * gap))
 
 

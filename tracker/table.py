@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ TIME_SLACK_S = 1e-6
 
 @dataclass(slots=True, eq=False)
 class TrackTable:
-    """T live tracks."""
+    """T live tracks. Each number of all of them lies in one piece; so does each of their vectors."""
 
     ids: IntArray
     """(T,) identities' numbers as reported; 0 before the first."""
@@ -28,18 +28,16 @@ class TrackTable:
     """(T,) whether the track was seen for long enough not to be a false detection."""
     settled: BoolArray
     """(T,) whether the number is final; before, the object may turn out to be one that was known already."""
-    box: DoubleArray
-    """(T, 4) cx, cy, w, h."""
-    velocity: DoubleArray
-    """(T, 4) per second."""
+    state: DoubleArray
+    """(2, 4, T) box and velocity, see `tracker.motion.kalman`."""
     covariance: DoubleArray
-    """(T, 2, 3), see `tracker.motion.kalman`."""
+    """(3, 2, T), see there."""
     born_s: DoubleArray
     """(T,) time of the first detection."""
     seen_s: DoubleArray
     """(T,) time of the last detection."""
     seen_box: DoubleArray
-    """(T, 4) cx, cy, w, h when last seen."""
+    """(4, T) cx, cy, w, h when last seen."""
     detection: IntArray
     """(T,) row of the detection of the last update, -1 where none matched."""
     score: DoubleArray
@@ -78,9 +76,6 @@ class TrackTable:
         def flag() -> BoolArray:
             return np.zeros(n, bool)
 
-        def box() -> DoubleArray:
-            return np.zeros((n, 4))
-
         def look() -> FloatArray:
             return np.zeros((n, dimension), np.float32)
 
@@ -89,12 +84,11 @@ class TrackTable:
             own_ids=whole(),
             proven=flag(),
             settled=flag(),
-            box=box(),
-            velocity=box(),
-            covariance=np.zeros((n, 2, 3)),
+            state=np.zeros((2, 4, n)),
+            covariance=np.zeros((3, 2, n)),
             born_s=number(),
             seen_s=number(),
-            seen_box=box(),
+            seen_box=np.zeros((4, n)),
             detection=whole(),
             score=number(),
             classes=whole(),
@@ -113,37 +107,19 @@ class TrackTable:
         return len(self.ids)
 
     @property
+    def box(self) -> DoubleArray:
+        """(4, T) cx, cy, w, h."""
+        box: DoubleArray = self.state[0]
+        return box
+
+    @property
     def motion(self) -> MotionState:
         """The Kalman filter's part."""
-        return MotionState(self.box, self.velocity, self.covariance)
+        return MotionState(self.state, self.covariance)
 
     @motion.setter
-    def motion(self, state: MotionState) -> None:
-        self.box, self.velocity, self.covariance = state.box, state.velocity, state.covariance
-
-    def motion_of(self, rows: IntArray) -> MotionState:
-        """The Kalman filter's part of some rows."""
-        return MotionState(
-            self.box.take(rows, axis=0), self.velocity.take(rows, axis=0), self.covariance.take(rows, axis=0)
-        )
-
-    def set_motion(self, rows: IntArray, state: MotionState) -> None:
-        """Write the Kalman filter's part of some rows."""
-        self.box[rows], self.velocity[rows], self.covariance[rows] = state.box, state.velocity, state.covariance
-
-    def moved(self, state: MotionState, seen_box: DoubleArray) -> TrackTable:
-        """A table of the same tracks elsewhere, with boxes when last seen (T, 4), and not matched yet.
-
-        It shares the other columns with this one.
-        """
-        return replace(
-            self,
-            box=state.box,
-            velocity=state.velocity,
-            covariance=state.covariance,
-            seen_box=seen_box,
-            detection=np.full(len(self), -1),
-        )
+    def motion(self, motion: MotionState) -> None:
+        self.state, self.covariance = motion.state, motion.covariance
 
     def fit_dimension(self, dimension: int) -> None:
         """Make room for vectors of this dimension where none was known before."""
@@ -151,28 +127,39 @@ class TrackTable:
             self.mean, self.doubted = (np.zeros((len(self), dimension), np.float32) for _ in range(2))
 
     def select(self, keep: BoolArray) -> TrackTable:
-        """A table of some rows; this one where all are kept."""
-        return self if keep.all() else TrackTable(*(column[keep] for column in self._columns()))
+        """A table of some rows (T,); this one where all are kept."""
+        if keep.all():
+            return self
+        return TrackTable(*(column[keep] if name in _LOOKS else column[..., keep] for name, column in self._columns()))
 
     def append(self, other: TrackTable) -> TrackTable:
         """A table of the rows of both."""
-        return TrackTable(*map(np.concatenate, zip(self._columns(), other._columns(), strict=True)))
+        pairs = zip(self._columns(), other._columns(), strict=True)
+        return TrackTable(*(np.concatenate((a, b), axis=0 if name in _LOOKS else -1) for (name, a), (_, b) in pairs))
 
-    def _columns(self) -> Iterator[NDArray[Any]]:
-        return (getattr(self, name) for name in _NAMES)
+    def _columns(self) -> Iterator[tuple[str, NDArray[Any]]]:
+        return ((name, getattr(self, name)) for name in _NAMES)
 
     def learn(self, rows: IntArray, crops: FloatArray, now: float, memory_s: float) -> None:
-        """Move the mean appearance of rows towards their crops' vectors (n, D): a plain mean at first, then fading."""
-        elapsed, count, mean = now - self.mean_s[rows], self.vectors[rows], self.mean.take(rows, axis=0)
-        fading = 1 - np.exp(-elapsed / max(memory_s, 1e-9))
+        """Move the mean appearance of rows towards their crops' vectors (n, D): a plain mean at first, then fading.
+
+        The array of crops is used up.
+        """
+        count, mean = self.vectors[rows], self.mean.take(rows, axis=0)
+        fading = 1 - np.exp((self.mean_s[rows] - now) / max(memory_s, 1e-9))
         share = np.maximum(1 / (count + 1), fading).astype(np.float32)  # (n,)
-        self.mean[rows] = unit(mean + share[:, None] * (crops - mean), mean)
-        first = rows[count == 0]
-        self.first_vector_s[first] = now
+        # mean + share (crops - mean)
+        crops -= mean
+        crops *= share[:, None]
+        crops += mean
+        self.mean[rows] = unit(crops, mean)
+        if not count.all():
+            self.first_vector_s[rows[count == 0]] = now
         self.vectors[rows] = count + 1
         self.mean_s[rows] = now
-        cleared = rows[self.doubt[rows] < 0]
-        self.doubt[cleared], self.doubted[cleared] = 0, 0
+        if self.doubt.any():
+            cleared = rows[self.doubt[rows] < 0]
+            self.doubt[cleared], self.doubted[cleared] = 0, 0
 
     def set_aside(self, rows: IntArray, crops: FloatArray, now: float, evidence: DoubleArray) -> None:
         """Set crops (n, D) aside that speak against being of their rows' objects, by `evidence` (n,) nats below 0."""
@@ -191,6 +178,8 @@ class TrackTable:
 
 
 _NAMES = tuple(field.name for field in fields(TrackTable))
+_LOOKS = frozenset({"mean", "doubted"})
+"""Of these columns tracks are the first axis, of all others the last."""
 
 
 def unit(vectors: FloatArray, otherwise: FloatArray) -> FloatArray:

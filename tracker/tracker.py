@@ -9,10 +9,10 @@ import numpy as np
 
 from tracker import lives
 from tracker.association import demand
-from tracker.association.appearance import FOREIGN, AppearanceModel
-from tracker.association.evidence import Candidates, candidates
+from tracker.association.appearance import AppearanceModel
+from tracker.association.evidence import Candidates, candidates, cosine
 from tracker.association.matching import Matching, Seen
-from tracker.boxes import cxcywh_to_xyxy, iou, xyxy_to_cxcywh
+from tracker.boxes import cxcywh_to_xyxy, iou
 from tracker.config import TrackerConfig
 from tracker.errors import InputError
 from tracker.explanation.decisions import Decision
@@ -20,6 +20,7 @@ from tracker.explanation.explanation import Explanation, decisions_about
 from tracker.explanation.record import UpdateRecord
 from tracker.identities import Identities
 from tracker.motion import camera, kalman
+from tracker.motion.kalman import MotionState
 from tracker.table import TrackTable
 from tracker.types import (
     AppearanceInfo,
@@ -27,6 +28,7 @@ from tracker.types import (
     Detections,
     DoubleArray,
     EmbedRows,
+    FloatArray,
     IntArray,
     TrackEvent,
     Tracks,
@@ -99,24 +101,29 @@ class Tracker:
             raise InputError(f"update needs tracker.Detections, got {type(detections).__name__}")
         now, dt = self._clock(time_s)
         affine = None if camera_motion is None else camera.check_affine(camera_motion)
-        moved = self._moved(dt, affine)
-        gone = lives.gone(moved, now, detections.frame_size, self.config)
-        tracks = moved.select(~gone)
+        tracks, motion = self._tracks, self._moved(dt, affine)
+        gone = lives.gone(tracks.seen_s, motion.box, now, detections.frame_size, self.config)
+        if len(gone):
+            stays = np.ones(len(tracks), bool)
+            stays[gone] = False
+            tracks, motion = tracks.select(stays), motion.of(stays)
         # whatever is raised up to here, by `embed` too, leaves the tracker as it was
-        seen, pairs = self._look(detections, tracks, now, embed)
+        seen, pairs = self._look(detections, tracks, motion, now, embed)
 
         first = self._time_s is None
-        self._go_on(moved, gone, tracks, now)
+        self._go_on(gone, tracks, motion, affine, now)
         matching = Matching(tracks, seen, self.config, self._appearance, self._record)
         matching.run(pairs)
-        self._correct(seen, matching)
-        self._learn(seen, matching)
+        tracks.detection, matched = matching.detection, matching.matched
+        if matched.any():
+            self._correct(seen, matched)
+            self._learn(seen, matching, matched)
         self._found(seen, matching.free, proven=first)
         self._tracks = self._identities.update(self._tracks, now)
         rows, events = self._reported(include_coasted), tuple(self._identities.events)
         if self._record is not None:
             self._explanation = Explanation(self._record, self._tracks, events)
-        return self._report(rows, self._tracks.box.take(rows, axis=0), now, events, seen)
+        return self._report(rows, self._tracks.box.take(rows, axis=1), now, events, seen)
 
     def predict(self, time_s: float, *, include_coasted: bool = False) -> Tracks:
         """Where the objects seen in the last update are at a later time; changes nothing and counts no miss.
@@ -126,10 +133,10 @@ class Tracker:
             include_coasted: also return confirmed tracks that the last update did not see.
         """
         if self._time_s is None:
-            return self._report(np.zeros(0, np.int64), np.zeros((0, 4)), float(time_s), ())
+            return self._report(np.zeros(0, np.int64), np.zeros((4, 0)), float(time_s), ())
         now, dt = self._clock(time_s)
         rows = self._reported(include_coasted)
-        moved = kalman.predict(self._tracks.motion_of(rows), dt, self._noise)
+        moved = kalman.predict(self._tracks.motion.of(rows), dt, self._noise)
         tracks = self._report(rows, moved.box, now, ())
         return Tracks(tracks.ids, tracks.boxes, tracks.scores, tracks.classes, np.full(len(rows), -1), now)
 
@@ -162,86 +169,105 @@ class Tracker:
             )
         return now, 0.0 if last is None else now - last
 
-    def _moved(self, dt: float, affine: DoubleArray | None) -> TrackTable:
+    def _moved(self, dt: float, affine: DoubleArray | None) -> MotionState:
         """All tracks, predicted to the time of the frame and along with the camera."""
-        tracks = self._tracks
-        velocity = tracks.velocity.copy()
-        # that of a size means nothing while the object is hidden
-        velocity[tracks.detection < 0, 2:] = 0
-        state, seen_box = kalman.MotionState(tracks.box, velocity, tracks.covariance), tracks.seen_box
-        if affine is not None:
-            state = camera.move(state, affine)
-            seen_box = camera.move(kalman.MotionState(seen_box, 0 * seen_box, tracks.covariance), affine).box
-        return tracks.moved(kalman.predict(state, dt, self._noise), seen_box)
+        motion = self._tracks.motion if affine is None else camera.move(self._tracks.motion, affine)
+        return kalman.predict(motion, dt, self._noise, hidden=self._tracks.detection < 0)
 
     def _look(
-        self, detections: Detections, tracks: TrackTable, now: float, embed: EmbedRows | None
+        self, detections: Detections, tracks: TrackTable, motion: MotionState, now: float, embed: EmbedRows | None
     ) -> tuple[Seen, Candidates]:
         """What the further steps need to know of the detections, and which of the tracks these may continue."""
-        c = self.config
-        boxes, confident = detections.boxes.astype(np.float64), detections.scores >= c.high_score
-        pairs, covered = candidates(tracks.box, np.sqrt(tracks.covariance[:, 0, 0]), boxes)
+        c, scores = self.config, detections.scores
+        corners, confident = np.array(detections.boxes.T, np.float64, order="C"), scores >= c.high_score
+        sides = corners[2:] - corners[:2]
+        box = np.concatenate((corners[:2] + sides / 2, sides))  # (4, N)
+        pairs, covered = candidates(motion.box, np.sqrt(motion.covariance[0, 0]), corners, sides)
         wanted = confident.nonzero()[0]
         if embed is not None and c.embed == "auto" and self._time_s is not None:
-            wanted = demand.wanted(tracks, pairs, boxes, detections.scores, now, self._time_s, c)
+            wanted = demand.wanted(tracks, pairs, motion.box, corners, scores, now, self._time_s, c)
         vectors, has = self._appearance.collect(detections, wanted, embed)
         clean, known = covered <= c.appearance_max_overlap, has & confident
-        scores, classes, fit = detections.scores, detections.classes, known & clean
-        return Seen(now, boxes, scores, classes, confident, vectors, known, clean, fit), pairs
+        return Seen(
+            now, corners, box, scores, detections.classes, confident, vectors, known, clean, known & clean
+        ), pairs
 
-    def _go_on(self, moved: TrackTable, gone: BoolArray, tracks: TrackTable, now: float) -> None:
-        """Begin to change things: those who are gone end, and the others are the tracks."""
+    def _go_on(
+        self, gone: IntArray, tracks: TrackTable, motion: MotionState, affine: DoubleArray | None, now: float
+    ) -> None:
+        """Begin to change things: those who are gone end, and the others are the tracks, moved."""
         self._time_s = now
         self._identities.events.clear()
         if self._explains:
             self._record = self._identities.record = UpdateRecord(self.config)
-        if gone.any():
-            self._identities.retire(moved, gone, now)
+        if len(gone):
+            self._identities.retire(self._tracks, gone, now)
         if self._appearance.dimension is not None:
             tracks.fit_dimension(self._appearance.dimension)
+        tracks.motion = motion
+        if affine is not None:
+            tracks.seen_box = camera.move(MotionState(tracks.seen_box[None], tracks.covariance), affine).box
         self._tracks = tracks
 
-    def _correct(self, seen: Seen, matching: Matching) -> None:
-        """Take the matched boxes, scores and classes in."""
-        tracks = self._tracks
-        t = (matching.detection >= 0).nonzero()[0]
-        d = matching.detection[t]
-        scores, classes = seen.scores[d].astype(np.float64), seen.classes[d]
-        measured = xyxy_to_cxcywh(seen.boxes.take(d, axis=0))
-        state = kalman.correct(tracks.motion_of(t), measured, self._noise, scores)
-        tracks.set_motion(t, state)
-        tracks.seen_s[t], tracks.seen_box[t] = seen.now, state.box
-        tracks.detection[t], tracks.score[t] = d, scores
-        leading = tracks.classes[t]
-        votes = tracks.class_votes[t] + np.where(leading == classes, scores, -scores)
-        tracks.classes[t] = np.where(votes < 0, classes, leading)
-        tracks.class_votes[t] = np.abs(votes)
+    def _correct(self, seen: Seen, matched: BoolArray) -> None:
+        """Take the boxes, scores and classes of the matched tracks (T,) in."""
+        tracks, detection = self._tracks, self._tracks.detection
+        # where there is no match these are of any detection, and change nothing
+        scores, classes = seen.scores.take(detection).astype(np.float64), seen.classes.take(detection)
+        tracks.motion = kalman.correct(tracks.motion, seen.box.take(detection, axis=1), self._noise, scores, matched)
+        tracks.seen_s[matched] = seen.now
+        np.copyto(tracks.seen_box, tracks.box, where=matched)
+        np.copyto(tracks.score, scores, where=matched)
+        votes = tracks.class_votes
+        np.add(votes, np.where(tracks.classes == classes, scores, -scores), out=votes, where=matched)
+        outvoted = (votes < 0).nonzero()[0]
+        if len(outvoted):
+            tracks.classes[outvoted] = classes[outvoted]
+            votes[outvoted] *= -1
 
-    def _learn(self, seen: Seen, matching: Matching) -> None:
+    def _learn(self, seen: Seen, matching: Matching, matched: BoolArray) -> None:
         """Move the mean appearance of matched tracks towards crops that show the object alone.
 
         A crop that speaks against its track does not: it is kept aside. Once such crops agree for long enough, the
         track has gone over to somebody else, as happens where one passes close to another.
         """
         c, tracks = self.config, self._tracks
-        t = (matching.detection >= 0).nonzero()[0]
-        d = matching.detection[t]
-        fit, passed = seen.fit[d], seen.clean[d] & seen.confident[d]
-        tracks.unlooked[t] = np.where(fit, 0, tracks.unlooked[t] + passed)
-        t, d = t[fit], d[fit]
+        fit = matched & seen.fit.take(matching.detection)
+        tracks.unlooked[fit] = 0
+        passed = seen.clean & seen.confident & ~seen.has  # (N,)
+        if passed.any():
+            tracks.unlooked += matched & passed.take(matching.detection)
+        t = fit.nonzero()[0]
         if not len(t):
             return
-        crops = seen.vectors.take(d, axis=0)  # (n, D)
-        evidence = self._appearance.doubt(matching.similarity[t])
-        foreign = (evidence < FOREIGN) & (tracks.vectors[t] >= c.identify_vectors)
+        crops = seen.vectors.take(matching.detection[t], axis=0)  # (n, D)
+        self._compare_with_others(t, crops, matched)
+        similarity = matching.similarity[t]
+        foreign = (similarity < self._appearance.foreign_below) & (tracks.vectors[t] >= c.identify_vectors)
         if not foreign.any():
             tracks.learn(t, crops, seen.now, c.appearance_memory_s)
             return
         tracks.learn(t[~foreign], crops[~foreign], seen.now, c.appearance_memory_s)
-        tracks.set_aside(t[foreign], crops[foreign], seen.now, evidence[foreign].clip(-4, 0))
+        evidence = self._appearance.doubt(similarity[foreign]).clip(-4, 0)
+        tracks.set_aside(t[foreign], crops[foreign], seen.now, evidence)
         changed = (tracks.doubt <= -c.change_evidence).nonzero()[0]
         if len(changed):
             self._identities.part(tracks, changed)
+
+    def _compare_with_others(self, t: IntArray, crops: FloatArray, matched: BoolArray) -> None:
+        """Learn how alike a crop is to the mean of another: each matched track's to that of the matched one after it.
+
+        Whether that one was looked at in this frame does not matter: those who are at the same moment are near each
+        other more often than people are, and were they alone compared, strangers would seem more alike than they are.
+        """
+        vectors = self._tracks.vectors
+        known = (matched & (vectors > 0)).nonzero()[0]
+        mine = vectors[t] > 0
+        if not mine.all():
+            t, crops = t[mine], crops[mine]
+        if len(known) > 1 and len(t):
+            others = known[(known.searchsorted(t) + 1) % len(known)]
+            self._appearance.observe_different(cosine(self._tracks.mean.take(others, axis=0), crops))
 
     def _found(self, seen: Seen, free: BoolArray, *, proven: bool) -> None:
         """Drop tentative tracks that were missed, and found new ones on confident detections that nobody took.
@@ -253,9 +279,9 @@ class Tracker:
         rows = (free & (seen.scores >= c.birth_score)).nonzero()[0]
         if not len(rows):
             return
-        taken = cxcywh_to_xyxy(tracks.box[tracks.detection >= 0])
+        taken = cxcywh_to_xyxy(tracks.box.T[tracks.detection >= 0])
         if len(taken):
-            overlap = iou(seen.boxes[rows], taken)  # (n, S)
+            overlap = iou(seen.corners.T[rows], taken)  # (n, S)
             if self._record is not None:
                 self._record.births = (rows, overlap, tracks.detection[tracks.detection >= 0])
             rows = rows[overlap.max(axis=1) <= c.birth_max_overlap]
@@ -274,11 +300,11 @@ class Tracker:
     def _report(
         self, rows: IntArray, boxes: DoubleArray, now: float, events: tuple[TrackEvent, ...], seen: Seen | None = None
     ) -> Tracks:
-        """These rows with their boxes, (n, 4) cxcywh."""
+        """These rows with their boxes, (4, n) cxcywh."""
         tracks = self._tracks
         return Tracks(
             tracks.ids[rows],
-            cxcywh_to_xyxy(boxes).astype(np.float32),
+            cxcywh_to_xyxy(boxes.T).astype(np.float32, order="C"),
             tracks.score[rows].astype(np.float32),
             tracks.classes[rows],
             tracks.detection[rows],

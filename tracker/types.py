@@ -38,21 +38,28 @@ def _as_rows(name: str, value: Any, shape: tuple[int | None, ...], dtype: type[n
         raise InputError(f"{name} must be one array of shape {_shape_text(shape)}: {error}") from error
     if array.size == 0 and array.ndim <= 1 and len(shape) == 2:
         array = array.reshape(0, shape[1] or 0)
-    kinds = {np.float32: "fiu", np.int64: "iu", np.bool_: "b"}[dtype]
-    if dtype is np.int64 and array.dtype.kind == "f" and np.isfinite(array).all() and (array == np.floor(array)).all():
-        kinds = "fiu"  # many detectors hand classes over as whole floats
-    if array.dtype.kind not in kinds and array.size:
+    converted = array.dtype != dtype and array.size > 0
+    if converted and not _is_of_kind(array, dtype):
         raise InputError(f"{name} must be numbers that fit {np.dtype(dtype).name}, got dtype {array.dtype}")
-    if array.ndim != len(shape) or any(s is not None and s != a for s, a in zip(shape, array.shape, strict=True)):
+    if array.ndim != len(shape) or [s for s, a in zip(shape, array.shape, strict=True) if s is not None and s != a]:
         raise InputError(f"{name} must have shape {_shape_text(shape)}, got {array.shape}")
-    if dtype is not np.bool_ and array.size and array.dtype != dtype:
+    if converted:
         _refuse_overflow(name, array, dtype)
     return np.ascontiguousarray(array, dtype=dtype)
+
+
+def _is_of_kind(array: NDArray[Any], dtype: type[np.generic]) -> bool:
+    """Whether numbers of this kind may become numbers of the dtype."""
+    if dtype is np.int64 and array.dtype.kind == "f":  # many detectors hand classes over as whole floats
+        return bool(np.isfinite(array).all() and (array == np.floor(array)).all())
+    return array.dtype.kind in {np.float32: "fiu", np.int64: "iu", np.bool_: "b"}[dtype]
 
 
 def _refuse_overflow(name: str, array: NDArray[Any], dtype: type[np.generic]) -> None:
     """Refuse numbers that the dtype cannot hold; NaN and infinity are for the caller to judge."""
     largest = float(np.finfo(np.float32).max) if dtype is np.float32 else float(2**63 - 1024)
+    if -largest <= array.min() and array.max() <= largest:  # neither is so where there is NaN or infinity
+        return
     bad = np.isfinite(array) & (np.abs(array.astype(np.float64)) > largest)
     _refuse_row(name, array, bad.reshape(len(array), -1).max(axis=1), f"small enough for {np.dtype(dtype).name}")
 
@@ -72,18 +79,24 @@ def _refuse_row(name: str, array: NDArray[Any], bad: BoolArray, must: str) -> No
 
 def _check_boxes(value: ArrayLike) -> FloatArray:
     boxes: FloatArray = _as_rows("boxes", value, (None, 4), np.float32)
-    finite = np.isfinite(boxes)
-    if not finite.all():
-        _refuse_row("boxes", boxes, np.asarray(~finite.all(axis=1)), "finite")
-    negative = boxes[:, 2:] < boxes[:, :2]
-    if negative.any():
+    if not (np.isfinite(boxes).all() and (boxes[:, 2:] >= boxes[:, :2]).all()):
+        infinite, negative = ~np.isfinite(boxes), boxes[:, 2:] < boxes[:, :2]
+        _refuse_row("boxes", boxes, np.asarray(infinite.any(axis=1)), "finite")
         _refuse_row("boxes", boxes, np.asarray(negative.any(axis=1)), "x1, y1, x2, y2 with x2 >= x1 and y2 >= y1")
     return boxes
 
 
 def _check_unit_range(name: str, value: ArrayLike, n: int) -> FloatArray:
     array: FloatArray = _as_rows(name, value, (n,), np.float32)
-    _refuse_row(name, array, ~((array >= 0) & (array <= 1)), "within 0..1")  # ~(...) also catches NaN
+    if n and not (array.min() >= 0 and array.max() <= 1):  # also where there is NaN
+        _refuse_row(name, array, ~((array >= 0) & (array <= 1)), "within 0..1")
+    return array
+
+
+def _check_classes(value: ArrayLike, n: int) -> IntArray:
+    array: IntArray = _as_rows("classes", value, (n,), np.int64)
+    if n and array.min() < 0:
+        _refuse_row("classes", array, array < 0, "0 or more")
     return array
 
 
@@ -96,8 +109,9 @@ def _check_embeddings(value: ArrayLike | None, has: BoolArray) -> FloatArray | N
     if len(has) and vectors.shape[1] == 0:
         raise InputError(f"embeddings must have at least one dimension, got shape {vectors.shape}")
     norm = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))  # (N,)
-    # ~(...) also catches NaN and inf
-    _refuse_row("embeddings", vectors, has & ~(np.abs(norm - 1) <= UNIT_NORM_TOLERANCE), "finite, of unit length")
+    good = np.abs(norm - 1) <= UNIT_NORM_TOLERANCE  # not where there is NaN or infinity
+    if not good.all():
+        _refuse_row("embeddings", vectors, has & ~good, "finite, of unit length")
     return vectors
 
 
@@ -141,10 +155,10 @@ class Detections:
         put(self, "boxes", _check_boxes(boxes))
         n = len(self.boxes)
         put(self, "scores", np.ones(n, np.float32) if scores is None else _check_unit_range("scores", scores, n))
-        put(self, "classes", _as_rows("classes", np.zeros(n, np.int64) if classes is None else classes, (n,), np.int64))
-        _refuse_row("classes", self.classes, self.classes < 0, "0 or more")
-        mask = np.full(n, embeddings is not None) if has_embedding is None else has_embedding
-        put(self, "has_embedding", _as_rows("has_embedding", mask, (n,), np.bool_))
+        put(self, "classes", np.zeros(n, np.int64) if classes is None else _check_classes(classes, n))
+        given = np.zeros(n, bool) if embeddings is None else np.ones(n, bool)
+        mask = given if has_embedding is None else _as_rows("has_embedding", has_embedding, (n,), np.bool_)
+        put(self, "has_embedding", mask)
         put(self, "embeddings", _check_embeddings(embeddings, self.has_embedding))
         put(self, "quality", None if quality is None else _check_unit_range("quality", quality, n))
         if frame_size is not None and (len(frame_size) != 2 or min(frame_size) <= 0):

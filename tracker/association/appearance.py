@@ -92,6 +92,12 @@ class AppearanceModel:
         against = np.where(odd > ODD, FOREIGN - (odd - ODD), np.inf)
         return np.minimum(self._stream.log_likelihood_ratio(similarity), against)
 
+    @property
+    def foreign_below(self) -> float:
+        """Cosine below which a crop speaks against the track it was matched with: where `doubt` is below `FOREIGN`."""
+        stream = self._stream
+        return max(stream.same_mean - ODD * stream.same_std, stream.cosine_of(FOREIGN))
+
     def least_likeness(self, vectors: DoubleArray, age_s: DoubleArray, lenient: BoolArray) -> DoubleArray:
         """Cosines that mean vectors of one object have at least, which a look-alike's have not: (n, K).
 
@@ -119,7 +125,7 @@ class AppearanceModel:
         against its track stands for is not known: the object may have changed at any time since the last look.
         """
         if unlooked.any():
-            unlooked = np.where(self.doubt(similarity) < FOREIGN, 0, np.minimum(unlooked, STANDS_FOR))
+            unlooked = np.where(similarity < self.foreign_below, 0, np.minimum(unlooked, STANDS_FOR))
         self._stream.observe_same(similarity, 1 + unlooked)
 
     def observe_different(self, similarity: DoubleArray) -> None:

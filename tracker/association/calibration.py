@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import NamedTuple
+
 import numpy as np
 
 from tracker.types import CalibrationLike, DoubleArray
@@ -28,6 +31,21 @@ class _Samples:
         self.variance = (1 - share) * self.variance + share * spread + share * (1 - share) * shift**2
         self.mean += share * shift
         self.count = min(self.count + n, self.LONGEST)
+
+
+class _Fit(NamedTuple):
+    """What the samples say so far."""
+
+    same: float
+    """Mean of the cosines of one object."""
+    different: float
+    """Mean of those of two."""
+    same_std: float
+    """Standard deviation of the former."""
+    variance: float
+    """Of either kind."""
+    belief: float
+    """How much of the evidence is believed, 0..1."""
 
 
 class StreamCalibration:
@@ -62,6 +80,7 @@ class StreamCalibration:
             self._half = min(self.PRIOR_DISTANCE**2 / slope / 2, widest)
             self._distance = (2 * self._half * slope) ** 0.5
         self._same, self._different = _Samples(), _Samples()
+        self._fit: _Fit | None = None  # of the samples, once it is asked for
 
     def observe_same(self, cosine: DoubleArray, weights: DoubleArray | None = None) -> None:
         """Cosines (n,) of crops with the mean appearance of the tracks that they surely continue.
@@ -69,6 +88,7 @@ class StreamCalibration:
         Each counts as many times as its weight (n,) says; None: once.
         """
         self._same.add(cosine, np.ones(len(cosine)) if weights is None else weights)
+        self._fit = None
 
     def observe_different(self, cosine: DoubleArray) -> None:
         """Cosines (n,) of crops with the mean appearance of others that are in the same frame.
@@ -77,17 +97,17 @@ class StreamCalibration:
         MOT17, mean IDF1, with a very poor embedder: 45 where crops were compared with crops, 55 so.)
         """
         self._different.add(cosine, np.ones(len(cosine)))
+        self._fit = None
 
     @property
     def same_mean(self) -> float:
         """Mean cosine of a crop with the mean appearance of its own object."""
-        return self._mean(self._same, self._half)
+        return self._fitted().same
 
     @property
     def same_std(self) -> float:
         """Standard deviation of those cosines."""
-        distance = self.same_mean - self._different_mean
-        return float(np.sqrt(max(self._variance(self._same, distance), self.LEAST_VARIANCE)))
+        return self._fitted().same_std
 
     def log_likelihood_ratio(self, cosine: DoubleArray, gap_s: DoubleArray | float = 0.0) -> DoubleArray:
         """Elementwise; `gap_s` is how long the track had not been seen.
@@ -99,21 +119,31 @@ class StreamCalibration:
         and crops of successive frames share their errors. So less of it is believed the less the embedder can tell
         apart here: a share of d^2 / (d^2 + CAUTION), with d the distance s - d in standard deviations.
         """
-        same, different = self.same_mean, self._different_mean
+        same, different, _, variance, belief = self._fitted()
         distance = same - different
         if distance <= 0:
             return np.zeros_like(cosine)
-        common = (self._variance(self._same, distance) + self._variance(self._different, distance)) / 2
-        variance = max(common, self.LEAST_VARIANCE)
         lost = self.GAP_LOSS * distance * (1 - np.exp(-gap_s / self.GAP_TIME_S))
         expected = np.minimum(np.maximum(cosine, same - lost), same)
         ratio = (expected - different) / variance * (cosine - (expected + different) / 2)
-        apart = distance**2 / variance
-        return np.asarray(ratio * (apart / (apart + self.CAUTION)), np.float64)
+        return np.asarray(ratio * belief, np.float64)
 
-    @property
-    def _different_mean(self) -> float:
-        return self._mean(self._different, -self._half)
+    def cosine_of(self, evidence: float) -> float:
+        """The cosine whose log-likelihood ratio is `evidence`, for tracks just seen; -inf where none tells anything."""
+        same, different, _, variance, belief = self._fitted()
+        slope = (same - different) / variance * belief
+        return (same + different) / 2 + evidence / slope if same > different and slope > 0 else -math.inf
+
+    def _fitted(self) -> _Fit:
+        if self._fit is None:
+            same, different = self._mean(self._same, self._half), self._mean(self._different, -self._half)
+            distance = same - different
+            own, others = self._variance(self._same, distance), self._variance(self._different, distance)
+            variance = max((own + others) / 2, self.LEAST_VARIANCE)
+            apart = distance**2 / variance
+            belief = apart / (apart + self.CAUTION)
+            self._fit = _Fit(same, different, math.sqrt(max(own, self.LEAST_VARIANCE)), variance, belief)
+        return self._fit
 
     def _mean(self, seen: _Samples, half: float) -> float:
         """Of one kind, begun `half` above or below the centre.

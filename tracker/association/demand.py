@@ -34,7 +34,8 @@ _TURN = 0.5 * (5**0.5 - 1)  # the golden section: multiples of it, modulo 1, spr
 def wanted(
     tracks: TrackTable,
     pairs: Candidates,
-    boxes: DoubleArray,
+    track_boxes: DoubleArray,
+    corners: DoubleArray,
     scores: FloatArray,
     now: float,
     last_s: float,
@@ -43,16 +44,17 @@ def wanted(
     """Rows (n,) of the detections whose vectors are to be asked for.
 
     Args:
-        tracks: T live ones, predicted to the time of the detections.
-        pairs: which of them may belong together.
-        boxes: (N, 4) xyxy of the detections.
+        tracks: T live ones, as they were in the last frame.
+        pairs: which of them and of the detections may belong together.
+        track_boxes: (4, T) cxcywh of the tracks, predicted to the time of the detections.
+        corners: (4, N) of the detections, x1, y1, x2, y2.
         scores: (N,) of the detections.
         now: time of the frame.
         last_s: time of the frame before it.
         config: of the tracker.
     """
     asked = scores >= config.high_score  # (N,)
-    t, d, rivalled = _clear(pairs.select(asked[pairs.detections]), len(tracks), len(boxes))  # (n,) each
+    t, d, rivalled = _clear(pairs.select(asked[pairs.detections]), len(tracks), len(scores))  # (n,) each
     age_s, settled = now - tracks.mean_s[t] + TIME_SLACK_S, tracks.settled[t]
     fresh_s = np.where(settled, REFRESH_S * (0.5 + tracks.ids[t] * _TURN % 1), WATCH_S)
     known = max(KNOWN_VECTORS, config.identify_vectors)
@@ -61,8 +63,8 @@ def wanted(
     if len(watched):
         left = np.ones(len(tracks), bool)
         left[t] = False
-        seen = boxes[scores >= config.low_score]
-        needed[watched] = rivalled[watched] | _near(boxes[d[watched]], seen, tracks.box[left])
+        seen = corners[:, scores >= config.low_score]
+        needed[watched] = rivalled[watched] | _near(corners[:, d[watched]], seen, track_boxes[:, left])
     asked[d[~needed]] = False
     return asked.nonzero()[0]
 
@@ -93,17 +95,17 @@ def _near(some: DoubleArray, seen: DoubleArray, tracks: DoubleArray) -> BoolArra
     """Whether something is near some detections (n,).
 
     Args:
-        some: (n, 4) xyxy.
-        seen: (M, 4) xyxy of all detections that are not ignored; those of `some` are among them.
-        tracks: (K, 4) cxcywh of those that none clearly continues, such as lost ones.
+        some: (4, n) x1, y1, x2, y2.
+        seen: (4, M) the same of all detections that are not ignored; those of `some` are among them.
+        tracks: (4, K) cxcywh of those that none clearly continues, such as lost ones.
     """
-    half = NEAR / 2 * tracks[:, 2:]
-    wide = np.concatenate((tracks[:, :2] - half, tracks[:, :2] + half), axis=1)
-    rows, _, _ = overlapping(_wider(some), np.concatenate((_wider(seen), wide)))
-    return np.asarray(np.bincount(rows, minlength=len(some)) > 1)  # each meets itself
+    half = NEAR / 2 * tracks[2:]
+    wide = np.concatenate((tracks[:2] - half, tracks[:2] + half))
+    rows, _, _ = overlapping(_wider(some), np.concatenate((_wider(seen), wide), axis=1))
+    return np.asarray(np.bincount(rows, minlength=some.shape[1]) > 1)  # each meets itself
 
 
 def _wider(boxes: DoubleArray) -> DoubleArray:
-    """(N, 4) -> (N, 4) xyxy, NEAR times as wide and high."""
-    margin = (NEAR - 1) / 2 * (boxes[:, 2:] - boxes[:, :2])
-    return np.concatenate((boxes[:, :2] - margin, boxes[:, 2:] + margin), axis=1)
+    """(4, N) -> (4, N) x1, y1, x2, y2, NEAR times as wide and high."""
+    margin = (NEAR - 1) / 2 * (boxes[2:] - boxes[:2])
+    return np.concatenate((boxes[:2] - margin, boxes[2:] + margin))

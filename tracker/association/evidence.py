@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,8 +11,7 @@ from tracker.boxes import area
 from tracker.types import BoolArray, DoubleArray, FloatArray, IntArray
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Candidates:
+class Candidates(NamedTuple):
     """P pairs of a track and a detection that may belong together."""
 
     tracks: IntArray
@@ -23,52 +22,53 @@ class Candidates:
     """(P,) intersection over union of the widened boxes times the agreement of their heights, 0..1."""
 
     def select(self, keep: BoolArray) -> Candidates:
-        """Some of the pairs."""
-        return Candidates(self.tracks[keep], self.detections[keep], self.overlap[keep])
+        """Some of the pairs; these where all are kept."""
+        return self if keep.all() else Candidates(self.tracks[keep], self.detections[keep], self.overlap[keep])
 
 
 def candidates(
-    track_boxes: DoubleArray, track_std: DoubleArray, detection_boxes: DoubleArray
+    track_boxes: DoubleArray, track_std: DoubleArray, corners: DoubleArray, sides: DoubleArray
 ) -> tuple[Candidates, DoubleArray]:
     """Pairs whose boxes overlap once both are widened by the track's uncertainty (buffered IoU, Yang 2023).
 
     Args:
-        track_boxes: (T, 4) predicted, cxcywh pixels.
+        track_boxes: (4, T) predicted, cxcywh pixels.
         track_std: (T,) standard deviation of the predicted position, in heights.
-        detection_boxes: (N, 4) xyxy pixels.
+        corners: (4, N) of the detections, x1, y1, x2, y2 pixels.
+        sides: (2, N) their widths and heights.
 
     Returns:
         The pairs, and the `covered_share` of the detections (N,): one sweep finds both.
     """
-    count = len(track_boxes)
-    half, height = track_boxes[:, 2:] / 2, track_boxes[:, 3]
-    corners = np.concatenate((track_boxes[:, :2] - half, track_boxes[:, :2] + half), axis=1)  # (T, 4)
-    margin = np.zeros(count + len(detection_boxes))
-    np.minimum(track_std, 0.5, out=margin[:count])
-    margin[:count] *= height
-    rows, columns, common = overlapping(np.concatenate((corners, detection_boxes)), detection_boxes, margin)
+    count, half = len(track_std), track_boxes[2:] / 2
+    tracks = np.concatenate((track_boxes[:2] - half, track_boxes[:2] + half))  # (4, T) corners
+    wider = np.zeros(count + corners.shape[1])
+    np.multiply(np.minimum(track_std, 0.5), 2 * track_boxes[3], out=wider[:count])
+    rows, columns, common = overlapping(np.concatenate((tracks, corners), axis=1), corners, wider)
     end = int(rows.searchsorted(count))  # pairs of tracks come first
-    covered = _largest_share(rows[end:] - count, columns[end:], common[end:], area(detection_boxes))
-    return _with_overlap(rows[:end], columns[:end], common[:end], 2 * margin, track_boxes, detection_boxes), covered
+    covered = _largest_share(rows[end:] - count, columns[end:], common[end:], sides[0] * sides[1])
+    return _with_overlap(rows[:end], columns[:end], common[:end], wider, track_boxes[2:], sides), covered
 
 
 def _with_overlap(
     t: IntArray, d: IntArray, common: DoubleArray, wider: DoubleArray, tracks: DoubleArray, detections: DoubleArray
 ) -> Candidates:
-    """Pairs (P,), (P,) with their common area (P,), where track `t` makes the boxes `wider[t]` px wider and higher."""
-    extra, track, seen = wider[t], tracks.take(t, axis=0), detections.take(d, axis=0)
-    track_height, seen_width, seen_height = track[:, 3], seen[:, 2] - seen[:, 0], seen[:, 3] - seen[:, 1]
-    union = (track[:, 2] + extra) * (track_height + extra) + (seen_width + extra) * (seen_height + extra) - common
-    lower, higher = np.minimum(track_height, seen_height), np.maximum(track_height, seen_height)
+    """Pairs (P,), (P,) with their common area (P,), where track `t` makes the boxes `wider[t]` px wider and higher.
+
+    Of tracks (2, T) and detections (2, N) the widths and heights.
+    """
+    extra, track, seen = wider[t], tracks.take(t, axis=1), detections.take(d, axis=1)
+    lower, higher = np.minimum(track[1], seen[1]), np.maximum(track[1], seen[1])
+    track += extra
+    seen += extra
+    union = track[0] * track[1] + seen[0] * seen[1] - common
     overlap = common / np.maximum(union, 1e-9) * (lower / np.maximum(higher, 1e-9))
-    pairs = Candidates(t, d, overlap)
-    keep = overlap > 0
-    return pairs if keep.all() else pairs.select(keep)  # boxes without height go
+    return Candidates(t, d, overlap).select(overlap > 0)  # boxes without height go
 
 
 def covered_share(boxes: DoubleArray) -> DoubleArray:
     """(N, 4) -> (N,) the largest share of each box that any one other box covers, 0..1."""
-    return _largest_share(*overlapping(boxes, boxes), area(boxes))
+    return _largest_share(*overlapping(boxes.T, boxes.T), area(boxes))
 
 
 def _largest_share(rows: IntArray, columns: IntArray, common: DoubleArray, own: DoubleArray) -> DoubleArray:

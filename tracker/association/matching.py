@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -18,13 +17,14 @@ if TYPE_CHECKING:
     from tracker.explanation.record import Stage, UpdateRecord
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Seen:
+class Seen(NamedTuple):
     """The N detections of one update, as its steps need them."""
 
     now: float
-    boxes: DoubleArray
-    """(N, 4) xyxy."""
+    corners: DoubleArray
+    """(4, N) x1, y1, x2, y2."""
+    box: DoubleArray
+    """(4, N) cx, cy, w, h."""
     scores: FloatArray
     """(N,) 0..1."""
     classes: IntArray
@@ -58,8 +58,13 @@ class Matching:
         """(T,) the row of the detection that continues each track, -1 where none does."""
         self.similarity: DoubleArray = np.zeros(len(tracks))
         """(T,) cosine of the track's mean with the vector of that detection; 0 where one of the two has none."""
-        self.free: BoolArray = np.ones(len(seen.boxes), bool)
+        self.free: BoolArray = np.ones(len(seen.scores), bool)
         """(N,) which detections continue no track."""
+
+    @property
+    def matched(self) -> BoolArray:
+        """(T,) which tracks some detection continues."""
+        return self.detection >= 0
 
     def run(self, pairs: Candidates) -> None:
         """Confirmed tracks with confident detections, those left over with weak ones, tentative tracks with the rest.
@@ -70,31 +75,16 @@ class Matching:
         c, tracks, seen = self._config, self._tracks, self._seen
         proven, confident = tracks.proven[pairs.tracks], seen.confident[pairs.detections]
         self._stage("confident", pairs.select(proven & confident), c.motion_centre, with_appearance=True)
-        weak = (seen.scores >= c.low_score) & ~seen.confident
-        if weak.any():
+        if not seen.confident.all():
+            weak = (seen.scores >= c.low_score) & ~seen.confident
             waiting = tracks.proven & (self.detection < 0) & (seen.now - tracks.seen_s <= c.max_lost_s / 2)
             left = pairs.select(weak[pairs.detections] & waiting[pairs.tracks])
             self._stage("weak", left, c.low_score_min_overlap, with_appearance=False)
         if not proven.all():
             left = pairs.select(~proven & confident & self.free[pairs.detections])
             self._stage("tentative", left, c.motion_centre, with_appearance=True)
-        self._observe_others()
         if self._record is not None:
             self._record.matched(tracks, seen, pairs, self.detection, self.free)
-
-    def _observe_others(self) -> None:
-        """Learn how alike a crop is to the mean of another: each matched track's to that of the matched one after it.
-
-        Whether that one was looked at in this frame does not matter: those who are at the same moment are near each
-        other more often than people are, and were they alone compared, strangers would seem more alike than they are.
-        """
-        tracks, seen = self._tracks, self._seen
-        t = ((self.detection >= 0) & (tracks.vectors > 0)).nonzero()[0]
-        looked_at = seen.fit[self.detection[t]].nonzero()[0]
-        if len(t) > 1 and len(looked_at):
-            others = t[(looked_at + 1) % len(t)]
-            means, crops = tracks.mean.take(others, axis=0), seen.vectors.take(self.detection[t[looked_at]], axis=0)
-            self._appearance.observe_different(cosine(means, crops))
 
     def _stage(self, stage: Stage, pairs: Candidates, centre: float, *, with_appearance: bool) -> None:
         """Match the pairs of greatest evidence; `centre` is the overlap that speaks neither for nor against."""
@@ -103,7 +93,8 @@ class Matching:
             return
         gain = c.motion_weight * (pairs.overlap - centre)
         other_class = self._tracks.classes[t] != self._seen.classes[d]
-        gain -= c.class_penalty * other_class
+        if other_class.any():
+            gain -= c.class_penalty * other_class
         appearance, similarity = np.zeros(len(t)), np.zeros(len(t))
         if with_appearance:
             self._weigh_appearance(pairs, appearance, similarity)
@@ -126,6 +117,6 @@ class Matching:
         evidence = self._appearance.evidence(found, seen.now - tracks.seen_s[t])
         clean = seen.clean[d]
         nats[known] = np.minimum(np.maximum(evidence, -limit), limit) * np.where(clean, 1.0, 0.5)
-        alone = (np.bincount(pairs.tracks)[t] == 1) & (np.bincount(pairs.detections)[d] == 1)
-        sure = alone & clean & (pairs.overlap[known] > 0.5)
+        alone = np.bincount(pairs.tracks)[t] + np.bincount(pairs.detections)[d] == 2
+        sure = (alone & clean & (pairs.overlap[known] > 0.5)).nonzero()[0]
         self._appearance.observe_same(found[sure], tracks.unlooked[t[sure]])

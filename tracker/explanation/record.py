@@ -6,7 +6,6 @@ The tracker's core writes here, and only where somebody asked; nothing is comput
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from tracker.table import TrackTable
@@ -117,7 +116,7 @@ class UpdateRecord:
         self.known = tracks.vectors > 0
         """(T,) of which tracks it is known what they look like."""
         scores, classes = seen.scores.copy(), seen.classes.copy()
-        self.seen = replace(seen, scores=scores, classes=classes, vectors=seen.vectors[:, :0].copy())
+        self.seen = seen._replace(scores=scores, classes=classes, vectors=seen.vectors[:, :0].copy())
         """Without the vectors, which would take much memory, and sharing none with the caller."""
         self.pairs, self.detection, self.free = pairs, detection, free
         """All pairs, (T,) the detections that continue tracks, -1 for none, and (N,) which continue none."""

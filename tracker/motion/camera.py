@@ -26,17 +26,16 @@ def check_affine(camera_motion: Any) -> DoubleArray:
     return affine
 
 
-def move(state: MotionState, affine: DoubleArray) -> MotionState:
+def move(motion: MotionState, affine: DoubleArray) -> MotionState:
     """The same tracks seen after the camera moved: centres and velocities are mapped, sizes scaled.
 
     The affine's linear part A turns and scales positions (x' = A x + t) and velocities (v' = A v). Boxes stay
     upright, so that only the scale sqrt(det A) reaches their sizes.
     """
-    linear, shift = affine[:, :2], affine[:, 2]
-    scale = float(np.sqrt(np.linalg.det(linear)))
-    box = np.concatenate((state.box[:, :2] @ linear.T + shift, state.box[:, 2:] * scale), axis=1)
-    velocity = np.concatenate((state.velocity[:, :2] @ linear.T, state.velocity[:, 2:] * scale), axis=1)
-    return MotionState(box, velocity, state.covariance)  # in units of height: scales by itself
+    state = motion.state * np.sqrt(np.linalg.det(affine[:, :2]))  # (2, 4, T)
+    state[:, :2] = affine[:, :2] @ motion.state[:, :2]
+    state[0, :2] += affine[:, 2:]
+    return MotionState(state, motion.covariance)  # in units of height: scales by itself
 
 
 def move_boxes(boxes: FloatArray, affine: DoubleArray) -> FloatArray:

@@ -10,8 +10,11 @@ DeepSORT, Wojke 2017), so in units of height the two axes of the centre share on
 velocity), and the two of the size share another: three numbers each instead of an 8x8 matrix, and a filter without
 any matrix inverse.
 
-    covariance (T, 2, 3)   [centre | size] x [var(position), cov(position, velocity), var(velocity)],
+    state      (2, 4, T)   [position, velocity] x [cx, cy, w, h]
+    covariance (3, 2, T)   [var(position), cov(position, velocity), var(velocity)] x [centre, size],
                            in height^2, height^2 / s, height^2 / s^2
+
+Tracks are the last axis, so that each number of all tracks lies in one piece.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tracker.types import DoubleArray
+from tracker.types import BoolArray, DoubleArray, IntArray
 
 MIN_SIDE_PX = 1.0
 """Sides are kept at least this long: a linear filter may otherwise predict boxes inside out."""
@@ -40,57 +43,82 @@ class MotionNoise:
 class MotionState:
     """T filtered boxes; float64."""
 
-    box: DoubleArray
-    """(T, 4) cx, cy, w, h in pixels."""
-    velocity: DoubleArray
-    """(T, 4) in pixels per second."""
+    state: DoubleArray
+    """(2, 4, T), see the module's description."""
     covariance: DoubleArray
-    """(T, 2, 3), see the module's description."""
+    """(3, 2, T), see there."""
+
+    @property
+    def box(self) -> DoubleArray:
+        """(4, T) cx, cy, w, h in pixels."""
+        box: DoubleArray = self.state[0]
+        return box
+
+    @property
+    def velocity(self) -> DoubleArray:
+        """(4, T) in pixels per second."""
+        velocity: DoubleArray = self.state[1]
+        return velocity
+
+    def of(self, rows: IntArray | BoolArray) -> MotionState:
+        """Some of the tracks, by their numbers or a mask."""
+        return MotionState(self.state[..., rows], self.covariance[..., rows])
 
 
 def start(measured: DoubleArray, noise: MotionNoise) -> MotionState:
-    """Begin tracks at rest at their first measured box, (T, 4) cxcywh."""
-    n = len(measured)
-    covariance = np.zeros((n, 2, 3))
-    covariance[:, :, 0] = noise.measurement_std**2
-    covariance[:, 0, 2] = noise.initial_speed_std**2
-    covariance[:, 1, 2] = (0.3 * noise.initial_speed_std) ** 2  # sizes change slower than positions
-    box = np.concatenate((measured[:, :2], np.maximum(measured[:, 2:], MIN_SIDE_PX)), axis=1)
-    return MotionState(box, np.zeros((n, 4)), covariance)
+    """Begin tracks at rest at their first measured box, (4, T) cxcywh."""
+    n = measured.shape[1]
+    covariance = np.zeros((3, 2, n))
+    covariance[0] = noise.measurement_std**2
+    covariance[2, 0] = noise.initial_speed_std**2
+    covariance[2, 1] = (0.3 * noise.initial_speed_std) ** 2  # sizes change slower than positions
+    state = np.zeros((2, 4, n))
+    state[0, :2], state[0, 2:] = measured[:2], np.maximum(measured[2:], MIN_SIDE_PX)
+    return MotionState(state, covariance)
 
 
-def predict(state: MotionState, dt_s: float, noise: MotionNoise) -> MotionState:
+def predict(motion: MotionState, dt_s: float, noise: MotionNoise, hidden: BoolArray | None = None) -> MotionState:
     """Where the boxes will be `dt_s` seconds on: x' = F x, P' = F P F' + Q with F = [[1, dt], [0, 1]].
 
     P' is linear in the three numbers of P, so that one small matrix multiplies those of all tracks. Q is that of
     white-noise acceleration of spectral density q (Bar-Shalom 2001, eq. 6.2.2-12):
     q [[dt^3 / 3, dt^2 / 2], [dt^2 / 2, dt]].
+
+    The velocity of its size means nothing while an object is `hidden`, (T,).
     """
-    step = np.array([[1.0, 0.0, 0.0], [2 * dt_s, 1.0, 0.0], [dt_s**2, dt_s, 1.0]])
-    q = np.array([[noise.acceleration**2], [noise.size_acceleration**2]])  # centre, size
-    covariance = (state.covariance.reshape(-1, 3) @ step).reshape(-1, 2, 3)
-    covariance += q * np.array([dt_s**3 / 3, dt_s**2 / 2, dt_s])
-    box = state.box + dt_s * state.velocity
+    a, b = noise.acceleration**2, noise.size_acceleration**2
+    q = np.array([[a * time, b * time] for time in (dt_s**3 / 3, dt_s**2 / 2, dt_s)])  # (3, 2)
+    step = np.array([[1.0, 2 * dt_s, dt_s**2], [0.0, 1.0, dt_s], [0.0, 0.0, 1.0]])
+    covariance = (step @ motion.covariance.reshape(3, -1)).reshape(3, 2, -1)
+    covariance += q[..., None]
+    state = motion.state.copy()
+    box, velocity = state  # (4, T) each
+    if hidden is not None:
+        velocity[2:, hidden] = 0
+    box += dt_s * velocity
     # a size extrapolated far is worth nothing: at most halved or doubled
-    size, least = state.box[:, 2:], np.maximum(state.box[:, 2:] / 2, MIN_SIDE_PX)
-    box[:, 2:] = np.minimum(np.maximum(box[:, 2:], least), 2 * size)
-    return MotionState(box, state.velocity, covariance)
+    size, before = box[2:], motion.box[2:]
+    np.maximum(size, np.maximum(before / 2, MIN_SIDE_PX), out=size)
+    np.minimum(size, 2 * before, out=size)
+    return MotionState(state, covariance)
 
 
-def correct(state: MotionState, measured: DoubleArray, noise: MotionNoise, scores: DoubleArray) -> MotionState:
-    """Take in one measured box a track, (T, 4) cxcywh, with its score, (T,).
+def correct(
+    motion: MotionState, measured: DoubleArray, noise: MotionNoise, scores: DoubleArray, matched: BoolArray
+) -> MotionState:
+    """Take in one measured box a track, (4, T) cxcywh, with its score, (T,); tracks that are not `matched` (T,) stay.
 
     S = H P H' + R; K = P H' / S; x' = x + K (z - H x); P' = (I - K H) P, in closed form since S is a number.
-    A box of low score counts less: R grows as the score falls (the idea of NSA Kalman, Du 2021).
+    A box of low score counts less: R grows as the score falls (the idea of NSA Kalman, Du 2021). What was not measured
+    has R = inf, so that K = 0.
     """
-    r = (noise.measurement_std * (1.5 - scores)) ** 2  # (T,)
-    s = state.covariance[:, :, :1] + r[:, None, None]  # (T, 2, 1)
-    gain = state.covariance[:, :, :2] / s  # (T, 2, 2): of position and velocity, for centre and size
-    innovation = (measured - state.box).reshape(-1, 2, 2)  # (T, 2, 2): x and y of the centre, w and h of the size
-    box = state.box + (gain[:, :, :1] * innovation).reshape(-1, 4)
-    velocity = state.velocity + (gain[:, :, 1:] * innovation).reshape(-1, 4)
-    np.maximum(box[:, 2:], MIN_SIDE_PX, out=box[:, 2:])
-    covariance = np.empty_like(state.covariance)
-    np.multiply(1 - gain[:, :, :1], state.covariance[:, :, :2], out=covariance[:, :, :2])
-    np.subtract(state.covariance[:, :, 2], gain[:, :, 1] * state.covariance[:, :, 1], out=covariance[:, :, 2])
-    return MotionState(box, velocity, covariance)
+    r = np.where(matched, (noise.measurement_std * (1.5 - scores)) ** 2, np.inf)  # (T,)
+    before = motion.covariance
+    gain = before[:2] / (before[0] + r)  # (2, 2, T): of position and velocity, for centre and size
+    innovation = (measured - motion.box).reshape(2, 2, -1)  # (2, 2, T): x and y of the centre, w and h of the size
+    state = motion.state + (gain[:, :, None] * innovation).reshape(2, 4, -1)
+    np.maximum(state[0, 2:], MIN_SIDE_PX, out=state[0, 2:], where=matched)
+    covariance = np.empty_like(before)
+    np.multiply(1 - gain[0], before[:2], out=covariance[:2])
+    np.subtract(before[2], gain[1] * before[1], out=covariance[2])
+    return MotionState(state, covariance)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from tracker import Detections, Tracker
 from tracker.association.appearance import FOREIGN, AppearanceModel
@@ -31,6 +32,17 @@ def test_doubt_grows_with_the_distance_and_never_exceeds_the_evidence() -> None:
     doubt = model.doubt(cosine)
     assert (np.diff(doubt) <= 1e-12).all()
     assert (doubt <= model.evidence(cosine, 0.0)).all()
+
+
+@pytest.mark.parametrize(
+    ("same", "different"), [((0.96, 0.03), (0.5, 0.2)), ((0.7, 0.2), (0.6, 0.2)), ((0.5, 0.1), (0.6, 0.1))]
+)
+def test_a_crop_speaks_against_its_track_below_one_cosine(
+    same: tuple[float, float], different: tuple[float, float]
+) -> None:
+    model = model_that_has_seen(same, different)
+    cosine = np.linspace(-1, 1, 4001)
+    np.testing.assert_array_equal(model.doubt(cosine) < FOREIGN, cosine < model.foreign_below)
 
 
 def test_an_embedder_whose_own_crops_vary_much_parts_no_tracks() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.association.evidence import candidates, covered_share
+from tracker.association.evidence import Candidates, candidates, covered_share
 from tracker.association.pairs import overlapping
 from tracker.boxes import coverage, intersection, iou, xyxy_to_cxcywh
 
@@ -17,10 +17,15 @@ def scatter(seed: int, n: int, spread: float = 300) -> np.ndarray:
     return np.concatenate((corner, corner + rng.uniform(0, 80, (n, 2))), axis=1)
 
 
+def found_among(tracks: np.ndarray, std: np.ndarray, detections: np.ndarray) -> tuple[Candidates, np.ndarray]:
+    """`candidates` of boxes (T, 4) and (N, 4), all xyxy."""
+    return candidates(xyxy_to_cxcywh(tracks).T, std, detections.T, detections[:, 2:].T - detections[:, :2].T)
+
+
 @given(st.integers(0, 10_000), st.integers(0, 40), st.integers(0, 40))
 def test_finds_exactly_the_overlapping_pairs(seed: int, n: int, m: int) -> None:
     a, b = scatter(seed, n), scatter(seed + 1, m)
-    rows, columns, common = overlapping(a, b)
+    rows, columns, common = overlapping(a.T, b.T)
     expected = intersection(a, b)
     found = np.zeros((n, m))
     found[rows, columns] = common
@@ -32,7 +37,7 @@ def test_finds_exactly_the_overlapping_pairs(seed: int, n: int, m: int) -> None:
 @given(st.integers(0, 10_000), st.integers(0, 30), st.integers(0, 30))
 def test_without_uncertainty_overlap_is_iou_times_agreement_of_heights(seed: int, n: int, m: int) -> None:
     a, b = scatter(seed, n), scatter(seed + 1, m)
-    pairs, covered = candidates(xyxy_to_cxcywh(a), np.zeros(n), b)
+    pairs, covered = found_among(a, np.zeros(n), b)
     ha, hb = a[:, None, 3] - a[:, None, 1], b[None, :, 3] - b[None, :, 1]
     expected = iou(a, b) * np.minimum(ha, hb) / np.maximum(np.maximum(ha, hb), 1e-9)
     found = np.zeros((n, m))
@@ -42,16 +47,16 @@ def test_without_uncertainty_overlap_is_iou_times_agreement_of_heights(seed: int
 
 
 def test_an_uncertain_track_reaches_boxes_that_a_certain_one_does_not() -> None:
-    track, beside = np.array([[20.0, 50, 40, 100]]), np.array([[60.0, 0, 100, 100]])
-    assert len(candidates(track, np.array([0.05]), beside)[0].tracks) == 0
-    assert candidates(track, np.array([0.3]), beside)[0].overlap[0] > 0
+    track, beside = np.array([[0.0, 0, 40, 100]]), np.array([[60.0, 0, 100, 100]])
+    assert len(found_among(track, np.array([0.05]), beside)[0].tracks) == 0
+    assert found_among(track, np.array([0.3]), beside)[0].overlap[0] > 0
 
 
 @given(st.integers(0, 10_000), st.integers(0, 30), st.integers(0, 30))
 def test_uncertain_tracks_overlap_as_boxes_that_are_both_widened(seed: int, n: int, m: int) -> None:
     a, b = scatter(seed, n), scatter(seed + 1, m)
     std = np.random.default_rng(seed).uniform(0, 0.7, n)
-    pairs, _ = candidates(xyxy_to_cxcywh(a), std, b)
+    pairs, _ = found_among(a, std, b)
     found = np.zeros((n, m))
     found[pairs.tracks, pairs.detections] = pairs.overlap
     for i in range(n):

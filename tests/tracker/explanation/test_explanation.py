@@ -45,7 +45,7 @@ def test_an_explanation_keeps_nothing_of_the_caller_and_no_vectors():
     detections = Detections(boxes, np.full(2, 0.9, np.float32), np.zeros(2, np.int64), vectors)
     tracks = Tracker(explain=True).update(detections)
     seen = tracks.explanation._record.seen
-    for kept in (seen.boxes, seen.scores, seen.classes, seen.vectors):
+    for kept in (seen.corners, seen.box, seen.scores, seen.classes, seen.vectors):
         for given in (detections.boxes, detections.scores, detections.classes, detections.embeddings):
             assert not np.shares_memory(kept, given)
     assert seen.vectors.base is None or seen.vectors.base.size == 0

@@ -12,12 +12,12 @@ NOISE = kalman.MotionNoise(0.8, 0.2, 0.05, 0.7)
 
 
 def test_shift_turn_and_zoom_map_centre_velocity_and_size() -> None:
-    state = kalman.start(np.array([[10.0, 20.0, 4.0, 8.0]]), NOISE)
-    state.velocity[:] = [[1.0, 0.0, 0.5, 0.5]]
+    state = kalman.start(np.array([[10.0, 20.0, 4.0, 8.0]]).T, NOISE)
+    state.velocity[:, 0] = [1.0, 0.0, 0.5, 0.5]
     quarter_turn_twice_the_size = np.array([[0.0, -2.0, 5.0], [2.0, 0.0, 7.0]])
     moved = camera.move(state, camera.check_affine(quarter_turn_twice_the_size))
-    np.testing.assert_allclose(moved.box, [[-35.0, 27.0, 8.0, 16.0]])
-    np.testing.assert_allclose(moved.velocity, [[0.0, 2.0, 1.0, 1.0]])
+    np.testing.assert_allclose(moved.box.T, [[-35.0, 27.0, 8.0, 16.0]])
+    np.testing.assert_allclose(moved.velocity.T, [[0.0, 2.0, 1.0, 1.0]])
 
 
 @pytest.mark.parametrize(
