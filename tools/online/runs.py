@@ -1,0 +1,146 @@
+"""One run of the benchmark: harvest, corrupt, adapt, measure; every result is kept on disk by what it depends on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import reid
+from online.clips import Clip
+from online.corruption import all_different, corrupt
+from online.measures import Measured, figures, measure
+from online.parts import harvest, model_digest
+from online.purity import Purity, purity
+
+PRODUCT, OPEN = "product", "gate off"
+ABLATIONS: dict[str, dict[str, Any]] = {
+    "without purity": {"purity.enabled": False},
+    "without the unknown relation": {},
+    "without replay": {"lesson.replay": False},
+    "without distillation": {"lesson.memory_weight": 0.0},
+    "batch norm unfrozen": {"lesson.freeze_batch_norm": False},
+}
+"""What is taken away, as settings of `reid.online.config.AdaptConfig`; always with the gate off, to see it naked."""
+_NO_GATE = {"gate.enabled": False}
+_ALL_DIFFERENT = "without the unknown relation"  # told to the adaptation by its store, not by a setting
+_Config = TypeVar("_Config")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be run."""
+
+    clip: Clip
+    seed: int
+    """Of the corruption and the adaptation."""
+    start: str
+    """`default` or `foreign`."""
+    model: Path
+    """The file of the start."""
+    share: float
+    """Of the tracklets that are corrupted."""
+    variant: str = PRODUCT
+    """`PRODUCT`, `OPEN`, or a key of `ABLATIONS`."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it. Figures are per cent; those of `after` are the start's where nothing was admitted."""
+
+    plan: Plan
+    admitted: bool
+    reason: str
+    gate: Mapping[str, float]
+    """Differences that the gate saw."""
+    counts: Mapping[str, int]
+    """What the adaptation said of its data."""
+    before: Mapping[str, float]
+    after: Mapping[str, float]
+    gain: tuple[float, float, float]
+    """Of hidden mAP in points: difference, and its 95 % interval over identities."""
+    purity: Purity
+    """Of the store that was learned from."""
+
+
+def run(plan: Plan, out: Path, *, tracking: bool, say: Callable[[str], None]) -> Outcome:
+    """Do it, or read what was done."""
+    store = harvest(plan.clip, plan.model, out)
+    if plan.share > 0:
+        name = f"{store.name}-{round(100 * plan.share)}-{plan.seed}"
+        store = corrupt(store, plan.share, plan.seed, out / "corrupted" / name)
+    learned_from = store
+    if plan.variant == _ALL_DIFFERENT:
+        learned_from = all_different(store, out / "all_different" / store.name)
+    result, model = _adapt(plan, learned_from, out, say)
+    before = measure(plan.clip, plan.model, out, tracking=tracking)
+    after = before if model is None else measure(plan.clip, model, out, tracking=tracking)
+    return Outcome(
+        plan, result["admitted"], result["reason"], result["gate"], result["counts"],
+        figures(before), figures(after), _gain(before, after), purity(plan.clip, store),
+    )  # fmt: skip
+
+
+def _gain(before: Measured, after: Measured) -> tuple[float, float, float]:
+    change = after.report.minus(before.report)["mean_average_precision"]
+    return 100 * change.value, 100 * (change.low or 0.0), 100 * (change.high or 0.0)
+
+
+def _adapt(plan: Plan, store: Path, out: Path, say: Callable[[str], None]) -> tuple[dict[str, Any], Path | None]:
+    """The product's own adaptation: result and model."""
+    from reid.online.config import AdaptConfig
+    from reid.online.worker import adapt
+
+    config = override(AdaptConfig(), settings(plan.variant))
+    key = [store.parent.name, store.name, model_digest(plan.model), repr(config), plan.seed, code_digest()]
+    folder = out / "adapted" / hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
+    file, model = folder / "result.json", folder / "model.onnx"
+    if not file.is_file():
+        say(f"adapting {plan.start} on {store.name}, {plan.variant}")
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        done = adapt([store], plan.model, model, config, seed=plan.seed)
+        seen = {} if done.verdict is None else done.verdict.figures
+        result = {
+            "admitted": done.admitted,
+            "reason": done.reason,
+            "counts": dict(done.counts),
+            "gate": {name: change.value for name, change in seen.items()},
+        }
+        file.write_text(json.dumps(result))
+        say(f"  {'admitted' if done.admitted else 'refused'}: {done.reason}")
+    return json.loads(file.read_text()), model if model.is_file() else None
+
+
+def settings(variant: str) -> dict[str, Any]:
+    """Dotted keys of `AdaptConfig` that a variant changes."""
+    if variant == PRODUCT:
+        return {}
+    return _NO_GATE | ABLATIONS.get(variant, {})
+
+
+def override(config: _Config, changes: Mapping[str, Any]) -> _Config:
+    """A frozen dataclass with some fields changed, by dotted names.
+
+    Raises:
+        KeyError: there is no such field.
+    """
+    for key, value in changes.items():
+        name, _, rest = key.partition(".")
+        assert is_dataclass(config)
+        if name not in {field.name for field in fields(config)}:
+            raise KeyError(f"{type(config).__name__} must have a field {name}, to change {key}")
+        part = override(getattr(config, name), {rest: value}) if rest else value
+        config = replace(config, **{name: part})  # type: ignore[type-var]
+    return config
+
+
+def code_digest() -> str:
+    """Changes when the product may adapt otherwise than before."""
+    folder = Path(reid.__file__).parent
+    files = [*sorted((folder / "online").rglob("*.py")), *sorted((folder / "learning").rglob("*.py"))]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
