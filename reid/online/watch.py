@@ -1,0 +1,255 @@
+"""Whether a model that went live makes tracking worse, told by what the tracker does with it, without any labels.
+
+Three things are compared with the time before: how often somebody new is found, how often tracks break, and how much
+more alike crops are to their own track than to others. All are taken over seconds in which somebody was in the picture,
+and the first two in relation to how many were, so that a rush hour is not taken for a bad model.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reid.errors import InputError
+from reid.online.significance import lower, more_often
+
+Phase: TypeAlias = Literal["calm", "watching", "kept", "worse"]
+Measure: TypeAlias = Literal["births", "breaks", "margins"]
+
+_LONGEST_STEP_S = 2.0  # between two updates; a source that stood still for longer shows nobody meanwhile
+_FIRST_LOOK, _NEXT_LOOK = 4, 1.4  # blocks until the first look, and how many times as many until each further one
+_LEAST_MARGINS = 6  # later blocks with margins whose ranks say anything
+
+
+@dataclass(frozen=True, slots=True)
+class WatchConfig:
+    """How a model is watched once it is live."""
+
+    before_s: float = 3600.0
+    """Seconds before the swap that are compared with, of those in which somebody was in the picture."""
+    after_s: float = 3600.0
+    """Such seconds for which a new model is watched."""
+    settle_s: float = 10.0
+    """Such seconds after a swap that are passed over, in which the tracker learns what the new cosines mean."""
+    block_s: float = 30.0
+    """Such seconds that are counted together."""
+    false_alarm: float = 0.01
+    """Chance that a model which is as good as the one before is taken for worse, over the whole time of watching."""
+    ratio: float = 1.2
+    """So many times as many new identities or broken tracks as before are not yet worse."""
+    margin_loss: float = 0.02
+    """So much less between own and others, as a share of others, is not yet worse."""
+
+    def __post_init__(self) -> None:
+        for name in ("before_s", "after_s", "block_s"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise InputError(f"watch.{name} must be a finite number above 0, got {getattr(self, name)!r}")
+        for name in ("settle_s", "margin_loss"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise InputError(f"watch.{name} must be a finite number of at least 0, got {getattr(self, name)!r}")
+        if not 0 < self.false_alarm < 1:
+            raise InputError(f"watch.false_alarm must be between 0 and 1, got {self.false_alarm!r}")
+        if not 1 <= self.ratio < float("inf"):
+            raise InputError(f"watch.ratio must be a finite number of at least 1, got {self.ratio!r}")
+        if min(self.before_s, self.after_s) < _FIRST_LOOK * self.block_s:
+            raise InputError(f"watch.before_s and watch.after_s must be at least {_FIRST_LOOK} times watch.block_s")
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One measure, before and after a swap."""
+
+    measure: Measure
+    """What is measured."""
+    before: float
+    """Births or breaks an hour and object; the mean of the margins."""
+    after: float
+    """The same."""
+    p: float
+    """How likely so bad a figure is with a model that is not worse."""
+    worse: bool
+    """Whether that is too unlikely."""
+
+    def __str__(self) -> str:
+        name = {"births": "new identities", "breaks": "broken tracks", "margins": "own above others"}[self.measure]
+        unit = "" if self.measure == "margins" else " an hour and object"
+        return f"{name}: {self.before:.3g} before, {self.after:.3g} after{unit} (p {self.p:.2g})"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is thought of the model that is live."""
+
+    phase: Phase
+    """`calm`: none went live lately; `watching`; `kept`: it was watched for long enough; `worse`: roll it back."""
+    watched_s: float = 0.0
+    """For how long it was watched, of the seconds in which somebody was in the picture."""
+    comparisons: tuple[Comparison, ...] = ()
+    """Of the last look."""
+
+    @property
+    def reason(self) -> str:
+        """In words, for the history."""
+        return "; ".join(str(each) for each in self.comparisons if each.worse or self.phase != "worse")
+
+
+@dataclass(slots=True)
+class _Block:
+    """What happened within `block_s`."""
+
+    busy_s: float = 0.0
+    """Seconds in which somebody was in the picture."""
+    object_s: float = 0.0
+    """The same, summed over objects."""
+    births: int = 0
+    breaks: int = 0
+    margin_sum: float = 0.0
+    margins: int = 0
+
+
+class Watch:
+    """Fed after every update of a tracker; says when the model that is live makes it worse.
+
+    All looks at all measures together raise a false alarm with a chance of `false_alarm` at most: each gets an equal
+    share of it (alpha spending, Lan and DeMets 1983, in its simplest form, which by Bonferroni's inequality holds
+    however the looks and the measures depend on each other). The looks are the rarer the longer it is watched. (Of 500
+    simulated streams without a change 0 to 3 raised one at .01; twice as many births were found after about 50.)
+
+    Args:
+        config: see `WatchConfig`.
+    """
+
+    def __init__(self, config: WatchConfig | None = None) -> None:
+        self.config = config or WatchConfig()
+        self.verdict = Verdict("calm")
+        """What is thought now."""
+        c = self.config
+        self._looks = _look_times(round(c.after_s / c.block_s))
+        self._before: deque[_Block] = deque(maxlen=round(c.before_s / c.block_s))
+        self._after: list[_Block] = []
+        self._open = _Block()
+        self._settling_s = 0.0
+        self._last: tuple[float, int] | None = None  # time of the last update, and how many were in the picture
+
+    def update(
+        self,
+        time_s: float,
+        *,
+        objects: int,
+        births: int = 0,
+        breaks: int = 0,
+        margins: Sequence[float] | NDArray[np.float64] = (),
+    ) -> Verdict:
+        """Take in what one update of the tracker did.
+
+        Args:
+            time_s: of the frame, on the tracker's clock; one that steps back costs the time of that step.
+            objects: how many are in the picture.
+            births: how many new identities there are.
+            breaks: how many tracks began, of whomever: the more, the oftener they broke.
+            margins: (n,) of crops with their own track and the others in the picture, on a scale that two models share,
+                such as the share of others that are less alike.
+        """
+        step_s = 0.0
+        if self._last is not None and self._last[1]:
+            step_s = min(max(time_s - self._last[0], 0.0), _LONGEST_STEP_S)
+        block, seen = self._open, self._last[1] if self._last is not None else 0
+        self._last = (time_s, objects)
+        if self._settling_s > 0:
+            self._settling_s -= step_s
+            return self.verdict
+        block.busy_s += step_s
+        block.object_s += step_s * seen
+        block.births += births
+        block.breaks += breaks
+        if len(margins):
+            block.margin_sum += float(np.sum(margins))
+            block.margins += len(margins)
+        if block.busy_s >= self.config.block_s:
+            self._open = _Block()
+            self._close(block)
+        return self.verdict
+
+    def swapped(self) -> None:
+        """Another model is live from now on: watch it."""
+        self._before.extend(self._after)
+        self._begin(Verdict("watching"))
+        self._settling_s = self.config.settle_s
+
+    def rolled_back(self) -> None:
+        """The model before is live again: what was seen of the bad one is no measure for the next."""
+        self._begin(Verdict("calm"))
+        self._settling_s = self.config.settle_s
+
+    def _begin(self, verdict: Verdict) -> None:
+        self._after, self._open, self.verdict = [], _Block(), verdict
+
+    def _close(self, block: _Block) -> None:
+        if self.verdict.phase in ("calm", "kept"):
+            self._before.append(block)
+            return
+        self._after.append(block)
+        count = len(self._after)
+        if self.verdict.phase == "worse" or count not in self._looks:
+            return
+        comparisons = self._compare()
+        worse, over = any(each.worse for each in comparisons), count >= self._looks[-1]
+        phase: Phase = "worse" if worse else "kept" if over else "watching"
+        self.verdict = Verdict(phase, count * self.config.block_s, comparisons)
+        if phase == "kept":
+            self._before.extend(self._after)
+            self._after = []
+
+    def _compare(self) -> tuple[Comparison, ...]:
+        before, after = _columns(self._before), _columns(self._after)
+        found: list[tuple[Measure, float, float, float]] = []
+        time, later_time = before.object_s.sum(), after.object_s.sum()
+        counts: tuple[Measure, ...] = ("births", "breaks")
+        for measure in counts:
+            events, later = getattr(before, measure), getattr(after, measure).sum()
+            p = more_often(events, before.object_s, later, later_time, self.config.ratio)
+            found.append((measure, _hourly(events.sum(), time), _hourly(later, later_time), p))
+        p = 1.0
+        if len(after.margins) >= _LEAST_MARGINS:
+            p = lower(before.margins, after.margins, self.config.margin_loss)
+        found.append(("margins", _mean(before.margins), _mean(after.margins), p))
+        alpha = self.config.false_alarm / (len(found) * len(self._looks))
+        return tuple(Comparison(measure, b, a, p, p <= alpha) for measure, b, a, p in found)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Columns:
+    """Blocks as arrays, those without anybody's margins missing in `margins`."""
+
+    object_s: NDArray[np.float64]
+    births: NDArray[np.float64]
+    breaks: NDArray[np.float64]
+    margins: NDArray[np.float64] = field(repr=False)
+
+
+def _columns(blocks: deque[_Block] | list[_Block]) -> _Columns:
+    rows = np.array([(b.object_s, b.births, b.breaks) for b in blocks], np.float64).reshape(-1, 3)
+    margins = np.array([b.margin_sum / b.margins for b in blocks if b.margins], np.float64)
+    return _Columns(rows[:, 0], rows[:, 1], rows[:, 2], margins)
+
+
+def _look_times(blocks: int) -> list[int]:
+    """After how many blocks it is compared."""
+    times, following = [], float(_FIRST_LOOK)
+    while following < blocks:
+        times.append(round(following))
+        following *= _NEXT_LOOK
+    return [*dict.fromkeys(times), blocks]
+
+
+def _hourly(events: float, object_s: float) -> float:
+    return 3600 * float(events) / float(object_s) if object_s else 0.0
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return float(values.mean()) if len(values) else float("nan")

@@ -1,0 +1,223 @@
+"""A model that makes tracking worse is found, and one that does not is left alone: by simulated streams."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from scipy import signal, stats
+
+from reid import InputError
+from reid.online.significance import dispersion, lower, more_often
+from reid.online.watch import Verdict, Watch, WatchConfig
+
+STEP_S = 2.0
+OBJECTS = 10
+SHORT = WatchConfig(before_s=1200, after_s=1200, block_s=20)
+STRICT = WatchConfig(before_s=1200, after_s=1200, block_s=20, ratio=1.0, margin_loss=0.0)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What a camera sees; rates a minute."""
+
+    births: float = 12.0
+    breaks: float = 20.0
+    traffic: float = 0.0
+    """How much the number of objects goes up and down."""
+    bunched: float = 0.0
+    """Variance of the factor by which rates differ from one minute to another."""
+    kept: float = 0.0
+    """Correlation of margins from one moment to the next."""
+
+
+def watched(
+    seed: int, config: WatchConfig, stream: Stream, *, worse: float = 1.0, loss: float = 0.0, better: float = 1.0
+) -> Verdict:
+    """The verdict on a model that multiplies births and breaks by `worse`, and takes `loss` off the margins."""
+    rng = np.random.default_rng(seed)
+    before, after = round(config.before_s / STEP_S), round((config.after_s + config.settle_s + 60) / STEP_S)
+    n = before + after
+    time_s = STEP_S * np.arange(n)
+    level = 1 + stream.traffic * np.sin(2 * np.pi * time_s / 1500)
+    objects = np.maximum(1, rng.poisson(OBJECTS * level))
+    factor = np.ones(n // 30 + 1) if not stream.bunched else rng.gamma(1 / stream.bunched, stream.bunched, n // 30 + 1)
+    new = np.arange(n) >= before
+    rate = STEP_S / 60 * objects / OBJECTS * np.repeat(factor, 30)[:n] * np.where(new, worse * better, 1.0)
+    births, breaks = rng.poisson(stream.births * rate), rng.poisson(stream.breaks * rate)
+    noise = signal.lfilter([(1 - stream.kept**2) ** 0.5], [1, -stream.kept], rng.normal(size=n))
+    margins = 0.9 + 0.1 * noise - loss * new
+    watch = Watch(config)
+    rows = zip(time_s.tolist(), objects.tolist(), births.tolist(), breaks.tolist(), margins.tolist(), strict=True)
+    for k, (now, seen, born, broke, margin) in enumerate(rows):
+        if k == before:
+            assert watch.verdict.phase == "calm"
+            watch.swapped()
+        verdict = watch.update(now, objects=seen, births=born, breaks=broke, margins=(margin,) if k % 5 == 0 else ())
+        if verdict.phase == "worse":
+            break
+    return verdict
+
+
+STATIONARY = {
+    # what is not in the least tolerated is what the error rate of the tests themselves shows in
+    "independent events, nothing tolerated": (STRICT, Stream()),
+    "rush hours, events in bunches, slow changes": (SHORT, Stream(traffic=0.6, bunched=0.3, kept=0.9)),
+}
+
+
+@pytest.mark.parametrize("kind", STATIONARY)
+def test_of_500_streams_in_which_nothing_changes_no_more_raise_an_alarm_than_promised(kind: str) -> None:
+    config, stream = STATIONARY[kind]
+    alarms = sum(watched(seed, config, stream).phase == "worse" for seed in range(500))
+    assert alarms <= 500 * config.false_alarm
+
+
+def test_twice_as_many_new_identities_are_found_within_minutes() -> None:
+    verdicts = [watched(seed, SHORT, Stream(), worse=2.0) for seed in range(40)]
+    assert all(verdict.phase == "worse" for verdict in verdicts)
+    assert np.median([verdict.watched_s for verdict in verdicts]) <= 5 * 60
+    assert max(verdict.watched_s for verdict in verdicts) <= 10 * 60
+    assert any("new identities" in verdict.reason for verdict in verdicts)
+    assert any("broken tracks" in verdict.reason for verdict in verdicts)
+
+
+def test_lower_margins_are_found() -> None:
+    verdicts = [watched(seed, SHORT, Stream(kept=0.5), loss=0.15) for seed in range(20)]
+    assert all(verdict.phase == "worse" for verdict in verdicts)
+    assert all("own above others" in verdict.reason for verdict in verdicts)
+
+
+def test_a_better_model_and_a_rush_hour_are_kept() -> None:
+    for seed in range(10):
+        verdict = watched(seed, SHORT, Stream(traffic=0.9), better=0.5, loss=-0.05)
+        assert (verdict.phase, verdict.watched_s) == ("kept", 1200)
+
+
+# ---- the course of watching ------------------------------------------------------------------------------------------
+
+
+def feed(
+    watch: Watch, seconds: float, *, start_s: float = 0.0, objects: int = 10, births: int = 0, **more: int
+) -> float:
+    """`births` every 10 s; returns when it ended."""
+    steps = round(seconds / STEP_S)
+    for k in range(steps):
+        watch.update(start_s + k * STEP_S, objects=objects, births=births if k % 5 == 0 else 0)
+    return start_s + steps * STEP_S
+
+
+def test_a_model_is_worse_until_it_is_rolled_back_and_what_it_did_is_no_measure() -> None:
+    watch = Watch(SHORT)
+    now = feed(watch, 1300, births=1)
+    watch.swapped()
+    now = feed(watch, 1500, start_s=now, births=4)
+    assert watch.verdict.phase == "worse"
+    assert "new identities: 36 before, 14" in watch.verdict.reason
+    assert "broken" not in watch.verdict.reason
+    watch.rolled_back()
+    assert watch.verdict == Verdict("calm")
+    now = feed(watch, 100, start_s=now, births=1)
+    watch.swapped()
+    feed(watch, 1500, start_s=now, births=4)
+    assert watch.verdict.phase == "worse"
+    assert "36 before" in watch.verdict.reason
+
+
+def test_what_was_kept_is_what_the_next_one_is_compared_with() -> None:
+    watch = Watch(SHORT)
+    now = 0.0
+    for births in (4, 2, 1, 1):
+        now = feed(watch, 1300, start_s=now, births=births)
+        assert watch.verdict.phase in ("calm", "kept")
+        watch.swapped()
+        assert watch.verdict.phase == "watching"
+    now = feed(watch, 1300, start_s=now, births=4)
+    assert watch.verdict.phase == "worse"
+
+
+def test_a_second_swap_while_watching_is_compared_with_both_before() -> None:
+    watch = Watch(SHORT)
+    now = feed(watch, 1300, births=2)
+    watch.swapped()
+    now = feed(watch, 300, start_s=now, births=2)
+    watch.swapped()
+    feed(watch, 1300, start_s=now, births=2)
+    assert watch.verdict.phase == "kept"
+
+
+def test_seconds_in_which_nobody_is_there_do_not_count() -> None:
+    watch = Watch(SHORT)
+    now = feed(watch, 1300, births=1)
+    watch.swapped()
+    now = feed(watch, 50_000, start_s=now, objects=0)
+    assert watch.verdict == Verdict("watching")
+    now = feed(watch, 300, start_s=now, births=4)
+    assert watch.verdict.watched_s > 0
+    watch.update(now + 1e6, objects=1)  # a source that stood still
+    watch.update(now - 1e6, objects=1)  # a clock that was set back
+    assert watch.verdict.watched_s < 400
+
+
+def test_with_little_before_nothing_is_held_against_a_model() -> None:
+    watch = Watch(SHORT)
+    watch.swapped()
+    now = feed(watch, 1300, births=4)
+    assert watch.verdict.phase == "kept"
+    assert "nan" in watch.verdict.reason
+    watch.swapped()
+    feed(watch, 1300, start_s=now, births=4)
+    assert watch.verdict.phase == "kept"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"before_s": 0}, {"after_s": float("inf")}, {"block_s": -1}, {"settle_s": -1}, {"false_alarm": 1.0},
+        {"ratio": 0.9}, {"margin_loss": float("nan")}, {"before_s": 60, "block_s": 30},
+    ],
+)  # fmt: skip
+def test_settings_are_checked(wrong: dict[str, float]) -> None:
+    with pytest.raises(InputError, match=r"watch\."):
+        WatchConfig(**wrong)
+
+
+# ---- the tests themselves --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "later", "t0", "t1", "ratio"), [(40, 30, 60, 30, 1.0), (7, 3, 10, 5, 1.2), (0, 4, 9, 3, 1.0)]
+)
+def test_counts_are_compared_as_by_an_exact_binomial_test(
+    before: int, later: int, t0: float, t1: float, ratio: float
+) -> None:
+    share = ratio * t1 / (t0 + ratio * t1)
+    expected = stats.binomtest(later, before + later, share, alternative="greater").pvalue
+    few_blocks = np.array([before - before // 2, before // 2], np.float64)
+    assert more_often(few_blocks, np.full(2, t0 / 2), later, t1, ratio) == pytest.approx(expected, rel=1e-9)
+
+
+def test_ranks_are_compared_as_by_mann_and_whitney() -> None:
+    rng = np.random.default_rng(4)
+    before, later = rng.normal(size=20).round(1), rng.normal(-0.5, size=9).round(1)  # with ties
+    alternating = np.sort(before)[np.argsort(np.tile([0, 1], 10), kind="stable").argsort()]  # neighbours differ
+    expected = stats.mannwhitneyu(later, alternating - 0.05, alternative="less", method="asymptotic").pvalue
+    assert lower(alternating, later, 0.05) == pytest.approx(expected, rel=0.02)
+
+
+def test_counts_that_come_in_bunches_say_less() -> None:
+    even, uneven = np.full(48, 5.0), np.repeat([0.0, 10.0, 0.0, 10.0], 12)
+    time = np.full(48, 60.0)
+    assert dispersion(even, time) == 1
+    assert dispersion(uneven, time) > 15
+    assert dispersion(np.zeros(48), time) == 1
+    assert more_often(uneven, time, 130, 600, 1.0) > 100 * more_often(even, time, 130, 600, 1.0)
+
+
+def test_nothing_to_compare_says_nothing() -> None:
+    assert more_often(np.zeros(0), np.zeros(0), 5, 60, 1.0) == 1
+    assert more_often(np.ones(5), np.ones(5), 0, 0, 1.0) == 1
+    assert lower(np.ones(3), np.zeros(9), 0.0) == 1
+    assert lower(np.ones(30), np.zeros(0), 0.0) == 1
+    assert lower(np.ones(30), np.ones(9), 0.0) >= 0.5
