@@ -1,6 +1,6 @@
 """What each idea of the tracker is worth: IDF1 with all of them, minus IDF1 with one switched off by its settings.
 
-    python tools/ablation.py DATA [--suites NAME ...] [--ideas TEXT ...] [--seeds 5] [--jobs 1] [--out FOLDER]
+    python tools/ablation.py DATA [--suites NAME ...] [--sequences TEXT ...] [--ideas TEXT ...] [--seeds 5] [--jobs 1]
 
 On the development data alone: `motion only` (MOT15 with public detections, MOT17 with simulated ones), `with
 appearance` (MOT17 simulated, from easy to very hard) and `clips` (rendered ones, seeds from 100 on), as
@@ -36,6 +36,7 @@ def options(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="folder of real sequences")
     parser.add_argument("--suites", nargs="+", choices=SUITES, default=list(SUITES))
+    parser.add_argument("--sequences", nargs="+", metavar="TEXT", help="only inputs whose name contains one of these")
     parser.add_argument("--ideas", nargs="+", metavar="TEXT", help="only those whose name contains one of these")
     parser.add_argument("--seeds", type=int, default=5, help="inputs a sequence (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: %(default)s)")
@@ -89,8 +90,11 @@ def main(argv: list[str] | None = None) -> int:
     rates = [CLIP_RATE_HZ] if "clips" in args.suites else []
     folders = ensure_all(args.clip_seeds, rates, args.clip_duration, args.clips or args.out / "clips")
     inputs = [i for i in (*all_inputs(args.data, held_out=False), *clip_inputs(folders)) if i.suite in args.suites]
+    parts = [word.lower() for word in args.sequences or [""]]
+    inputs = [i for i in inputs if any(part in i.name.lower() for part in parts)]
     if not inputs:
-        print(f"ablation: DATA must hold gt_text/ for {', '.join(args.suites)}, got {args.data}", file=sys.stderr)
+        what = ", ".join(args.sequences or args.suites)
+        print(f"ablation: DATA must hold gt_text/ for {what}, got {args.data}", file=sys.stderr)
         return 2
     chosen = [idea.peer for idea in IDEAS if not words or any(w.lower() in idea.name.lower() for w in words)]
     args.out.mkdir(parents=True, exist_ok=True)

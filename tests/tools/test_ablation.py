@@ -80,11 +80,17 @@ def test_a_whole_run(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert float(looks[3]) > 0, "people who pass each other"
     assert main([*words, "--report"]) == 0
     assert capsys.readouterr().out == said.out
+    assert main([*words, "--report", "--sequences", "hard"]) == 0
+    assert "| hard (1) | very hard (1) |" in capsys.readouterr().out.splitlines()[0]
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [(["--ideas", "magic"], "--ideas must be part of an idea's name, got ['magic']"), ([], "DATA must hold gt_text/")],
+    [
+        (["--ideas", "magic"], "--ideas must be part of an idea's name, got ['magic']"),
+        ([], "DATA must hold gt_text/ for motion only"),
+        (["--sequences", "Venice"], "DATA must hold gt_text/ for Venice"),
+    ],
 )
 def test_wrong_calls_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str
