@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
+from unittest import mock
 
 import reid
 from online.clips import Clip
@@ -21,13 +22,15 @@ PRODUCT, OPEN = "product", "gate off"
 ABLATIONS: dict[str, dict[str, Any]] = {
     "without purity": {"purity.enabled": False},
     "without the unknown relation": {},
-    "without replay": {"lesson.replay": False},
+    "without replay": {},
     "without distillation": {"lesson.memory_weight": 0.0},
     "batch norm unfrozen": {"lesson.freeze_batch_norm": False},
 }
-"""What is taken away, as settings of `reid.online.config.AdaptConfig`; always with the gate off, to see it naked."""
+"""What is taken away, as settings of `reid.online.config.AdaptConfig`; always with the gate off, to see it naked.
+
+Of two there is no setting, since nobody should want it: the relation is hidden by the store, the replay by a patch."""
 _NO_GATE = {"gate.enabled": False}
-_ALL_DIFFERENT = "without the unknown relation"  # told to the adaptation by its store, not by a setting
+_ALL_DIFFERENT, _NO_REPLAY = "without the unknown relation", "without replay"
 _Config = TypeVar("_Config")
 
 
@@ -93,17 +96,24 @@ def _gain(before: Measured, after: Measured) -> tuple[float, float, float]:
 def _adapt(plan: Plan, store: Path, out: Path, say: Callable[[str], None]) -> tuple[dict[str, Any], Path | None]:
     """The product's own adaptation: result and model."""
     from reid.online.config import AdaptConfig
-    from reid.online.worker import adapt
 
     config = override(AdaptConfig(), settings(plan.variant))
-    key = [store.parent.name, store.name, model_digest(plan.model), repr(config), plan.seed, code_digest()]
+    key = [
+        plan.variant,
+        store.parent.name,
+        store.name,
+        model_digest(plan.model),
+        repr(config),
+        plan.seed,
+        code_digest(),
+    ]
     folder = out / "adapted" / hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
     file, model = folder / "result.json", folder / "model.onnx"
     if not file.is_file():
         say(f"adapting {plan.start} on {store.name}, {plan.variant}")
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        done = adapt([store], plan.model, model, config, seed=plan.seed)
+        done = _teach(plan, [store], model, config)
         seen = {} if done.verdict is None else done.verdict.figures
         result = {
             "admitted": done.admitted,
@@ -114,6 +124,16 @@ def _adapt(plan: Plan, store: Path, out: Path, say: Callable[[str], None]) -> tu
         file.write_text(json.dumps(result))
         say(f"  {'admitted' if done.admitted else 'refused'}: {done.reason}")
     return json.loads(file.read_text()), model if model.is_file() else None
+
+
+def _teach(plan: Plan, stores: list[Path], model: Path, config: Any) -> Any:
+    from reid.online import worker
+
+    if plan.variant != _NO_REPLAY:
+        return worker.adapt(stores, plan.model, model, config, seed=plan.seed)
+    learned, canary = worker.load_figures()
+    with mock.patch.object(worker, "load_figures", return_value=(learned.subset([]), canary)):
+        return worker.adapt(stores, plan.model, model, config, seed=plan.seed)
 
 
 def settings(variant: str) -> dict[str, Any]:

@@ -1,0 +1,148 @@
+"""What is run, what is changed for it, and how it is judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Inner:
+    enabled: bool = True
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Outer:
+    inner: Inner = field(default_factory=Inner)
+    steps: int = 3
+
+
+def outcome(gain: float, *, kind: str = "rendered", start: str = "foreign", **other: Any) -> Any:
+    from online.purity import Purity
+    from online.runs import Outcome, Plan
+
+    known = {"share": 0.0, "variant": "product", "seed": 0, "admitted": True} | other
+    admitted = known.pop("admitted")
+    clip: Any = SimpleNamespace(kind=kind, folder=Path(f"{kind}-1"))
+    plan = Plan(clip, model=Path("m.onnx"), start=start, **known)
+    after = {"mAP": 50.0 + gain, "rank-1": 80.0}
+    reason, gate = "because|so", {"canary mAP": -0.01}
+    pure = Purity(100, 10, 5, 0.1, 0.02, 0.0, 0.01)
+    before = {"mAP": 50.0, "rank-1": 70.0}
+    return Outcome(plan, admitted, reason, gate, {}, before, after, (gain, gain - 1, gain + 1), pure)
+
+
+def test_a_setting_is_changed_where_it_is() -> None:
+    from online.runs import override
+
+    changed = override(Outer(), {"inner.enabled": False, "steps": 5})
+    assert changed == Outer(Inner(enabled=False), 5)
+    with pytest.raises(KeyError, match="Inner must have a field wait, to change wait"):
+        override(Outer(), {"inner.wait": 1})
+
+
+def test_every_variant_changes_settings_that_there_are() -> None:
+    pytest.importorskip("torch")
+    from online.runs import ABLATIONS, OPEN, PRODUCT, override, settings
+
+    from reid.online.config import AdaptConfig
+
+    assert override(AdaptConfig(), settings(PRODUCT)) == AdaptConfig()
+    for variant in (OPEN, *ABLATIONS):
+        changed = override(AdaptConfig(), settings(variant))
+        assert not changed.gate.enabled
+
+
+@pytest.mark.parametrize(
+    ("runs", "missed"),
+    [
+        ([{"gain": 12.0}, {"gain": 9.0}], []),
+        ([{"gain": 11.0}, {"gain": 8.0}], ["gains"]),
+        ([{"gain": 60.0}, {"gain": 0.0, "admitted": False}], ["admitted"]),
+        ([{"gain": 0.1, "start": "default"}], []),
+        ([{"gain": -0.1, "start": "default"}], ["not worse"]),
+        ([{"gain": -0.5, "share": 0.4}], []),
+        ([{"gain": -0.6, "share": 0.4}], ["40% corrupted"]),
+        ([{"gain": -9.0, "share": 0.4, "variant": "gate off"}], []),
+        ([{"gain": 3.0, "kind": "tud"}], []),
+    ],
+)
+def test_the_bars(runs: list[dict[str, Any]], missed: list[str]) -> None:
+    from online.report import bars
+
+    found = [bar.name for bar in bars([outcome(**run) for run in runs]) if not bar.met]
+    assert len(found) == len(missed)
+    assert all(word in name for word, name in zip(missed, found, strict=True))
+
+
+def test_the_report_has_a_table_for_each_question() -> None:
+    from online.report import markdown
+
+    runs = [
+        outcome(12.0), outcome(14.0, seed=1),
+        outcome(-4.0, variant="gate off"), outcome(-6.0, variant="gate off", seed=1),
+        outcome(-7.0, variant="without purity"), outcome(-7.0, variant="without purity", seed=1),
+        outcome(0.0, share=0.4, admitted=False), outcome(-8.0, share=0.4, variant="gate off"),
+    ]  # fmt: skip
+    text = markdown(runs)
+    lines = text.splitlines()
+    assert "| rendered | foreign | 2 of 2 | +13.0 [+0.3, +25.7] | 50.0 -> 63.0 | 70.0 -> 80.0 | - | - | - |" in lines
+    assert "| rendered | foreign | 40% | 0 of 1 | +0.0 | +0.0 | -8.0 | -8.0 |" in lines
+    ablated = next(line for line in lines if "without purity" in line)
+    assert "-7.0 [-7.0, -7.0] | -2.0 [" in ablated
+    assert "because/so" in text  # a reason does not break the table
+    tables = [line for line in lines if line.startswith("## ")]
+    assert len(tables) == 6
+    widths = {len(block): {line.count("|") for line in block} for block in _blocks(lines)}
+    assert all(len(counts) == 1 for counts in widths.values())
+
+
+def _blocks(lines: list[str]) -> list[tuple[str, ...]]:
+    """Tables, as their lines."""
+    found, block = [], []
+    for line in [*lines, ""]:
+        if line.startswith("|"):
+            block.append(line)
+        elif block:
+            found.append(tuple(block))
+            block = []
+    return found
+
+
+def test_a_run_measures_before_and_after(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from online import runs
+
+    one = outcome(0.0)
+    plan = replace(one.plan, share=0.4)
+    asked: list[Any] = []
+
+    def measure(_clip: Any, model: Path, _out: Path, *, tracking: bool) -> Any:
+        assert tracking
+        value = {"m.onnx": 0.5, "better.onnx": 0.6}[model.name]
+        estimate = SimpleNamespace(value=value)
+        change = SimpleNamespace(value=value - 0.5, low=value - 0.52, high=None)
+        report = SimpleNamespace(
+            mean_average_precision=estimate, rank_1=estimate, tpr_at_fpr_1e3=None, reassociation=(),
+            minus=lambda _: {"mean_average_precision": change},
+        )  # fmt: skip
+        return SimpleNamespace(report=report, scores=None)
+
+    monkeypatch.setattr(runs, "harvest", lambda *_: tmp_path / "pure")
+    monkeypatch.setattr(runs, "corrupt", lambda _store, share, seed, out: asked.append((share, seed)) or out)
+    monkeypatch.setattr(runs, "purity", lambda *_: one.purity)
+    monkeypatch.setattr(runs, "measure", measure)
+    result = {"admitted": True, "reason": "better", "gate": {}, "counts": {}}
+    monkeypatch.setattr(runs, "_adapt", lambda *_: (result, Path("better.onnx")))
+    done = runs.run(plan, tmp_path, tracking=True, say=asked.append)
+    assert asked == [(0.4, 0)]
+    assert done.gain == pytest.approx((10.0, 8.0, 0.0))
+    assert (done.before["mAP"], done.after["mAP"]) == (50.0, 60.0)
+    monkeypatch.setattr(runs, "_adapt", lambda *_: (result | {"admitted": False}, None))
+    refused = runs.run(plan, tmp_path, tracking=True, say=asked.append)
+    assert refused.after == refused.before
+    assert refused.gain[0] == 0.0
