@@ -4,7 +4,27 @@ Nothing here but `reid.online.worker` imports torch.
 """
 
 from reid.online.folder import BaseModel, OnlineFolder
+from reid.online.forgetting import Forgotten, forget
+from reid.online.harvest import Harvester
+from reid.online.harvest_config import HarvestConfig
+from reid.online.harvest_store import HarvestStore, HarvestStoreConfig
+from reid.online.harvest_writer import HarvestCounts
 from reid.online.history import History
+from reid.online.ledger import HourTotal, harvest_totals
 from reid.online.locks import FileLock
 
-__all__ = ["BaseModel", "FileLock", "History", "OnlineFolder"]
+__all__ = [
+    "BaseModel",
+    "FileLock",
+    "Forgotten",
+    "HarvestConfig",
+    "HarvestCounts",
+    "HarvestStore",
+    "HarvestStoreConfig",
+    "Harvester",
+    "History",
+    "HourTotal",
+    "OnlineFolder",
+    "forget",
+    "harvest_totals",
+]

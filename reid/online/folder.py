@@ -39,6 +39,7 @@ class OnlineFolder:
     |---|---|
     | `online.json` | what it is, and the embedder that it was begun with |
     | `lock.tracker`, `lock.worker` | locked while a tracker, a worker is at work |
+    | `lock.harvest` | locked while somebody else changes what was harvested |
     | `harvest/` | tracklet stores, `<camera>/<YYYYMMDD-HH>/`, hours in UTC |
     | `models/`, `current.json` | embedders, and which of them is live |
     | `training/` | work folders of training cycles |
@@ -52,6 +53,8 @@ class OnlineFolder:
         """The embedder that it was begun with."""
         self.harvest = path / "harvest"
         """Tracklet stores."""
+        self.harvest_lock = path / "lock.harvest"
+        """Locked while what was harvested is being changed by somebody else than the tracker, who lets go."""
         self.models = path / "models"
         """Embedders."""
         self.current = path / "current.json"
@@ -76,6 +79,7 @@ class OnlineFolder:
             header = {"schema": SCHEMA, "version": SCHEMA_VERSION, "base": {"name": base.name, "sha256": base.sha256}}
             write_json(path / _HEADER, header)
         folder = cls.open(path)
+        folder.harvest.mkdir(exist_ok=True)
         if folder.base.sha256 != base.sha256:
             raise DataError(
                 f"{path} must be used with the embedder that it was begun with, {folder.base.name} "

@@ -1,0 +1,119 @@
+"""Forgets somebody: every crop, record and vector that was harvested of a track leaves the disk."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from reid.errors import DataError, InputError
+from reid.online.folder import OnlineFolder
+from reid.online.hours import camera_folder
+from reid.online.ledger import hour_folders
+from reid.online.locks import FileLock
+from reid.tracklets import StoreSize, tidy_tracklets
+from reid.tracklets.tidying import Record
+
+_PATIENCE_S = 30.0
+"""A tracker lets go of its store several times a second, but may be writing to a slow disk."""
+ALL = "all"
+"""In place of a session: every one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What left the disk."""
+
+    size: StoreSize
+    """How much it was."""
+    sessions: tuple[str, ...]
+    """Starts of a tracker from which it was harvested, the latest first."""
+    elsewhere: tuple[str, ...]
+    """Further sessions in which the same number stands for somebody, likely another one: they are as they were."""
+
+
+def forget(folder: OnlineFolder, identity: int, *, camera: str | None = None, session: str | None = None) -> Forgotten:
+    """Take an identity out of a harvest: tracklets that show it, all that was said of them, and their vectors.
+
+    A tracker numbers identities anew with each start, so that a number alone does not say whom. Whatever a tracker
+    that is running sees from now on, it harvests again. To be ended at any moment, and to be called again then.
+
+    Args:
+        folder: where; a tracker may be at work, and lets go of its store for a moment.
+        identity: the number under which the tracker reported it.
+        camera: name of the source; None where there is but one.
+        session: which start of the tracker; None for the latest that has the number, `"all"` for every one.
+
+    Raises:
+        InputError: there are several cameras, and none was named; or no such camera.
+        DataError: a process does not let go of a store, or one is of a later version.
+        OSError: a store cannot be written.
+    """
+    lock = FileLock.attempt(folder.harvest_lock, wait_s=_PATIENCE_S)
+    if lock is None:
+        raise DataError(f"{folder.harvest} is being changed by another process: wait for it")
+    with lock:
+        stores = _stores_of(folder, camera)
+        latest: dict[str, float] = {}  # by session, when it was seen last
+        for store in stores:
+            _sessions_with(store, identity, latest)
+        known = sorted(latest, key=lambda name: -latest[name])
+        chosen = known if session == ALL else [name for name in known if name == session]
+        if session is None:
+            chosen = known[:1]
+        size = StoreSize()
+        for store in stores if chosen else ():
+            gone = _forget_in(store, identity, chosen)
+            size = StoreSize(
+                size.crops + gone.crops, size.tracklets + gone.tracklets, size.disk_bytes + gone.disk_bytes
+            )
+    if chosen:
+        with contextlib.suppress(OSError):  # a full disk keeps nobody from forgetting
+            folder.history.append("forgotten", camera=camera, identity=identity, sessions=chosen, crops=size.crops)
+    return Forgotten(size, tuple(chosen), tuple(name for name in known if name not in chosen))
+
+
+def _stores_of(folder: OnlineFolder, camera: str | None) -> list[Path]:
+    """Stores of a camera."""
+    found = hour_folders(folder.harvest)
+    cameras = sorted({name for name, _ in found})
+    if camera is None and len(cameras) > 1:
+        raise InputError(
+            f"camera must be given, since identities of several are harvested: one of {', '.join(cameras)}"
+        )
+    if camera is not None and camera not in cameras and camera_folder(camera) not in cameras:
+        raise InputError(f"camera must be one that was harvested, {', '.join(cameras) or 'none yet'}, got {camera!r}")
+    wanted = cameras if camera is None else [camera, camera_folder(camera)]
+    return [folder.harvest / name / hour for name, hour in found if name in wanted]
+
+
+def _session_of(store: Path, crop: Record, runs: Mapping[int, Record]) -> str:
+    run = runs[crop["run"]]
+    return str(run.get("session") or f"{store.name} run {crop['run']}")
+
+
+def _sessions_with(store: Path, identity: int, latest: dict[str, float]) -> None:
+    """Take down in which sessions of a store an identity was seen, and when last."""
+
+    def look(crops: list[Record], runs: Mapping[int, Record]) -> list[Record]:
+        for crop in crops:
+            if crop["identity"] == identity:
+                session = _session_of(store, crop, runs)
+                seen_s = crop["time_s"] + (runs[crop["run"]]["began_unix_s"] or 0.0)
+                latest[session] = max(seen_s, latest.get(session, seen_s))
+        return crops
+
+    tidy_tracklets(store, look, wait_s=_PATIENCE_S)
+
+
+def _forget_in(store: Path, identity: int, sessions: list[str]) -> StoreSize:
+    def others(crops: list[Record], runs: Mapping[int, Record]) -> list[Record]:
+        gone = {
+            crop["tracklet"]
+            for crop in crops
+            if crop["identity"] == identity and _session_of(store, crop, runs) in sessions
+        }
+        return [crop for crop in crops if crop["tracklet"] not in gone]
+
+    return tidy_tracklets(store, others, wait_s=_PATIENCE_S)[1]

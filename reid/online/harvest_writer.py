@@ -1,0 +1,244 @@
+"""The thread that writes a harvest, so that tracking never waits for a disk."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from reid.errors import ReidError
+from reid.online.harvest_config import HarvestConfig
+from reid.online.harvest_store import HarvestStore
+from reid.online.ledger import HourTotal
+from reid.online.sharpness import sharpness
+from reid.online.sheaf import Sheaf
+
+_logger = logging.getLogger(__name__)
+_IDLE_S = 0.25
+_PAUSE_S = 0.05
+_SWEEP_S = 60.0
+_SETTLED_S = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class HarvestCounts:
+    """What became of crops since the start."""
+
+    written: int = 0
+    """In the store."""
+    blurred: int = 0
+    """Left out: not sharp enough."""
+    crowded_out: int = 0
+    """Dropped: the disk was slower than crops came."""
+    paused: int = 0
+    """Dropped: the disk failed, and harvesting waits before it tries again."""
+
+
+class HarvestWriter:
+    """Takes sheaves at once and writes them when it can, in a thread of its own; errors never reach the caller.
+
+    Args:
+        store: where; used by the thread alone.
+        config: sharpness, size and queue.
+        steady: a clock in seconds that never steps.
+    """
+
+    def __init__(
+        self, store: HarvestStore, config: HarvestConfig, *, steady: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._store = store
+        self._config = config
+        self._steady = steady
+        self._changed = threading.Condition()
+        self._queue: deque[Sheaf] = deque()
+        self._waiting_bytes = 0
+        self._left = 0  # sheaves that wait or are being written
+        self._closing = False
+        self._counts = HarvestCounts()
+        self._totals: tuple[HourTotal, ...] = ()
+        self._open = False
+        self._failure: str | None = None
+        self._retry_s = -np.inf
+        self._sweep_s = -np.inf
+        self._thread = threading.Thread(target=self._work, name="reidtrack-harvest", daemon=True)
+        self._thread.start()
+
+    @property
+    def counts(self) -> HarvestCounts:
+        """What became of crops so far."""
+        return self._counts
+
+    @property
+    def failure(self) -> str | None:
+        """Why harvesting waits; None while all is well."""
+        return self._failure
+
+    @property
+    def totals(self) -> tuple[HourTotal, ...]:
+        """How much is stored, by camera and hour, a moment ago."""
+        return self._totals
+
+    def put(self, sheaf: Sheaf) -> bool:
+        """Hand a sheaf over; False where its crops had to be dropped, since too much waits already."""
+        size = _bytes_of(sheaf)
+        with self._changed:
+            if self._waiting_bytes + size > self._config.queue_mb << 20 or self._closing:
+                self._count(crowded_out=len(sheaf.crops))
+                return False
+            self._queue.append(sheaf)
+            self._waiting_bytes += size
+            self._left += 1
+            self._changed.notify_all()
+        return True
+
+    def clock_stepped(self) -> None:
+        """Told that the clock was set: nothing is deleted for its age until it has proved itself for a while."""
+        with self._changed:
+            self._sweep_s = self._steady() + _SETTLED_S
+
+    def flush(self, timeout_s: float = 10.0) -> bool:
+        """Wait until all that was handed over is written, or was dropped; whether that came in time."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._left, timeout_s)
+
+    def close(self, timeout_s: float = 10.0) -> None:
+        """Write what waits and finish the store; harmless more than once."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._thread.join(timeout_s)
+
+    def _work(self) -> None:
+        try:
+            while self._step():
+                pass
+        finally:
+            with self._changed:
+                self._closing = True
+                self._queue.clear()
+                self._waiting_bytes = self._left = 0
+                self._changed.notify_all()
+            with self._guarded():
+                self._store.close()
+            self._totals = self._store.totals()
+
+    def _step(self) -> bool:
+        """Write one sheaf, or look after the store; False when all is done."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._queue or self._closing, _IDLE_S)
+            sheaf = self._queue.popleft() if self._queue else None
+            closing = self._closing
+        if sheaf is not None:
+            self._write(sheaf)
+            with self._changed:
+                self._waiting_bytes -= _bytes_of(sheaf)
+                self._left -= 1
+                self._changed.notify_all()
+        elif closing:
+            return False
+        self._look_after()
+        return True
+
+    def _write(self, sheaf: Sheaf) -> None:
+        if self._ready():
+            with self._guarded():
+                good = self._good(sheaf)
+                self._store.add(good)
+                self._count(written=len(good.crops), blurred=len(sheaf.crops) - len(good.crops))
+                self._recovered()
+                return
+        self._count(paused=len(sheaf.crops))
+
+    def _good(self, sheaf: Sheaf) -> Sheaf:
+        """Only what is sharp, and no larger than anybody needs."""
+        least = self._config.least_sharpness
+        rows = [row for row, crop in enumerate(sheaf.crops) if least <= 0 or sharpness(crop) >= least]
+        return dataclasses.replace(
+            sheaf,
+            crops=tuple(_at_most(sheaf.crops[row], self._config.most_side_px) for row in rows),
+            pieces=sheaf.pieces[rows],
+            identities=sheaf.identities[rows],
+            boxes=sheaf.boxes[rows],
+            scores=sheaf.scores[rows],
+            covered=sheaf.covered[rows],
+            classes=sheaf.classes[rows],
+        )
+
+    def _look_after(self) -> None:
+        """What is due now and then: letting others change the store, and deleting what is old."""
+        if self._open and self._store.is_wanted():
+            with self._guarded():
+                self._store.rest()
+                while self._store.is_wanted() and not self._closing:
+                    time.sleep(_PAUSE_S)
+                self._store.open()
+        if self._steady() >= self._sweep_s and self._ready():
+            self._sweep_s = self._steady() + _SWEEP_S
+            with self._guarded():
+                self._store.sweep()
+        self._totals = self._store.totals()
+
+    def _ready(self) -> bool:
+        """Open the store where it is not, unless it failed a moment ago."""
+        if not self._open and self._steady() >= self._retry_s:
+            with self._guarded():
+                self._store.open()
+                self._open = True
+        return self._open
+
+    @contextlib.contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Take note of what goes wrong inside: harvesting waits, tracking goes on."""
+        try:
+            yield
+        except (OSError, ReidError, cv2.error) as error:
+            with contextlib.suppress(OSError, ReidError):
+                self._store.rest()
+            self._open = False
+            self._retry_s = self._steady() + self._config.retry_s
+            if self._failure is None:
+                _logger.warning(
+                    "harvesting pauses, tracking goes on: %s; it is tried again every %g s", error, self._config.retry_s
+                )
+                self._tell("paused", reason=str(error))
+            self._failure = str(error)
+
+    def _recovered(self) -> None:
+        if self._failure is not None:
+            _logger.info("harvesting goes on")
+            self._tell("resumed")
+            self._failure = None
+
+    def _tell(self, event: str, **fields: str) -> None:
+        with contextlib.suppress(OSError, ReidError):  # a disk that is full takes no history, either
+            self._store.folder.history.append(event, by="harvest", camera=self._store.camera, **fields)
+
+    def _count(self, *, written: int = 0, blurred: int = 0, crowded_out: int = 0, paused: int = 0) -> None:
+        with self._changed:
+            c = self._counts
+            self._counts = HarvestCounts(
+                c.written + written, c.blurred + blurred, c.crowded_out + crowded_out, c.paused + paused
+            )
+
+
+def _bytes_of(sheaf: Sheaf) -> int:
+    return sum(crop.nbytes for crop in sheaf.crops)
+
+
+def _at_most(crop: NDArray[np.uint8], side_px: int) -> NDArray[np.uint8]:
+    """A crop (H, W, 3) made smaller where one side is longer."""
+    height_px, width_px = crop.shape[:2]
+    if max(height_px, width_px) <= side_px:
+        return crop
+    scale = side_px / max(height_px, width_px)
+    size = max(1, round(width_px * scale)), max(1, round(height_px * scale))
+    return np.asarray(cv2.resize(crop, size, interpolation=cv2.INTER_AREA), np.uint8)
