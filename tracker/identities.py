@@ -63,7 +63,7 @@ class Identities:
     def update(self, tracks: TrackTable, now: float) -> TrackTable:
         """Number the tracks that have proved themselves, and correct numbers that are not settled yet."""
         self._memory.forget_old(now)
-        if tracks.settled.all():
+        if np.count_nonzero(tracks.settled) == len(tracks):
             return tracks
         c = self._config
         rows = (~tracks.settled).nonzero()[0]  # (n,) the others are done with

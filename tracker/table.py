@@ -128,7 +128,7 @@ class TrackTable:
 
     def select(self, keep: BoolArray) -> TrackTable:
         """A table of some rows (T,); this one where all are kept."""
-        if keep.all():
+        if np.count_nonzero(keep) == len(keep):
             return self
         return TrackTable(*(column[keep] if name in _LOOKS else column[..., keep] for name, column in self._columns()))
 
@@ -153,11 +153,11 @@ class TrackTable:
         crops *= share[:, None]
         crops += mean
         self.mean[rows] = unit(crops, mean)
-        if not count.all():
+        if np.count_nonzero(count) < len(count):
             self.first_vector_s[rows[count == 0]] = now
         self.vectors[rows] = count + 1
         self.mean_s[rows] = now
-        if self.doubt.any():
+        if np.count_nonzero(self.doubt):
             cleared = rows[self.doubt[rows] < 0]
             self.doubt[cleared], self.doubted[cleared] = 0, 0
 
@@ -186,5 +186,6 @@ def unit(vectors: FloatArray, otherwise: FloatArray) -> FloatArray:
     """(n, D) scaled to unit length; rows of no length become those of `otherwise`."""
     norm = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))[:, None]  # (n, 1)
     some = norm > 1e-6
-    scaled: FloatArray = vectors / norm if some.all() else np.divide(vectors, norm, out=otherwise.copy(), where=some)
+    whole = np.count_nonzero(some) == len(some)
+    scaled: FloatArray = vectors / norm if whole else np.divide(vectors, norm, out=otherwise.copy(), where=some)
     return scaled

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from tracker import lives
-from tracker.association import demand
+from tracker.association import demand, looks
 from tracker.association.appearance import AppearanceModel
-from tracker.association.evidence import Candidates, candidates, cosine
+from tracker.association.evidence import Candidates, candidates
 from tracker.association.matching import Matching, Seen
 from tracker.boxes import cxcywh_to_xyxy, iou
 from tracker.config import TrackerConfig
@@ -28,7 +28,6 @@ from tracker.types import (
     Detections,
     DoubleArray,
     EmbedRows,
-    FloatArray,
     IntArray,
     TrackEvent,
     Tracks,
@@ -115,10 +114,12 @@ class Tracker:
         matching = Matching(tracks, seen, self.config, self._appearance, self._record)
         matching.run(pairs)
         tracks.detection, matched = matching.detection, matching.matched
-        if matched.any():
+        if np.count_nonzero(matched):
             self._correct(seen, matched)
-            self._learn(seen, matching, matched)
-        self._found(seen, matching.free, proven=first)
+            changed = looks.learn(tracks, seen, matching, self._appearance, self.config)
+            if len(changed):
+                self._identities.part(tracks, changed)
+        self._found(seen, matching.taken, proven=first)
         self._tracks = self._identities.update(self._tracks, now)
         rows, events = self._reported(include_coasted), tuple(self._identities.events)
         if self._record is not None:
@@ -218,70 +219,26 @@ class Tracker:
         tracks.seen_s[matched] = seen.now
         np.copyto(tracks.seen_box, tracks.box, where=matched)
         np.copyto(tracks.score, scores, where=matched)
-        votes = tracks.class_votes
-        np.add(votes, np.where(tracks.classes == classes, scores, -scores), out=votes, where=matched)
-        outvoted = (votes < 0).nonzero()[0]
-        if len(outvoted):
-            tracks.classes[outvoted] = classes[outvoted]
-            votes[outvoted] *= -1
+        against = (matched & (tracks.classes != classes)).nonzero()[0]
+        scores[against] *= -1
+        np.add(tracks.class_votes, scores, out=tracks.class_votes, where=matched)
+        outvoted = against[tracks.class_votes[against] < 0]
+        tracks.classes[outvoted] = classes[outvoted]
+        tracks.class_votes[outvoted] *= -1
 
-    def _learn(self, seen: Seen, matching: Matching, matched: BoolArray) -> None:
-        """Move the mean appearance of matched tracks towards crops that show the object alone.
-
-        A crop that speaks against its track does not: it is kept aside. Once such crops agree for long enough, the
-        track has gone over to somebody else, as happens where one passes close to another.
-        """
-        c, tracks = self.config, self._tracks
-        fit = matched & seen.fit.take(matching.detection)
-        tracks.unlooked[fit] = 0
-        passed = seen.clean & seen.confident & ~seen.has  # (N,)
-        if passed.any():
-            tracks.unlooked += matched & passed.take(matching.detection)
-        t = fit.nonzero()[0]
-        if not len(t):
-            return
-        crops = seen.vectors.take(matching.detection[t], axis=0)  # (n, D)
-        self._compare_with_others(t, crops, matched)
-        similarity = matching.similarity[t]
-        foreign = (similarity < self._appearance.foreign_below) & (tracks.vectors[t] >= c.identify_vectors)
-        if not foreign.any():
-            tracks.learn(t, crops, seen.now, c.appearance_memory_s)
-            return
-        tracks.learn(t[~foreign], crops[~foreign], seen.now, c.appearance_memory_s)
-        evidence = self._appearance.doubt(similarity[foreign]).clip(-4, 0)
-        tracks.set_aside(t[foreign], crops[foreign], seen.now, evidence)
-        changed = (tracks.doubt <= -c.change_evidence).nonzero()[0]
-        if len(changed):
-            self._identities.part(tracks, changed)
-
-    def _compare_with_others(self, t: IntArray, crops: FloatArray, matched: BoolArray) -> None:
-        """Learn how alike a crop is to the mean of another: each matched track's to that of the matched one after it.
-
-        Whether that one was looked at in this frame does not matter: those who are at the same moment are near each
-        other more often than people are, and were they alone compared, strangers would seem more alike than they are.
-        """
-        vectors = self._tracks.vectors
-        known = (matched & (vectors > 0)).nonzero()[0]
-        mine = vectors[t] > 0
-        if not mine.all():
-            t, crops = t[mine], crops[mine]
-        if len(known) > 1 and len(t):
-            others = known[(known.searchsorted(t) + 1) % len(known)]
-            self._appearance.observe_different(cosine(self._tracks.mean.take(others, axis=0), crops))
-
-    def _found(self, seen: Seen, free: BoolArray, *, proven: bool) -> None:
+    def _found(self, seen: Seen, taken: BoolArray, *, proven: bool) -> None:
         """Drop tentative tracks that were missed, and found new ones on confident detections that nobody took.
 
         Those of a stream's first frame were there before it: they need not prove that they stay.
         """
         c = self.config
         self._tracks = tracks = self._tracks.select(self._tracks.proven | (self._tracks.detection >= 0))
-        rows = (free & (seen.scores >= c.birth_score)).nonzero()[0]
+        rows = (~taken & (seen.scores >= c.birth_score)).nonzero()[0]
         if not len(rows):
             return
-        taken = cxcywh_to_xyxy(tracks.box.T[tracks.detection >= 0])
-        if len(taken):
-            overlap = iou(seen.corners.T[rows], taken)  # (n, S)
+        tracked = cxcywh_to_xyxy(tracks.box.T[tracks.detection >= 0])
+        if len(tracked):
+            overlap = iou(seen.corners.T[rows], tracked)  # (n, S)
             if self._record is not None:
                 self._record.births = (rows, overlap, tracks.detection[tracks.detection >= 0])
             rows = rows[overlap.max(axis=1) <= c.birth_max_overlap]

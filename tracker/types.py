@@ -26,6 +26,7 @@ IntArray: TypeAlias = NDArray[np.int64]
 BoolArray: TypeAlias = NDArray[np.bool_]
 Image: TypeAlias = NDArray[np.uint8]  # (H, W, 3), BGR
 
+_LARGEST_FLOAT = float(np.finfo(np.float32).max)
 UNIT_NORM_TOLERANCE = 1e-2
 """float16 vectors of 2048 dimensions are within 2e-3 of unit length."""
 
@@ -41,7 +42,7 @@ def _as_rows(name: str, value: Any, shape: tuple[int | None, ...], dtype: type[n
     converted = array.dtype != dtype and array.size > 0
     if converted and not _is_of_kind(array, dtype):
         raise InputError(f"{name} must be numbers that fit {np.dtype(dtype).name}, got dtype {array.dtype}")
-    if array.ndim != len(shape) or [s for s, a in zip(shape, array.shape, strict=True) if s is not None and s != a]:
+    if array.shape != shape and not _is_of_shape(array, shape):
         raise InputError(f"{name} must have shape {_shape_text(shape)}, got {array.shape}")
     if converted:
         _refuse_overflow(name, array, dtype)
@@ -51,16 +52,23 @@ def _as_rows(name: str, value: Any, shape: tuple[int | None, ...], dtype: type[n
 def _is_of_kind(array: NDArray[Any], dtype: type[np.generic]) -> bool:
     """Whether numbers of this kind may become numbers of the dtype."""
     if dtype is np.int64 and array.dtype.kind == "f":  # many detectors hand classes over as whole floats
-        return bool(np.isfinite(array).all() and (array == np.floor(array)).all())
+        return bool((array == np.floor(array)).all())
     return array.dtype.kind in {np.float32: "fiu", np.int64: "iu", np.bool_: "b"}[dtype]
 
 
+def _is_of_shape(array: NDArray[Any], shape: tuple[int | None, ...]) -> bool:
+    """Whether all sides are what they must be; None: any."""
+    return array.ndim == len(shape) and all(s in (None, a) for s, a in zip(shape, array.shape, strict=True))
+
+
 def _refuse_overflow(name: str, array: NDArray[Any], dtype: type[np.generic]) -> None:
-    """Refuse numbers that the dtype cannot hold; NaN and infinity are for the caller to judge."""
-    largest = float(np.finfo(np.float32).max) if dtype is np.float32 else float(2**63 - 1024)
+    """Refuse numbers that the dtype cannot hold; NaN and infinity among floats are for the caller to judge."""
+    largest = _LARGEST_FLOAT if dtype is np.float32 else float(2**63 - 1024)
     if -largest <= array.min() and array.max() <= largest:  # neither is so where there is NaN or infinity
         return
-    bad = np.isfinite(array) & (np.abs(array.astype(np.float64)) > largest)
+    bad = np.abs(array.astype(np.float64)) > largest
+    if dtype is np.float32:
+        bad &= np.isfinite(array)
     _refuse_row(name, array, bad.reshape(len(array), -1).max(axis=1), f"small enough for {np.dtype(dtype).name}")
 
 
@@ -70,7 +78,7 @@ def _shape_text(shape: tuple[int | None, ...]) -> str:
 
 
 def _refuse_row(name: str, array: NDArray[Any], bad: BoolArray, must: str) -> None:
-    if bad.any():
+    if np.count_nonzero(bad):
         row = int(np.flatnonzero(bad)[0])
         more = f" (and {int(bad.sum()) - 1} more rows)" if bad.sum() > 1 else ""
         value = array[row].tolist() if array[row].size <= 8 else "a row of " + str(array[row].size)
@@ -79,8 +87,8 @@ def _refuse_row(name: str, array: NDArray[Any], bad: BoolArray, must: str) -> No
 
 def _check_boxes(value: ArrayLike) -> FloatArray:
     boxes: FloatArray = _as_rows("boxes", value, (None, 4), np.float32)
-    if not (np.isfinite(boxes).all() and (boxes[:, 2:] >= boxes[:, :2]).all()):
-        infinite, negative = ~np.isfinite(boxes), boxes[:, 2:] < boxes[:, :2]
+    infinite, negative = ~np.isfinite(boxes), boxes[:, 2:] < boxes[:, :2]
+    if np.count_nonzero(infinite) or np.count_nonzero(negative):
         _refuse_row("boxes", boxes, np.asarray(infinite.any(axis=1)), "finite")
         _refuse_row("boxes", boxes, np.asarray(negative.any(axis=1)), "x1, y1, x2, y2 with x2 >= x1 and y2 >= y1")
     return boxes
@@ -88,15 +96,13 @@ def _check_boxes(value: ArrayLike) -> FloatArray:
 
 def _check_unit_range(name: str, value: ArrayLike, n: int) -> FloatArray:
     array: FloatArray = _as_rows(name, value, (n,), np.float32)
-    if n and not (array.min() >= 0 and array.max() <= 1):  # also where there is NaN
-        _refuse_row(name, array, ~((array >= 0) & (array <= 1)), "within 0..1")
+    _refuse_row(name, array, ~((array >= 0) & (array <= 1)), "within 0..1")  # ~(...) also catches NaN
     return array
 
 
 def _check_classes(value: ArrayLike, n: int) -> IntArray:
     array: IntArray = _as_rows("classes", value, (n,), np.int64)
-    if n and array.min() < 0:
-        _refuse_row("classes", array, array < 0, "0 or more")
+    _refuse_row("classes", array, array < 0, "0 or more")
     return array
 
 
@@ -109,9 +115,8 @@ def _check_embeddings(value: ArrayLike | None, has: BoolArray) -> FloatArray | N
     if len(has) and vectors.shape[1] == 0:
         raise InputError(f"embeddings must have at least one dimension, got shape {vectors.shape}")
     norm = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))  # (N,)
-    good = np.abs(norm - 1) <= UNIT_NORM_TOLERANCE  # not where there is NaN or infinity
-    if not good.all():
-        _refuse_row("embeddings", vectors, has & ~good, "finite, of unit length")
+    # ~(...) also catches NaN and inf
+    _refuse_row("embeddings", vectors, has & ~(np.abs(norm - 1) <= UNIT_NORM_TOLERANCE), "finite, of unit length")
     return vectors
 
 

@@ -69,6 +69,8 @@ def test_select_keeps_all_fields() -> None:
         ({"scores": [0.5, 1.5]}, r"scores\[1\] must be within 0..1, got 1.5"),
         ({"scores": [NAN, 0.5]}, r"scores\[0\] must be within 0..1, got nan"),
         ({"classes": [0.5, 1]}, "classes must be numbers that fit int64, got dtype float64"),
+        ({"classes": [0, NAN]}, "classes must be numbers that fit int64, got dtype float64"),
+        ({"classes": [0, INF]}, r"classes\[1\] must be small enough for int64, got inf"),
         ({"classes": [0, -1]}, r"classes\[1\] must be 0 or more, got -1"),
         ({"classes": [[0, 1]]}, r"classes must have shape \(2,\), got \(1, 2\)"),
         ({"embeddings": UNIT[:1]}, r"embeddings must have shape \(2, D\), got \(1, 2\)"),

@@ -124,9 +124,10 @@ class AppearanceModel:
         Looks are chosen where identity is in doubt, and would show more variation than there is. What one that speaks
         against its track stands for is not known: the object may have changed at any time since the last look.
         """
-        if unlooked.any():
-            unlooked = np.where(similarity < self.foreign_below, 0, np.minimum(unlooked, STANDS_FOR))
-        self._stream.observe_same(similarity, 1 + unlooked)
+        weights = None
+        if np.count_nonzero(unlooked):
+            weights = 1 + np.where(similarity < self.foreign_below, 0, np.minimum(unlooked, STANDS_FOR))
+        self._stream.observe_same(similarity, weights)
 
     def observe_different(self, similarity: DoubleArray) -> None:
         """Learn from cosines of crops with the means of others (n,)."""

@@ -18,15 +18,16 @@ class _Samples:
     def __init__(self) -> None:
         self.count = self.mean = self.variance = 0.0
 
-    def add(self, values: DoubleArray, weights: DoubleArray) -> None:
-        n = float(weights.sum())
+    def add(self, values: DoubleArray, weights: DoubleArray | None = None) -> None:
+        """Numbers (n,), each of which counts as many times as its weight (n,) says; None: once."""
+        n = len(values) if weights is None else float(weights.sum())
         if not n:
             return
-        mean = float(weights @ values) / n
+        mean = float(values.sum() if weights is None else weights @ values) / n
         share = n / (self.count + n)
         shift = mean - self.mean
         centred = values - mean
-        spread = float(weights @ centred**2) / n
+        spread = float(centred @ (centred if weights is None else weights * centred)) / n
         # parallel variance: (Chan, Golub, LeVeque 1979)
         self.variance = (1 - share) * self.variance + share * spread + share * (1 - share) * shift**2
         self.mean += share * shift
@@ -87,7 +88,7 @@ class StreamCalibration:
 
         Each counts as many times as its weight (n,) says; None: once.
         """
-        self._same.add(cosine, np.ones(len(cosine)) if weights is None else weights)
+        self._same.add(cosine, weights)
         self._fit = None
 
     def observe_different(self, cosine: DoubleArray) -> None:
@@ -96,7 +97,7 @@ class StreamCalibration:
         Not of crops with crops: noise is averaged out of a mean, which is thus more alike to everybody. (Simulated
         MOT17, mean IDF1, with a very poor embedder: 45 where crops were compared with crops, 55 so.)
         """
-        self._different.add(cosine, np.ones(len(cosine)))
+        self._different.add(cosine)
         self._fit = None
 
     @property

@@ -23,7 +23,9 @@ class Candidates(NamedTuple):
 
     def select(self, keep: BoolArray) -> Candidates:
         """Some of the pairs; these where all are kept."""
-        return self if keep.all() else Candidates(self.tracks[keep], self.detections[keep], self.overlap[keep])
+        if np.count_nonzero(keep) == len(keep):
+            return self
+        return Candidates(self.tracks[keep], self.detections[keep], self.overlap[keep])
 
 
 def candidates(

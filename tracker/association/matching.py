@@ -58,8 +58,8 @@ class Matching:
         """(T,) the row of the detection that continues each track, -1 where none does."""
         self.similarity: DoubleArray = np.zeros(len(tracks))
         """(T,) cosine of the track's mean with the vector of that detection; 0 where one of the two has none."""
-        self.free: BoolArray = np.ones(len(seen.scores), bool)
-        """(N,) which detections continue no track."""
+        self.taken: BoolArray = np.zeros(len(seen.scores), bool)
+        """(N,) which detections continue a track."""
 
     @property
     def matched(self) -> BoolArray:
@@ -75,16 +75,16 @@ class Matching:
         c, tracks, seen = self._config, self._tracks, self._seen
         proven, confident = tracks.proven[pairs.tracks], seen.confident[pairs.detections]
         self._stage("confident", pairs.select(proven & confident), c.motion_centre, with_appearance=True)
-        if not seen.confident.all():
+        if np.count_nonzero(seen.confident) < len(seen.confident):
             weak = (seen.scores >= c.low_score) & ~seen.confident
             waiting = tracks.proven & (self.detection < 0) & (seen.now - tracks.seen_s <= c.max_lost_s / 2)
             left = pairs.select(weak[pairs.detections] & waiting[pairs.tracks])
             self._stage("weak", left, c.low_score_min_overlap, with_appearance=False)
-        if not proven.all():
-            left = pairs.select(~proven & confident & self.free[pairs.detections])
+        if np.count_nonzero(proven) < len(proven):
+            left = pairs.select(~proven & confident & ~self.taken[pairs.detections])
             self._stage("tentative", left, c.motion_centre, with_appearance=True)
         if self._record is not None:
-            self._record.matched(tracks, seen, pairs, self.detection, self.free)
+            self._record.matched(tracks, seen, pairs, self.detection, ~self.taken)
 
     def _stage(self, stage: Stage, pairs: Candidates, centre: float, *, with_appearance: bool) -> None:
         """Match the pairs of greatest evidence; `centre` is the overlap that speaks neither for nor against."""
@@ -93,7 +93,7 @@ class Matching:
             return
         gain = c.motion_weight * (pairs.overlap - centre)
         other_class = self._tracks.classes[t] != self._seen.classes[d]
-        if other_class.any():
+        if np.count_nonzero(other_class):
             gain -= c.class_penalty * other_class
         appearance, similarity = np.zeros(len(t)), np.zeros(len(t))
         if with_appearance:
@@ -104,7 +104,7 @@ class Matching:
             weighed = appearance if with_appearance else None
             self._record.add_stage(stage, pairs, centre, other_class, weighed, similarity, gain, chosen)
         t, d = t[chosen], d[chosen]
-        self.detection[t], self.similarity[t], self.free[d] = d, similarity[chosen], False
+        self.detection[t], self.similarity[t], self.taken[d] = d, similarity[chosen], True
 
     def _weigh_appearance(self, pairs: Candidates, nats: DoubleArray, similarity: DoubleArray) -> None:
         """Write the evidence of appearance (P,), halved where a crop shows others too, and the cosines (P,)."""
@@ -116,7 +116,9 @@ class Matching:
         found = similarity[known] = cosine(tracks.mean.take(t, axis=0), seen.vectors.take(d, axis=0))
         evidence = self._appearance.evidence(found, seen.now - tracks.seen_s[t])
         clean = seen.clean[d]
-        nats[known] = np.minimum(np.maximum(evidence, -limit), limit) * np.where(clean, 1.0, 0.5)
+        evidence = np.minimum(np.maximum(evidence, -limit), limit)
+        evidence[~clean] /= 2
+        nats[known] = evidence
         alone = np.bincount(pairs.tracks)[t] + np.bincount(pairs.detections)[d] == 2
         sure = (alone & clean & (pairs.overlap[known] > 0.5)).nonzero()[0]
         self._appearance.observe_same(found[sure], tracks.unlooked[t[sure]])

@@ -1,10 +1,13 @@
-"""Pairs of overlapping boxes, found by a sweep along x: no table of all pairs is ever made."""
+"""Pairs of overlapping boxes, found by a sweep along x: where there are many, no table of all pairs is made."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from tracker.types import DoubleArray, IntArray
+
+FEW = 1000
+"""Pairs of boxes that cost less to look at, all of them, than to sort."""
 
 
 def overlapping(
@@ -18,27 +21,34 @@ def overlapping(
         wider_px: (N,) how much wider and higher each box of `a`, and the box of `b` beside it, are made, about their
             centres; None: not.
 
-    Pairs are ordered by the row of `a`. `b` is sorted by its left edge. The boxes of `b` that may touch a box of `a`
-    are then one slice: from the first whose left edge lies within the widest box of `b` to the left of it, to the
-    last that begins before it ends. The slices of all boxes are written out at once and filtered exactly.
+    Pairs are ordered by the row of `a`. Of a few boxes all are compared; of more, those that a sweep finds.
     """
-    left_a, top_a, right_a, bottom_a = a  # (N,) each
-    left_b, top_b, right_b, bottom_b = b  # (M,) each
-    if not len(left_a) or not len(left_b):
-        none = np.zeros(0, np.int64)
-        return none, none, np.zeros(0)
-    gap = np.zeros(len(left_a)) if wider_px is None else wider_px  # (N,) that two widened boxes bridge
-    order = left_b.argsort(kind="stable")
-    sorted_left = left_b[order]
-    widest = (right_b - left_b).max()
-    first = sorted_left.searchsorted(left_a - gap - widest)  # (N,)
-    length = sorted_left.searchsorted(right_a + gap) - first  # (N,)
-    rows = np.arange(len(left_a)).repeat(length)  # (P',)
-    columns = order[np.arange(len(rows)) + (first + length - length.cumsum()).repeat(length)]
-    # one axis after the other: the first throws most pairs away
-    height = np.minimum(bottom_a[rows], bottom_b[columns]) - np.maximum(top_a[rows], top_b[columns]) + gap[rows]
-    keep = (height > 0).nonzero()[0]
-    rows, columns, height = rows[keep], columns[keep], height[keep]
-    width = np.minimum(right_a[rows], right_b[columns]) - np.maximum(left_a[rows], left_b[columns]) + gap[rows]
-    keep = (width > 0).nonzero()[0]
-    return rows[keep], columns[keep], width[keep] * height[keep]
+    gap = np.zeros(a.shape[1]) if wider_px is None else wider_px  # (N,) that two widened boxes bridge
+    if a.shape[1] * b.shape[1] <= FEW:
+        sides = np.minimum(a[2:, :, None], b[2:, None]) - np.maximum(a[:2, :, None], b[:2, None])  # (2, N, M)
+        sides += gap[:, None]
+        rows, columns = ((sides[0] > 0) & (sides[1] > 0)).nonzero()
+        return rows, columns, (sides[0] * sides[1])[rows, columns]
+    rows, columns = _swept(a, b, gap)  # (P',)
+    low = np.maximum(a[:2].take(rows, axis=1), b[:2].take(columns, axis=1))
+    sides = np.minimum(a[2:].take(rows, axis=1), b[2:].take(columns, axis=1)) - low + gap[rows]  # (2, P')
+    keep = ((sides[0] > 0) & (sides[1] > 0)).nonzero()[0]
+    return rows[keep], columns[keep], (sides[0] * sides[1])[keep]
+
+
+def _swept(a: DoubleArray, b: DoubleArray, gap: DoubleArray) -> tuple[IntArray, IntArray]:
+    """Pairs that may have common area: rows of a (P',) in order, and rows of b (P',).
+
+    With `b` sorted by its left edge, the boxes of `b` that may touch a box of `a` are one slice: from the first up to
+    which some box reaches as far, to the last that begins before it ends. The slices of all boxes are written out at
+    once, and those above or below thrown out.
+    """
+    order = b[0].argsort(kind="stable")
+    left, top, right, bottom = b.take(order, axis=1)  # (M,) each
+    first = np.maximum.accumulate(right).searchsorted(a[0] - gap)  # (N,)
+    length = left.searchsorted(a[2] + gap) - first  # (N,)
+    rows = np.arange(len(length)).repeat(length)
+    places = np.arange(len(rows)) + (first + length - length.cumsum()).repeat(length)
+    beside = (top.take(places) < (a[3] + gap).repeat(length)) & (bottom.take(places) > (a[1] - gap).repeat(length))
+    keep = beside.nonzero()[0]
+    return rows[keep], order[places[keep]]

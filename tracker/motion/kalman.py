@@ -87,17 +87,17 @@ def predict(motion: MotionState, dt_s: float, noise: MotionNoise, hidden: BoolAr
     The velocity of its size means nothing while an object is `hidden`, (T,).
     """
     a, b = noise.acceleration**2, noise.size_acceleration**2
-    q = np.array([[a * time, b * time] for time in (dt_s**3 / 3, dt_s**2 / 2, dt_s)])  # (3, 2)
+    cube, square = dt_s**3 / 3, dt_s**2 / 2
+    q = np.array([[a * cube, b * cube], [a * square, b * square], [a * dt_s, b * dt_s]])
     step = np.array([[1.0, 2 * dt_s, dt_s**2], [0.0, 1.0, dt_s], [0.0, 0.0, 1.0]])
     covariance = (step @ motion.covariance.reshape(3, -1)).reshape(3, 2, -1)
     covariance += q[..., None]
     state = motion.state.copy()
-    box, velocity = state  # (4, T) each
     if hidden is not None:
-        velocity[2:, hidden] = 0
-    box += dt_s * velocity
+        np.copyto(state[1, 2:], 0, where=hidden)
+    state[0] += dt_s * state[1]
     # a size extrapolated far is worth nothing: at most halved or doubled
-    size, before = box[2:], motion.box[2:]
+    size, before = state[0, 2:], motion.state[0, 2:]
     np.maximum(size, np.maximum(before / 2, MIN_SIDE_PX), out=size)
     np.minimum(size, 2 * before, out=size)
     return MotionState(state, covariance)

@@ -1,0 +1,63 @@
+"""What an update learns of how objects look: of each track, and of what a cosine is worth."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tracker.association.appearance import AppearanceModel
+from tracker.association.evidence import cosine
+from tracker.association.matching import Matching, Seen
+from tracker.config import TrackerConfig
+from tracker.table import TrackTable
+from tracker.types import BoolArray, FloatArray, IntArray
+
+
+def learn(
+    tracks: TrackTable, seen: Seen, matching: Matching, appearance: AppearanceModel, config: TrackerConfig
+) -> IntArray:
+    """Move the mean appearance of matched tracks towards crops that show the object alone.
+
+    A crop that speaks against its track does not: it is kept aside. Once such crops agree for long enough, the track
+    has gone over to somebody else, as happens where one passes close to another: rows of these (n,).
+    """
+    matched, detection = matching.matched, matching.detection
+    fit = matched & seen.fit.take(detection)  # (T,)
+    tracks.unlooked[fit] = 0
+    if np.count_nonzero(seen.has) < len(seen.has):
+        passed = seen.clean & seen.confident & ~seen.has  # (N,)
+        tracks.unlooked += matched & passed.take(detection)
+    t = fit.nonzero()[0]
+    if not len(t):
+        return t
+    crops = seen.vectors.take(detection[t], axis=0)  # (n, D)
+    _compare_with_others(tracks, t, crops, matched, appearance)
+    similarity = matching.similarity[t]
+    foreign = similarity < appearance.foreign_below
+    if np.count_nonzero(foreign):
+        foreign &= tracks.vectors[t] >= config.identify_vectors
+    if not np.count_nonzero(foreign):
+        tracks.learn(t, crops, seen.now, config.appearance_memory_s)
+        return t[:0]
+    evidence = appearance.doubt(similarity[foreign]).clip(-4, 0)
+    tracks.learn(t[~foreign], crops[~foreign], seen.now, config.appearance_memory_s)
+    tracks.set_aside(t[foreign], crops[foreign], seen.now, evidence)
+    return (tracks.doubt <= -config.change_evidence).nonzero()[0]
+
+
+def _compare_with_others(
+    tracks: TrackTable, t: IntArray, crops: FloatArray, matched: BoolArray, appearance: AppearanceModel
+) -> None:
+    """Learn how alike a crop is to the mean of another: each matched track's to that of the matched one after it.
+
+    Whether that one was looked at in this frame does not matter: those who are at the same moment are near each other
+    more often than people are, and were they alone compared, strangers would seem more alike than they are.
+
+    Of the tracks `matched` (T,), `t` (n,) are those that were looked at; what was seen of these are `crops` (n, D).
+    """
+    known = tracks.vectors > 0  # (T,)
+    mine, there = known[t], (matched & known).nonzero()[0]
+    if np.count_nonzero(mine) < len(t):
+        t, crops = t[mine], crops[mine]
+    if len(there) > 1 and len(t):
+        others = there.take(there.searchsorted(t, side="right"), mode="wrap")
+        appearance.observe_different(cosine(tracks.mean.take(others, axis=0), crops))
