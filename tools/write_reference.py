@@ -14,6 +14,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from tracker.cli.adapt_settings import AdaptSettings
 from tracker.cli.schema import Key, keys, sections
 from tracker.cli.settings import TrackSettings
 from tracker.cli.train_settings import TrainSettings
@@ -67,6 +68,7 @@ def main() -> int:
         "docs/training-configuration.md": reference(TRAINING_HEAD, TrainSettings),
         "configs/track.yaml": default_file(TrackSettings, name="track", command="track SOURCE"),
         "configs/train.yaml": default_file(TrainSettings, name="train", command="train DATA"),
+        "configs/adapt.yaml": default_file(AdaptSettings, name="adapt", command="adapt VIDEO"),
     }
     for path, text in ((ROOT / name, text) for name, text in texts.items()):
         if path.exists() and path.read_text(encoding="utf-8") == text:

@@ -130,6 +130,33 @@ class Crops:
             cache=self._cache if cache_mb is None else PixelCache(pictures, cache_mb << 20),
         )
 
+    def regrouped(
+        self,
+        identity: ArrayLike,
+        names: Sequence[str],
+        *,
+        labelled: ArrayLike = True,
+        together: ArrayLike | None = None,
+        kin: ArrayLike | None = None,
+    ) -> Crops:
+        """The same crops under other identities (N,), -1 for those that are left out; pictures and cache are shared."""
+        numbers = np.asarray(identity, np.int64)
+        kept = numbers >= 0
+        return Crops(
+            self._cache.pictures,
+            numbers[kept],
+            names,
+            labelled=labelled,
+            picture=self._picture[kept],
+            camera=self.camera[kept],
+            time_s=self.time_s[kept],
+            group=self.group[kept],
+            together=together,
+            kin=kin,
+            licence=self.licence,
+            cache=self._cache,
+        )
+
     def pixels(self, rows: ArrayLike, height_px: int, width_px: int) -> NDArray[np.uint8]:
         """Crops of these rows (n,), stretched to one size: (n, height_px, width_px, 3) uint8 BGR, the caller's to keep.
 

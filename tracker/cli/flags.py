@@ -97,7 +97,9 @@ def _grouped(settings: type[Any]) -> dict[str, list[Key]]:
 def _add_flag(group: Any, key: Key, *, hidden: bool) -> None:
     help_text = argparse.SUPPRESS if hidden else _help(key)
     required = key.default is MISSING
-    if key.metadata.get("positional"):
+    if key.metadata.get("positional") and key.hint == tuple[Path, ...]:
+        group.add_argument(key.name, type=Path, nargs="+", metavar=key.metadata["metavar"], help=help_text)
+    elif key.metadata.get("positional"):
         optional: dict[str, Any] = {} if required else {"nargs": "?"}
         group.add_argument(key.name, type=_converter(key), metavar=key.metadata["metavar"], help=help_text, **optional)
     elif key.hint is bool:

@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("tracker.cli.demo", "render a clip with known truth, follow everybody in it, and score the result"),
     "track": ("tracker.cli.track", "follow objects through a video, pictures, a camera or a stream"),
     "train": ("tracker.cli.train", "train re-identification for your own objects, to one ONNX file"),
+    "adapt": ("tracker.cli.adapt", "teach an embedder what a site looks like, from its videos, without labels"),
     "eval": ("tracker.cli.evaluate", "score MOT tracks against ground truth: HOTA, IDF1, MOTA and more"),
     "reid": ("tracker.cli.reid", "score, compare, search with, export and describe embedders"),
     "doctor": ("tracker.cli.doctor", "say what is installed, what works, what is missing and how to add it"),

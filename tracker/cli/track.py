@@ -15,11 +15,12 @@ from tracker.cli.flags import parse_arguments
 from tracker.cli.progress import RunProgress
 from tracker.cli.settings import TrackSettings
 from tracker.cli.tables import print_summary
+from tracker.cli.track_parts import make_pipeline, open_detector_of, open_source_of
 
 if TYPE_CHECKING:
     from tracker.cli.refining import RefinedFiles
     from tracker.pipeline import Pipeline
-    from tracker.types import DetectorLike, EmbedderLike, Sink, Source
+    from tracker.types import EmbedderLike, Sink, Source
 
 _EXIT_INTERRUPTED = 130
 _SUMMARY = """\
@@ -45,9 +46,9 @@ def run(argv: Sequence[str], context: Context) -> int:
         from tracker.video.window import check_display
 
         check_display()
-    detector = _open_detector(settings)
+    detector = open_detector_of(settings)
     embedder = open_embedder(settings.embedder, settings.device)
-    with _open_source(settings) as source:
+    with open_source_of(settings) as source:
         if settings.refine:
             from tracker.cli.refining import check_refinable
 
@@ -59,7 +60,7 @@ def run(argv: Sequence[str], context: Context) -> int:
         if not settings.overwrite and (found := existing_results(paths)):
             raise UsageError(f"{out} holds results already ({found}): give another --out, or --overwrite")
         progress = RunProgress(source.info, context)
-        pipeline = _pipeline(settings, source, detector, embedder)
+        pipeline = make_pipeline(settings, source, detector, embedder)
         return _follow(progress, pipeline, sinks, out, context, refined)
 
 
@@ -120,27 +121,6 @@ def _check(settings: TrackSettings) -> None:
         check_refinable(settings, live=bool(live) and not on_the_web)
 
 
-def _open_detector(settings: TrackSettings) -> DetectorLike:
-    from tracker.detectors import open_detector
-
-    runs_no_model = settings.detector == "motion" or Path(settings.detector).suffix.lower() == ".txt"
-    device_is_for_embedder = runs_no_model and settings.embedder != "none"
-    return open_detector(
-        settings.detector,
-        device="auto" if device_is_for_embedder else settings.device,
-        conf=settings.conf,
-        classes=settings.classes or (),
-        onnx=settings.onnx,
-        motion=settings.motion,
-    )
-
-
-def _open_source(settings: TrackSettings) -> Source:
-    from tracker.video import open_source
-
-    return open_source(settings.source, start=settings.start, end=settings.end, rate_hz=settings.rate_hz)
-
-
 def _open_sinks(settings: TrackSettings, out: Path, source: Source) -> list[Sink]:
     from tracker.sinks import open_sinks
 
@@ -158,22 +138,6 @@ def _open_refinement(settings: TrackSettings, out: Path, embedder: EmbedderLike 
     from tracker.cli.refining import RefinedFiles
 
     return RefinedFiles(settings, out, None if embedder is None else embedder.info)
-
-
-def _pipeline(
-    settings: TrackSettings, source: Source, detector: DetectorLike, embedder: EmbedderLike | None
-) -> Pipeline:
-    from tracker.pipeline import Pipeline, PipelineConfig
-    from tracker.tracker import Tracker
-
-    tracker = Tracker(settings.tracker, appearance=None if embedder is None else embedder.info, explain=True)
-    config = PipelineConfig(
-        every=settings.every,
-        include_coasted=settings.include_coasted,
-        camera_motion=settings.camera_motion,
-        camera=settings.camera,
-    )
-    return Pipeline(source, detector, embedder, tracker, config=config)
 
 
 def _folder_name(source_name: str) -> str:

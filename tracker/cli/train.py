@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import shlex
-import signal
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tracker.cli.checks import require_path
 from tracker.cli.context import Context
 from tracker.cli.errors import UsageError
 from tracker.cli.flags import parse_arguments
+from tracker.cli.stopping import stop_when_asked
 from tracker.cli.train_progress import TrainDisplay
 from tracker.cli.train_settings import TrainSettings
 
@@ -50,7 +48,7 @@ def run(argv: Sequence[str], context: Context) -> int:
         other = open_crops(settings.validate_on, kind=settings.kind, config=settings.data)
     context.say(_describe(crops, other, settings))
     settings.out.parent.mkdir(parents=True, exist_ok=True)
-    with TrainDisplay(context) as display, _stop_when_asked(context) as request:
+    with TrainDisplay(context) as display, stop_when_asked(context) as request:
         result = train(
             settings.config,
             crops,
@@ -110,40 +108,3 @@ def _resume_command(argv: Sequence[str]) -> str:
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:  # a training goes on with as many processes as it had
         return "the same torchrun command, with --resume in the place of --overwrite"
     return shlex.join(["reidtrack", "train", *words, "--resume"])
-
-
-class _Request:
-    """Whether somebody asked to stop."""
-
-    def __init__(self) -> None:
-        self._made = False
-
-    def make(self) -> None:
-        self._made = True
-
-    def made(self) -> bool:
-        """Asked after every step."""
-        return self._made
-
-
-@contextmanager
-def _stop_when_asked(context: Context) -> Iterator[_Request]:
-    """Ctrl-C and SIGTERM end the training after the step that is under way; a second time, at once."""
-    request = _Request()
-
-    def ask(_number: int, _frame: FrameType | None) -> None:
-        if request.made():
-            raise KeyboardInterrupt
-        request.make()
-        context.say("reidtrack: stopping after this step; once more to stop at once, at the last checkpoint")
-
-    try:
-        before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # called from another thread, by a program that uses main() as a function
-        yield request
-        return
-    try:
-        yield request
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

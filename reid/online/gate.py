@@ -1,0 +1,174 @@
+"""The gate: whether a candidate is better than the embedder that is live, on objects that it was not trained on."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reid.data import UNKNOWN, Crops
+from reid.errors import InputError
+from reid.evaluation import EvaluationConfig, Report, evaluate
+from reid.evaluation.bootstrap import Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class GateConfig:
+    """What a candidate must show."""
+
+    enabled: bool = True
+    """Whether it is judged at all; otherwise every candidate goes live, which is for experiments alone."""
+    gaps_s: tuple[float, ...] = (1.0, 2.0, 4.0)
+    """How much later, in seconds, an object is to be found again: crops of it that are nearer in time do not count."""
+    replicates: int = 2000
+    """Bootstrap replicates behind the 95 % intervals."""
+    most_canary_loss: float = 0.005
+    """How much mAP it may lose on the fixed set of figures that comes with the package."""
+
+    def __post_init__(self) -> None:
+        if not self.gaps_s or not all(np.isfinite(gap) and gap > 0 for gap in self.gaps_s):
+            raise InputError(f"gaps_s must be numbers above 0, got {self.gaps_s!r}")
+        if isinstance(self.replicates, bool) or not isinstance(self.replicates, int) or self.replicates < 100:
+            raise InputError(f"replicates must be a whole number of 100 or more, got {self.replicates!r}")
+        if not 0 <= self.most_canary_loss <= 1:
+            raise InputError(f"most_canary_loss must be within 0..1, got {self.most_canary_loss!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Candidate less live, by pairs, with its 95 % interval over tracklets."""
+
+    live: float
+    """The figure of the embedder that is live."""
+    candidate: float
+    """That of the candidate."""
+    low: float
+    """Lower end of the interval of the difference."""
+    high: float
+    """Upper end."""
+
+    @property
+    def value(self) -> float:
+        """The difference."""
+        return self.candidate - self.live
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the gate says."""
+
+    admitted: bool
+    """Whether the candidate may go live."""
+    reason: str
+    """Why, in a sentence."""
+    figures: Mapping[str, Difference] = field(default_factory=dict)
+    """By measure."""
+
+
+def judge(
+    live: NDArray[np.float32],
+    candidate: NDArray[np.float32],
+    crops: Crops,
+    canary: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]],
+    config: GateConfig | None = None,
+    *,
+    seed: int = 0,
+) -> Verdict:
+    """Compare two embedders.
+
+    The candidate is admitted where objects are found again better (mAP after several gaps), and more of their pairs
+    pass where 1 in 1000 others does, both with a lower bound above zero; and where it has not forgotten what it knew.
+
+    Args:
+        live: (N, D) vectors of the crops by the embedder that is live.
+        candidate: (N, E) by the candidate.
+        crops: held-out pieces of tracklets.
+        canary: of the fixed set: vectors of both (K, D) and (K, E), and who it is (K,).
+        config: see `GateConfig`.
+        seed: of the bootstrap.
+
+    Raises:
+        InputError: nothing can be measured on these crops.
+    """
+    c = config or GateConfig()
+    figures = _figures([_reports(vectors, crops, c, seed) for vectors in (live, candidate)])
+    kept = [_canary_map(vectors, canary[2]) for vectors in canary[:2]]
+    figures["canary mAP"] = Difference(kept[0], kept[1], kept[1] - kept[0], kept[1] - kept[0])
+    if not c.enabled:
+        return Verdict(admitted=True, reason="the gate is off", figures=figures)
+    wanted = ("found again", "TPR at FPR 1e-3")
+    missing = [name for name in wanted if name not in figures]
+    if missing:
+        reason = f"{' and '.join(missing)} cannot be measured on {len(crops)} held-out crops: more are needed"
+        return Verdict(admitted=False, reason=reason, figures=figures)
+    for name in wanted:
+        if not figures[name].low > 0:
+            return Verdict(admitted=False, reason=f"{name}: {_said(figures[name])}, not surely better", figures=figures)
+    if figures["canary mAP"].value < -c.most_canary_loss:
+        reason = f"it has forgotten: canary mAP {_said(figures['canary mAP'])}"
+        return Verdict(admitted=False, reason=reason, figures=figures)
+    return Verdict(admitted=True, reason=f"found again: {_said(figures['found again'])}", figures=figures)
+
+
+def _reports(vectors: NDArray[np.float32], crops: Crops, config: GateConfig, seed: int) -> list[Report]:
+    """One for each gap that some piece is long enough for."""
+
+    def unknown(queries: NDArray[np.int64], gallery: NDArray[np.int64]) -> NDArray[np.bool_]:
+        return np.asarray(crops.relations(queries, gallery) == UNKNOWN)
+
+    found = []
+    for gap_s in config.gaps_s:
+        settings = EvaluationConfig(
+            protocol="single", min_gap_s=gap_s, later_s=(), replicates=config.replicates, seed=seed
+        )
+        with contextlib.suppress(InputError):  # no query has a match
+            found.append(
+                evaluate(
+                    vectors, crops.identity, None, crops.time_s, group=crops.group, unknown=unknown, config=settings
+                )
+            )
+    return found
+
+
+def _figures(reports: Sequence[Sequence[Report]]) -> dict[str, Difference]:
+    """What both have, of the live embedder and of the candidate, over all gaps; pairs are those of the shortest."""
+    parts: dict[str, Sequence[Sequence[Estimate | None]]] = {
+        "found again": [[report.mean_average_precision for report in of] for of in reports],
+        "rank-1": [[report.rank_1 for report in of] for of in reports],
+        "TPR at FPR 1e-3": [[report.tpr_at_fpr_1e3 for report in of[:1]] for of in reports],
+        "AUC": [[report.auc for report in of[:1]] for of in reports],
+    }
+    out = {}
+    for name, (mine, theirs) in parts.items():
+        before, after = _mean(mine), _mean(theirs)
+        if before is None or after is None:
+            continue
+        change = after.minus(before)
+        if change.low is not None and change.high is not None:
+            out[name] = Difference(before.value, after.value, change.low, change.high)
+    return out
+
+
+def _mean(parts: Sequence[Estimate | None]) -> Estimate | None:
+    """Of the figures of several gaps, in the same replicates; None where one is missing."""
+    known = [part for part in parts if part is not None]
+    if not known or len(known) < len(parts):
+        return None
+    return Estimate.of(
+        float(np.mean([part.value for part in known])), np.mean([part.replicates for part in known], axis=0)
+    )
+
+
+def _canary_map(vectors: NDArray[np.float32], identity: NDArray[np.int64]) -> float:
+    settings = EvaluationConfig(later_s=(), replicates=0)
+    return evaluate(vectors, identity, config=settings).mean_average_precision.value
+
+
+def _said(difference: Difference) -> str:
+    return (
+        f"{difference.live:.3f} -> {difference.candidate:.3f} "
+        f"({difference.value:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}])"
+    )

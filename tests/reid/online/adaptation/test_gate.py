@@ -1,0 +1,95 @@
+"""The gate lets through what is surely better, and nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from reid.data import Crops
+from reid.data.pictures import MemoryPictures
+from reid.errors import InputError
+from reid.online.gate import GateConfig, judge
+
+Vectors = NDArray[np.float32]
+PEOPLE, EACH = 30, 12
+
+
+def held_out() -> Crops:
+    """Pieces of people in sixes, twelve crops of each, two a second."""
+    pictures = MemoryPictures(1 << 20)
+    for number in range(PEOPLE * EACH):
+        pictures.add(np.zeros((4, 2, 3), np.uint8), str(number))
+    groups = [range(first, first + 6) for first in range(0, PEOPLE, 6)]
+    return Crops(
+        pictures,
+        np.repeat(np.arange(PEOPLE), EACH),
+        [str(number) for number in range(PEOPLE)],
+        labelled=False,
+        time_s=np.tile(np.arange(EACH) / 2, PEOPLE) + 100 * np.repeat(np.arange(PEOPLE) // 6, EACH),
+        group=np.zeros(PEOPLE * EACH, np.int64),
+        together=[(a, b) for group in groups for a in group for b in group if a < b],
+    )
+
+
+def vectors(noise: float, seed: int = 0) -> Vectors:
+    """Of everybody, the noisier the worse."""
+    rng = np.random.default_rng([1, seed])
+    means = np.random.default_rng(0).normal(size=(PEOPLE, 16))
+    rows = means.repeat(EACH, axis=0) + noise * rng.normal(size=(PEOPLE * EACH, 16))
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def canary(noise: float) -> Vectors:
+    return vectors(noise, seed=9)[: 10 * EACH]
+
+
+WHO = np.repeat(np.arange(10), EACH)
+SAME = (canary(0.5), canary(0.5), WHO)
+
+
+def test_a_better_one_is_admitted_and_its_figures_are_given() -> None:
+    verdict = judge(vectors(2.5), vectors(1.0), held_out(), SAME)
+    assert verdict.admitted
+    assert set(verdict.figures) == {"found again", "rank-1", "TPR at FPR 1e-3", "AUC", "canary mAP"}
+    found = verdict.figures["found again"]
+    assert 0 < found.low <= found.value <= found.high
+    assert found.value == pytest.approx(found.candidate - found.live)
+    assert "found again" in verdict.reason
+
+
+@pytest.mark.parametrize(("live", "candidate"), [(1.0, 2.5), (1.5, 1.5)], ids=["worse", "as good"])
+def test_a_worse_one_and_one_that_is_as_good_are_refused(live: float, candidate: float) -> None:
+    for seed in range(5):
+        verdict = judge(vectors(live), vectors(candidate, seed + 1), held_out(), SAME, seed=seed)
+        assert not verdict.admitted
+        assert "not surely better" in verdict.reason
+
+
+def test_one_that_has_forgotten_is_refused() -> None:
+    verdict = judge(vectors(2.5), vectors(1.0), held_out(), (canary(0.5), canary(3.0), WHO))
+    assert not verdict.admitted
+    assert "forgotten" in verdict.reason
+
+
+def test_what_cannot_be_measured_is_refused() -> None:
+    few = held_out().subset(np.arange(3 * EACH))  # too few pairs for 1 in 1000
+    rows = np.arange(3 * EACH)
+    verdict = judge(vectors(2.5)[rows], vectors(1.0)[rows], few, SAME)
+    assert not verdict.admitted
+    assert "TPR at FPR 1e-3 cannot be measured" in verdict.reason
+
+
+def test_switched_off_it_lets_everything_through() -> None:
+    verdict = judge(vectors(1.0), vectors(2.5), held_out(), SAME, GateConfig(enabled=False))
+    assert verdict.admitted
+    assert verdict.reason == "the gate is off"
+
+
+def test_settings_are_checked() -> None:
+    with pytest.raises(InputError, match="gaps_s must be numbers above 0"):
+        GateConfig(gaps_s=())
+    with pytest.raises(InputError, match="replicates must be a whole number"):
+        GateConfig(replicates=10)
+    with pytest.raises(InputError, match="most_canary_loss"):
+        GateConfig(most_canary_loss=2)

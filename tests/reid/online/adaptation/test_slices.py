@@ -1,0 +1,61 @@
+"""What is trained on and what the gate sees have nobody in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reid.data.config import DataConfig
+from reid.data.stores import read_store_crops
+from reid.errors import InputError
+from reid.online.purity import PurityConfig, purify
+from reid.online.slices import SliceConfig, accompanied, of_pieces, split
+
+Film = Callable[..., Path]
+
+
+def test_those_who_were_there_last_are_held_out_with_their_company(film: Film) -> None:
+    crops = read_store_crops(film(people=30), DataConfig())
+    trained, held_out = split(crops, SliceConfig(held_out_share=0.3))
+    assert len(trained) + len(held_out) == len(crops)
+    assert not set(crops.kin[trained.identity].tolist()) & set(crops.kin[held_out.identity].tolist())
+    assert float(held_out.time_s.min()) > float(trained.time_s.max())
+    assert 0.3 * len(crops) <= len(held_out) <= 0.35 * len(crops)
+    assert len(accompanied(held_out)) == len(held_out.identities) >= 9
+
+
+def test_whoever_the_tracker_takes_for_one_is_on_one_side(film: Film) -> None:
+    crops = read_store_crops(film(people=12), DataConfig())
+    names = [str(number) for number in range(len(crops.names))]
+    # the first and the last tracklet are one person's
+    kin = np.arange(len(names))
+    kin[-1] = 0
+    joined = crops.regrouped(crops.identity, names, labelled=False, together=crops.together, kin=kin)
+    for share in (0.2, 0.4, 0.6):
+        trained, held_out = split(joined, SliceConfig(held_out_share=share))
+        assert (0 in trained.identity) == (11 in trained.identity)
+        assert (0 in held_out.identity) == (11 in held_out.identity)
+
+
+def test_pieces_keep_pictures_times_and_kin(film: Film) -> None:
+    crops = read_store_crops(film(people=6, crops=8), DataConfig())
+    vectors = np.eye(8, dtype=np.float32)[crops.identity]
+    pieces = purify(vectors, crops.identity, crops.time_s, crops.together, PurityConfig(least_crops=4))
+    out = of_pieces(crops, pieces)
+    assert len(out) == len(crops)
+    assert not out.labelled.any()
+    rows = np.arange(len(crops))
+    np.testing.assert_array_equal(out.pixels(rows, 32, 16), crops.pixels(rows, 32, 16))
+    np.testing.assert_array_equal(out.time_s, crops.time_s)
+    np.testing.assert_array_equal(out.relations(rows), crops.relations(rows))
+    np.testing.assert_array_equal(out.kin[out.identity], crops.kin[crops.identity])
+
+
+def test_settings_are_checked() -> None:
+    with pytest.raises(InputError, match="held_out_share must be above 0 and below 1"):
+        SliceConfig(held_out_share=1)
+    with pytest.raises(InputError, match="least_trained must be a whole number of 2"):
+        SliceConfig(least_trained=1)

@@ -1,0 +1,92 @@
+"""An embedder learns from tracklets without labels, and goes out only if it is better."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the extra [train]")
+pytest.importorskip("onnx", reason="needs the extra [train]")
+
+from reid import Embedder  # noqa: E402
+from reid.evaluation import EvaluationConfig, evaluate  # noqa: E402
+from reid.learning.graph import OnnxGraph  # noqa: E402
+from reid.online.config import AdaptConfig, LessonConfig  # noqa: E402
+from reid.online.gate import GateConfig  # noqa: E402
+from reid.online.worker import adapt, frozen_layers  # noqa: E402
+
+Film = Callable[..., Path]
+LESSON = LessonConfig(steps=100, learning_rate=5e-3, trained_share=1.0, memory_weight=0.0)
+CONFIG = AdaptConfig(lesson=LESSON)
+HEIGHT_PX, WIDTH_PX = 32, 16
+
+
+def score(model: Path) -> float:
+    """mAP on twenty people whom no site showed."""
+    rng = np.random.default_rng(5)
+    crops = []
+    for person in range(1000, 1020):
+        colours = np.random.default_rng([7, person]).uniform(0, 255, (2, 3))
+        for _ in range(6):
+            picture = np.repeat(colours, HEIGHT_PX // 2, axis=0)[:, None].repeat(WIDTH_PX, axis=1)
+            noisy = picture * rng.uniform(0.8, 1.2) + rng.normal(0, 25, picture.shape)
+            crops.append(np.clip(noisy, 0, 255).astype(np.uint8))
+    vectors = Embedder(model, device="cpu").crops(np.stack(crops))
+    report = evaluate(vectors, np.repeat(np.arange(20), 6), config=EvaluationConfig(later_s=(), replicates=0))
+    return report.mean_average_precision.value
+
+
+def test_it_learns_from_tracklets_alone_and_the_gate_lets_it_out(film: Film, dim_eyes: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out" / "better.onnx"
+    result = adapt([film(people=90, beside=6)], dim_eyes, out, CONFIG)
+    assert result.admitted, result
+    assert result.model == out
+    assert score(out) > score(dim_eyes) + 0.02
+    assert Embedder(out, device="cpu").card.name == Embedder(dim_eyes, device="cpu").card.name
+    counts = result.counts
+    assert (counts["crops"], counts["tracklets"]) == (1080, 90)
+    assert counts["trained on"] + counts["held out"] + counts["crops left out"] == 1080
+    assert [path.name for path in out.parent.iterdir()] == ["better.onnx"]
+
+
+def test_what_is_no_better_is_not_written(film: Film, dim_eyes: Path, tmp_path: Path) -> None:
+    lesson = dataclasses.replace(LESSON, steps=50, learning_rate=1e-7)
+    result = adapt([film(people=90, beside=6)], dim_eyes, tmp_path / "same.onnx", AdaptConfig(lesson=lesson))
+    assert not result.admitted
+    assert "not surely better" in result.reason
+    assert not (tmp_path / "same.onnx").exists()
+    assert not list(tmp_path.glob(".adapt*"))
+
+
+def test_too_little_to_learn_from_is_said(film: Film, dim_eyes: Path, tmp_path: Path) -> None:
+    result = adapt([film(people=6)], dim_eyes, tmp_path / "few.onnx", CONFIG)
+    assert not result.admitted
+    assert "are needed: let more be seen" in result.reason
+    assert result.verdict is None
+
+
+def test_told_to_stop_it_stops_without_a_result(film: Film, dim_eyes: Path, tmp_path: Path) -> None:
+    answers = iter([False, False, True])
+    result = adapt([film(people=90, beside=6)], dim_eyes, tmp_path / "stopped.onnx", CONFIG, stop=lambda: next(answers))
+    assert (result.admitted, result.reason) == (False, "it was stopped")
+    assert not list(tmp_path.glob("stopped*"))
+
+
+def test_the_same_seed_gives_the_same_weights(film: Film, dim_eyes: Path, tmp_path: Path) -> None:
+    config = AdaptConfig(lesson=dataclasses.replace(LESSON, steps=50), gate=GateConfig(enabled=False))
+    store = film(people=45, switched=3)
+    first, second = (adapt([store], dim_eyes, tmp_path / f"{name}.onnx", config, seed=4).model for name in "ab")
+    assert first is not None
+    assert second is not None
+    mine, theirs = OnnxGraph(first).weights_in_file(), OnnxGraph(second).weights_in_file()
+    assert all(torch.equal(mine[name], theirs[name]) for name in mine)
+
+
+def test_the_last_layers_alone_are_trained(dim_eyes: Path) -> None:
+    network = OnnxGraph(dim_eyes)
+    assert frozen_layers(network, 1.0) == ()
+    assert frozen_layers(network, 0.5) == ("weights.conv/weight", "weights.conv/bias")

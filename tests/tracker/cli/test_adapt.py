@@ -1,0 +1,110 @@
+"""`reidtrack adapt`: what it refuses, and a run over tracklets and over a video."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reid.tracklets import TrackletWriter
+from tracker.cli.main import main
+
+pytest.importorskip("torch", reason="needs the extra [train]")
+pytest.importorskip("onnx", reason="needs the extra [train]")
+
+FRAMES, MISSED = 40, frozenset[int]()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """Six people at once, five times, each of two colours of their own."""
+    rng = np.random.default_rng(0)
+    with TrackletWriter(tmp_path / "store") as writer:
+        writer.begin_run("street", rate_hz=2.0)
+        for group in range(5):
+            tracklets = range(1 + 6 * group, 7 + 6 * group)
+            colours = rng.uniform(0, 255, (6, 2, 3))
+            for number in range(10):
+                frame = 1 + group * 20 + number
+                for tracklet, pair in zip(tracklets, colours, strict=True):
+                    crop = np.repeat(pair, 32, axis=0)[:, None].repeat(32, axis=1) + rng.normal(0, 25, (64, 32, 3))
+                    writer.add_crop(
+                        tracklet, np.clip(crop, 0, 255).astype(np.uint8), identity=tracklet, frame=frame,
+                        time_s=frame / 2, box=[10, 10, 40, 90], score=0.9,
+                    )  # fmt: skip
+            pairs = [(a, b) for a in tracklets for b in tracklets if a < b]
+            writer.together(np.array(pairs, np.int64), frame=1 + group * 20)
+    return tmp_path / "store"
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["missing.mp4"], "VIDEO: there is no file or folder missing.mp4"),
+        (["{store}", "--out", "model.pt"], "--out must be an .onnx file"),
+        (["{store}", "--embedder", "none"], "there must be something to teach"),
+        (["{store}", "--embedder", "gone.onnx"], "there is no file gone.onnx"),
+        (["{store}", "--passes", "2"], "tracklets are followed already"),
+        (["{store}", "--passes", "0"], "passes must be a whole number of 1 or more"),
+        (["{store}", "--keep", "{store}"], "must be an empty folder"),
+        (["{store}", "--slices.held-out-share", "1"], "held_out_share must be above 0 and below 1"),
+        (["{store}", "--every", "0"], "every must be 1 or more"),
+    ],
+    ids=["missing", "suffix", "none", "embedder", "passes", "no-pass", "keep", "share", "every"],
+)
+def test_bad_input_is_refused_and_nothing_is_written(
+    words: Sequence[str], says: str, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    assert main(["adapt", *(word.format(store=store) for word in words)]) == 2
+    assert says in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_result_that_is_there_is_kept(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "site.onnx").write_text("mine")
+    assert main(["adapt", str(store), "--out", str(tmp_path / "site.onnx")]) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert (tmp_path / "site.onnx").read_text() == "mine"
+
+
+def test_tracklets_are_learned_from_and_the_verdict_is_told(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "site.onnx"
+    # the shipped embedder tells plates of two colours apart already: there is nothing to gain here
+    code = main(["adapt", str(store), "--out", str(out), "--lesson.steps", "2", "--lesson.identities", "6"])
+    said = capsys.readouterr().out
+    assert code == 1
+    assert "300 crops, 30 tracklets" in said
+    assert re.search(r"found again +\d\.\d{3} -> \d\.\d{3}", said)
+    assert "refused: " in said
+    assert not out.exists()
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_without_the_gate_the_model_is_written_and_can_be_used(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "site.onnx"
+    few = ["--lesson.steps", "2", "--lesson.identities", "6", "--no-gate.enabled"]
+    assert main(["adapt", str(store), "--out", str(out), *few]) == 0
+    assert f"use it: reidtrack track VIDEO --embedder {out}" in capsys.readouterr().out
+    from reid import Embedder
+
+    assert Embedder(out, device="cpu").info.model_hash != Embedder("default", device="cpu").info.model_hash
+
+
+def test_a_source_that_is_no_tracklets_is_followed_first(street: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["street", "--detector", "det.txt", "--out", "site.onnx", "--keep", "kept"]
+    assert main(["adapt", *words]) == 1
+    told = capsys.readouterr()
+    assert "following street" in told.err
+    assert "let more be seen" in told.out  # one who stands there teaches nothing
+    assert (street / "kept" / "pass-1" / "1-street" / "tracklets" / "store.jsonl").is_file()
+    assert not (street / "site.onnx").exists()

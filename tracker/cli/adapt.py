@@ -1,0 +1,139 @@
+"""`reidtrack adapt`: videos of a site in, an embedder that knows it better out, if the gate finds it better."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tracker.cli.adapt_settings import AdaptSettings
+from tracker.cli.checks import check_device, open_embedder, require_path
+from tracker.cli.context import Context
+from tracker.cli.errors import UsageError
+from tracker.cli.flags import parse_arguments
+from tracker.cli.progress import RunProgress
+from tracker.cli.stopping import stop_when_asked
+from tracker.cli.track_parts import make_pipeline, open_detector_of, open_source_of
+from tracker.cli.train_progress import TrainDisplay
+
+if TYPE_CHECKING:
+    from reid.online.worker import AdaptResult
+
+_EXIT_REFUSED, _EXIT_INTERRUPTED = 1, 130
+_SUMMARY = """\
+Teach an embedder what one site looks like, without labels: everybody is followed through the videos, and what is sure
+of the tracklets is learned from (crops of one tracklet show one object, tracklets seen at one moment show two).
+A part is held out; only where the result finds held-out objects again more often, and has forgotten nothing, is it
+written. Exit code 1: it was no better, and nothing was written. Any ONNX embedder can be taught. Needs the extra
+[train]."""
+_EXAMPLES = """\
+  reidtrack adapt monday.mp4 tuesday.mp4 --out site.onnx
+  reidtrack adapt monday.mp4 --detector yolox_nano.onnx --classes person --embedder osnet.onnx --out site.onnx
+  reidtrack adapt runs/monday/tracklets runs/tuesday/tracklets --out site.onnx
+  reidtrack track wednesday.mp4 --embedder site.onnx"""
+
+
+def run(argv: Sequence[str], context: Context) -> int:
+    """Follow, teach, judge; as often as asked for."""
+    settings = parse_arguments(AdaptSettings, argv, command="adapt", summary=_SUMMARY, examples=_EXAMPLES, config=True)
+    _check(settings)
+    from reid.online.worker import adapt
+
+    live, admitted = settings.embedder, False
+    with _folder_for_tracklets(settings) as kept, _draft_folder(settings) as drafts:
+        for number in range(1, settings.passes + 1):
+            stores = [_store(settings, source, live, kept / f"pass-{number}", context) for source in settings.source]
+            draft = drafts / f"{number}.onnx"
+            with TrainDisplay(context) as display, stop_when_asked(context) as request:
+                result = adapt(
+                    stores, live, draft, settings.config, seed=settings.seed, progress=display, stop=request.made
+                )
+            if request.made():
+                context.say("reidtrack: interrupted; nothing was written")
+                return _EXIT_INTERRUPTED
+            _report(result, number, settings, context)
+            if not result.admitted:
+                break
+            live, admitted = str(draft), True
+        if admitted:
+            Path(live).replace(settings.out)
+    if not admitted:
+        return _EXIT_REFUSED
+    context.result(f"wrote {settings.out}")
+    context.result(f"use it: reidtrack track VIDEO --embedder {shlex.quote(str(settings.out))}")
+    return 0
+
+
+def _check(settings: AdaptSettings) -> None:
+    for source in settings.source:
+        require_path("VIDEO", source)
+    check_device(settings.device)
+    if settings.embedder == "none":
+        raise UsageError("--embedder must be default or an .onnx file, got none: there must be something to teach")
+    if settings.embedder != "default" and not Path(settings.embedder).is_file():
+        raise UsageError(f"--embedder must be default or an .onnx file, and there is no file {settings.embedder}")
+    if settings.out.suffix.lower() != ".onnx":
+        raise UsageError(f"--out must be an .onnx file, got {settings.out}")
+    if settings.out.exists() and not settings.overwrite:
+        raise UsageError(f"--out: {settings.out} is there already: give another file, or --overwrite")
+    if settings.keep is not None and settings.keep.exists() and any(settings.keep.iterdir()):
+        raise UsageError(f"--keep: {settings.keep} must be an empty folder or none")
+    if settings.passes > 1 and any(_is_store(source) for source in settings.source):
+        raise UsageError("--passes above 1 follows videos anew each time, and tracklets are followed already")
+
+
+def _is_store(source: Path) -> bool:
+    from reid.data.stores import find_stores
+
+    return source.is_dir() and bool(find_stores(source))
+
+
+@contextlib.contextmanager
+def _folder_for_tracklets(settings: AdaptSettings) -> Iterator[Path]:
+    if settings.keep is not None:
+        settings.keep.mkdir(parents=True, exist_ok=True)
+        yield settings.keep
+        return
+    settings.out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=settings.out.parent, prefix=".tracklets-") as folder:
+        yield Path(folder)
+
+
+@contextlib.contextmanager
+def _draft_folder(settings: AdaptSettings) -> Iterator[Path]:
+    settings.out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=settings.out.parent, prefix=".adapt-") as folder:
+        yield Path(folder)
+
+
+def _store(settings: AdaptSettings, source: Path, embedder: str, folder: Path, context: Context) -> Path:
+    """The tracklets of a source: followed now where it is a video."""
+    if _is_store(source):
+        return source
+    from tracker.sinks import open_sinks
+
+    name = f"{settings.source.index(source) + 1}-{source.stem}"
+    tracking = settings.tracking(source, folder / name)
+    detector, model = open_detector_of(tracking), open_embedder(embedder, settings.device)
+    with open_source_of(tracking) as frames:
+        context.say(f"following {source}")
+        sinks = list(open_sinks(tracking.save, folder / name))
+        with RunProgress(frames.info, context) as progress:
+            make_pipeline(tracking, frames, detector, model).run(sinks, progress)
+    return folder / name
+
+
+def _report(result: AdaptResult, number: int, settings: AdaptSettings, context: Context) -> None:
+    counts = ", ".join(f"{value} {name}" for name, value in result.counts.items())
+    which = f"pass {number}: " if settings.passes > 1 else ""
+    context.result(f"{which}{counts}")
+    if result.verdict is not None:
+        for name, figure in result.verdict.figures.items():
+            context.result(
+                f"  {name:<18} {figure.live:.3f} -> {figure.candidate:.3f}  "
+                f"{figure.value:+.4f} [{figure.low:+.4f}, {figure.high:+.4f}]"
+            )
+    context.result(f"{'admitted' if result.admitted else 'refused'}: {result.reason}")
