@@ -2,15 +2,17 @@
 
     python tools/bench_association.py [--objects 10 50 200 500 1000] [--occlusion 0 0.01] [--peers TEXT ...] [--alone]
 
-One process, one thread; times are the processor's, which other programs on the machine hardly change. All trackers take
-turns frame by frame (`--alone`: one after the other, with warm caches, which makes small crowds faster; the report says
-which it was). A tracker that has used up `--budget-s` stops there. IDF1 is against the simulated identities, so that a
-fast tracker that loses them shows. Prints a Markdown table for each crowd, and the bars: how many times faster than
-Ultralytics BoT-SORT with embeddings, with no worse IDF1,
+One process, one thread; times are the processor's, which leaves out waiting for other programs, but not what these do
+to caches and clock: measure on an idle machine. All trackers take turns frame by frame (`--alone`: one after the other,
+with warm caches, which makes small crowds faster; the report and each verdict say which it was). A tracker that has
+used up `--budget-s` stops there. IDF1 is against the simulated identities, so that a fast tracker that loses them
+shows. Prints a Markdown table for each crowd, and the bars: how many times faster than Ultralytics BoT-SORT with
+embeddings, with no worse IDF1,
 
     N = 10: 3x    N = 50: 8x    N = 200: 20x    N = 500: 35x
 
-Exits with 1 where one is missed. `--profile` says instead where this project's tracker spends its time.
+They were set for trackers that run alone, and both ways of timing are held against them. Exits with 1 where one is
+missed. `--profile` says instead where this project's tracker spends its time.
 """
 
 from __future__ import annotations
@@ -56,8 +58,8 @@ def table(contests: list[Contest]) -> str:
     return "\n".join(lines)
 
 
-def verdicts(objects: int, contests: list[Contest]) -> list[tuple[bool, str]]:
-    """Whether each bar of this crowd is met, in words; none where the rival was not run."""
+def verdicts(objects: int, contests: list[Contest], how: str) -> list[tuple[bool, str]]:
+    """Whether each bar of this crowd is met, in words that say `how` it was timed; none where the rival was not run."""
     ours = contests[0]
     rival = next((c for c in contests if c.peer.name == RIVAL and c.ms and not c.error), None)
     if rival is None or objects not in BARS:
@@ -65,8 +67,8 @@ def verdicts(objects: int, contests: list[Contest]) -> list[tuple[bool, str]]:
     speed, least = rival.median_ms / ours.median_ms, BARS[objects]
     better = ours.counts.idf1 >= rival.counts.idf1
     return [
-        (speed >= least, f"N = {objects}: {speed:.1f}x faster than {RIVAL}, bar {least:g}x"),
-        (better, f"N = {objects}: IDF1 {ours.counts.idf1:.3f}, {RIVAL} {rival.counts.idf1:.3f}"),
+        (speed >= least, f"N = {objects}, {how}: {speed:.1f}x faster than {RIVAL}, bar {least:g}x"),
+        (better, f"N = {objects}: IDF1 {ours.counts.idf1:.4f}, {RIVAL} {rival.counts.idf1:.4f}"),
     ]
 
 
@@ -106,7 +108,7 @@ def compare(args: argparse.Namespace, chosen: list[peers.Peer]) -> int:
             contests = run([OURS, *chosen], frames, size, interleaved=not args.alone, budget_s=args.budget_s)
             print(f"\n## {objects} objects, {f'occlusions {occlusion:g}' if occlusion else 'no occlusions'}\n")
             print(table(contests), flush=True)
-            for met, words in verdicts(objects, contests):
+            for met, words in verdicts(objects, contests, "alone" if args.alone else "interleaved"):
                 print(f"\n{'met' if met else 'MISSED'}: {words}", flush=True)
                 missed |= not met
             rows += record(objects, occlusion, contests)

@@ -96,8 +96,9 @@ class Identities:
         held = np.where(before != tracks.own_ids[asking], before, 0)  # (n,) claims of old ones
         choice = self._choose(tracks, asking, lost, held, now)  # (n,) numbers, 0 for none
         # where the memory was too small or too short to keep who is claimed, there is nothing to ask again by
-        forgotten = (held > 0) & ~self._memory.look_up(held)[0]
-        choice[forgotten] = held[forgotten]
+        if np.count_nonzero(held):
+            forgotten = (held > 0) & ~self._memory.look_up(held)[0]
+            choice[forgotten] = held[forgotten]
         goes_on = (choice == 0) & ((held > 0) | (before == 0))
         if not choice.any():
             self._go_on(tracks, asking[goes_on], now)
@@ -155,6 +156,8 @@ class Identities:
         """Rows of the memory whose numbers no other track claims."""
         claimed = ~tracks.settled & (tracks.ids != tracks.own_ids)  # only such numbers are in the memory too
         claimed[asking] = False
+        if not np.count_nonzero(claimed):
+            return np.arange(len(self._memory))
         return (~np.isin(self._memory.ids, tracks.ids[claimed])).nonzero()[0]
 
     def _claim(self, tracks: TrackTable, rows: IntArray, numbers: IntArray, back: IntArray, now: float) -> None:

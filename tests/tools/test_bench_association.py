@@ -162,10 +162,17 @@ def contest(name: str, ms: float, idf1: float) -> Any:
 
 def test_bars_are_judged(bench: ModuleType) -> None:
     rival = contest(bench.RIVAL, 8.0, 0.9)
-    assert [met for met, _ in bench.verdicts(50, [contest("reidtrack", 1.0, 0.9), rival])] == [True, True]
-    assert [met for met, _ in bench.verdicts(50, [contest("reidtrack", 1.1, 0.8), rival])] == [False, False]
-    assert bench.verdicts(50, [contest("reidtrack", 1.0, 0.9)]) == []
-    assert bench.verdicts(77, [contest("reidtrack", 1.0, 0.9), rival]) == []
+    fast, slow = contest("reidtrack", 1.0, 0.9), contest("reidtrack", 1.1, 0.8)
+    assert [met for met, _ in bench.verdicts(50, [fast, rival], "alone")] == [True, True]
+    assert [met for met, _ in bench.verdicts(50, [slow, rival], "alone")] == [False, False]
+    assert bench.verdicts(50, [fast], "alone") == []
+    assert bench.verdicts(77, [fast, rival], "alone") == []
+
+
+@pytest.mark.parametrize("how", ["alone", "interleaved"])
+def test_a_verdict_on_speed_says_how_it_was_timed(bench: ModuleType, how: str) -> None:
+    speed, _ = bench.verdicts(50, [contest("reidtrack", 1.0, 0.9), contest(bench.RIVAL, 8.0, 0.9)], how)
+    assert f"N = 50, {how}: 8.0x faster" in speed[1]
 
 
 def test_a_whole_run(bench: ModuleType, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
