@@ -2,10 +2,10 @@
 
     python tools/make_figures.py [--out reid/weights/figures.npz]
 
-Half of the families (a figure and its look-alike each) are trained on beside what a site shows; the other half, the
-canary, is never trained on: who adapts may not lose there. The seeds begin with a word of their own, so no figure is
-one that the default embedder was trained on or that a clip of `reidtrack demo` shows. The same command gives the same
-file.
+Half of the families (a figure and its look-alike each) are trained on beside what a site shows; a quarter says how far
+a candidate may go from where it began, and the last quarter, the canary, is for the gate alone. The seeds begin with a
+word of their own, so no figure is one that the default embedder was trained on or that a clip of `reidtrack demo`
+shows. The same command gives the same file.
 """
 
 from __future__ import annotations

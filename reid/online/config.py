@@ -27,7 +27,7 @@ class LessonConfig:
     """Share of the layers that is trained: the last ones."""
     freeze_batch_norm: bool = True
     """Keep the statistics of batch norms."""
-    memory_weight: float = 1.0
+    memory_weight: float = 5.0
     """How much it counts that the cosines between crops stay what they were; 0 lets it forget."""
     easy_share: float = 0.4
     """Share of the steps that learn from semi-hard triplets, before the hardest are taken."""
@@ -35,6 +35,9 @@ class LessonConfig:
     """Share of the positive pairs of a batch that is left out: the farthest, where labels are most likely wrong."""
     average_decay: float = 0.98
     """The candidate is an average of the weights over about 1 / (1 - this) steps."""
+    most_figure_loss: float = 0.0025
+    """How much mAP it may lose on rendered figures: the candidate goes only so far from where it began that it does not
+    lose more. Of the shares 1, 0.75, 0.5, 0.35 and 0.25 of the way the first that will do, or the last."""
     device: str = "cpu"
     """Where it computes: cpu leaves a GPU to the tracking; auto, cuda, cuda:N."""
     threads: int = 1
@@ -47,7 +50,7 @@ class LessonConfig:
                 raise InputError(f"{name} must be a whole number of {least} or more, got {value!r}")
         for name, low, high in (
             ("learning_rate", 0, 1), ("trained_share", 0, 1), ("memory_weight", 0, math.inf), ("easy_share", 0, 1),
-            ("dropped_positives", 0, 0.5), ("average_decay", 0, 0.9999),
+            ("dropped_positives", 0, 0.5), ("most_figure_loss", 0, 1), ("average_decay", 0, 0.9999),
         ):  # fmt: skip
             value = getattr(self, name)
             if not (isinstance(value, int | float) and math.isfinite(value) and low <= value <= high):

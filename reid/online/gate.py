@@ -95,7 +95,7 @@ def judge(
     """
     c = config or GateConfig()
     figures = _figures([_reports(vectors, crops, c, seed) for vectors in (live, candidate)])
-    kept = [_canary_map(vectors, canary[2]) for vectors in canary[:2]]
+    kept = [map_of(vectors, canary[2]) for vectors in canary[:2]]
     figures["canary mAP"] = Difference(kept[0], kept[1], kept[1] - kept[0], kept[1] - kept[0])
     if not c.enabled:
         return Verdict(admitted=True, reason="the gate is off", figures=figures)
@@ -162,7 +162,8 @@ def _mean(parts: Sequence[Estimate | None]) -> Estimate | None:
     )
 
 
-def _canary_map(vectors: NDArray[np.float32], identity: NDArray[np.int64]) -> float:
+def map_of(vectors: NDArray[np.float32], identity: NDArray[np.int64]) -> float:
+    """Mean average precision of labelled crops, (N, D) and (N,)."""
     settings = EvaluationConfig(later_s=(), replicates=0)
     return evaluate(vectors, identity, config=settings).mean_average_precision.value
 

@@ -6,6 +6,7 @@ two; of all other pairs nobody knows, and they are neither drawn together nor pu
 
 from __future__ import annotations
 
+import copy
 import glob
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -18,11 +19,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from reid.calibration_fit import calibrate
 from reid.data import Crops, join_crops
 from reid.data.config import DataConfig
 from reid.data.stores import read_store_crops
 from reid.embedder import Embedder
-from reid.learning.graph import OnnxGraph
+from reid.learning.graph import OnnxGraph, write_graph
 from reid.learning.losses import relational_distillation_loss
 from reid.learning.model_config import ModelConfig
 from reid.learning.networks import Network
@@ -42,12 +44,13 @@ from reid.learning.trainer.metric import MetricLoss
 from reid.learning.trainer.teacher import Teacher
 from reid.online.config import AdaptConfig, LessonConfig
 from reid.online.figures import load_figures
-from reid.online.gate import Verdict, judge
+from reid.online.gate import Verdict, judge, map_of
 from reid.online.purity import Pieces, purify
 from reid.online.slices import accompanied, of_pieces, split
 
 _EPOCH_STEPS = 50
 _AT_ONCE = 64
+_SHARES = (1.0, 0.75, 0.5, 0.35, 0.25)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +114,16 @@ def adapt(
             )
             return AdaptResult(admitted=False, reason=reason, verdict=None, model=None, counts=counts)
     held_out = held_out.subset(np.isin(held_out.identity, accompanied(held_out)))
-    learned, canary = load_figures()
+    figures = load_figures()
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".adapt-") as folder:
         draft = Path(folder) / out.name
-        done = _teach(trained, learned, held_out, live, Path(start), draft, c.lesson, seed, progress, stop)
+        done = _teach(trained, figures.learned, held_out, live, Path(start), draft, c.lesson, seed, progress, stop)
         if not done:
             return AdaptResult(admitted=False, reason="it was stopped", verdict=None, model=None, counts=counts)
+        _go_only_so_far(Path(start), draft, figures.limit, held_out, c.lesson.most_figure_loss, seed)
         candidate = Embedder(draft, device="cpu", threads=c.lesson.threads)
-        fixed = _vectors(live, canary), _vectors(candidate, canary), canary.identity
+        fixed = _vectors(live, figures.canary), _vectors(candidate, figures.canary), figures.canary.identity
         verdict = judge(_vectors(live, held_out), _vectors(candidate, held_out), held_out, fixed, c.gate, seed=seed)
         if verdict.admitted:
             draft.replace(out)
@@ -195,6 +199,37 @@ def _teach(
         stop=stop,
     )
     return result.model is not None
+
+
+def _go_only_so_far(start: Path, draft: Path, figures: Crops, held_out: Crops, most_loss: float, seed: int) -> None:
+    """Move a candidate back towards where it began, until it knows the figures about as well as before.
+
+    Source: Wortsman et al. 2022, "Robust fine-tuning of zero-shot models": weights on the way between two networks, of
+    which one was trained on from the other, keep most of what both know.
+    """
+    network, taught = OnnxGraph(start), OnnxGraph(draft)
+    before = map_of(_network_vectors(network, figures), figures.identity)
+    began, end = network.state_dict(), copy.deepcopy(taught.state_dict())
+    share = _SHARES[0]
+    for share in _SHARES:
+        taught.load_state_dict({name: torch.lerp(began[name], end[name], share) for name in end})
+        if map_of(_network_vectors(taught, figures), figures.identity) >= before - most_loss:
+            break
+    relations = held_out.relations(np.arange(len(held_out)))
+    fit = calibrate(_network_vectors(taught, held_out), held_out.identity, relations=relations, seed=seed)
+    said = f"{taught.card.training} {share:.0%} of the way there from where it began."
+    write_graph(taught, replace(taught.card, calibration=fit, scores=(), training=said), draft, seed=seed)
+
+
+@torch.no_grad()
+def _network_vectors(network: OnnxGraph, crops: Crops) -> NDArray[np.float32]:
+    """(N, D) of all crops."""
+    network.eval()
+    parts = [
+        network(torch.from_numpy(crops.pixels(np.arange(at, min(at + _AT_ONCE, len(crops))), *network.size_px)))
+        for at in range(0, len(crops), _AT_ONCE)
+    ]
+    return np.asarray(torch.cat(parts).numpy(), np.float32)
 
 
 def frozen_layers(network: OnnxGraph, trained_share: float) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from tracker import TrackerConfig
+from tracker.cli.adapt_settings import AdaptSettings
 from tracker.cli.config_file import load_config
 from tracker.cli.flags import parse_arguments
 from tracker.cli.schema import build, keys
@@ -22,6 +23,8 @@ from tracker.pipeline import PipelineConfig
 ROOT = Path(__file__).resolve().parents[3]
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
 SOURCE = {("source",): "x"}
+OF_OTHERS: dict[str, type] = {"train": TrainSettings, "adapt": AdaptSettings}
+"""Files of other commands than `track`."""
 
 
 def parse(*words: str) -> TrackSettings:
@@ -34,17 +37,19 @@ def test_there_is_a_file_a_use() -> None:
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_file_loads_and_is_commented(path: Path) -> None:
-    settings = TrainSettings if path.stem == "train" else TrackSettings
+    settings = OF_OTHERS.get(path.stem, TrackSettings)
     values = load_config(path, settings)
     assert values
-    assert isinstance(build(settings, {**SOURCE, **values}), settings)
+    source = (Path("x"),) if settings is AdaptSettings else "x"
+    assert isinstance(build(settings, {("source",): source, **values}), settings)
     assert path.read_text(encoding="utf-8").startswith("# ")
 
 
-@pytest.mark.parametrize(("name", "settings"), [("track", TrackSettings), ("train", TrainSettings)])
+@pytest.mark.parametrize(("name", "settings"), [("track", TrackSettings), *OF_OTHERS.items()])
 def test_the_default_file_is_the_defaults_and_has_every_key(name: str, settings: type) -> None:
     values = load_config(ROOT / "configs" / f"{name}.yaml", settings)
-    assert build(settings, {**SOURCE, **values}) == settings(source="x")
+    source = (Path("x"),) if settings is AdaptSettings else "x"
+    assert build(settings, {("source",): source, **values}) == settings(source=source)
     assert set(values) == {key.path for key in keys(settings) if key.in_file}
 
 

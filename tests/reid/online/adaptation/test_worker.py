@@ -16,11 +16,12 @@ from reid import Embedder  # noqa: E402
 from reid.evaluation import EvaluationConfig, evaluate  # noqa: E402
 from reid.learning.graph import OnnxGraph  # noqa: E402
 from reid.online.config import AdaptConfig, LessonConfig  # noqa: E402
+from reid.online.figures import load_figures  # noqa: E402
 from reid.online.gate import GateConfig  # noqa: E402
 from reid.online.worker import adapt, frozen_layers  # noqa: E402
 
 Film = Callable[..., Path]
-LESSON = LessonConfig(steps=100, learning_rate=5e-3, trained_share=1.0, memory_weight=0.0)
+LESSON = LessonConfig(steps=100, learning_rate=5e-3, trained_share=1.0, memory_weight=0.0, most_figure_loss=1.0)
 CONFIG = AdaptConfig(lesson=LESSON)
 HEIGHT_PX, WIDTH_PX = 32, 16
 
@@ -84,6 +85,36 @@ def test_the_same_seed_gives_the_same_weights(film: Film, dim_eyes: Path, tmp_pa
     assert second is not None
     mine, theirs = OnnxGraph(first).weights_in_file(), OnnxGraph(second).weights_in_file()
     assert all(torch.equal(mine[name], theirs[name]) for name in mine)
+
+
+def test_it_goes_only_so_far_that_it_forgets_nothing(
+    film: Film, dim_eyes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, store = GateConfig(enabled=False), film(people=45)
+    lesson = dataclasses.replace(LESSON, steps=50)
+    whole = adapt([store], dim_eyes, tmp_path / "whole.onnx", AdaptConfig(lesson=lesson, gate=gate)).model
+    known = iter([0.9, 0.5, 0.6, 0.89])  # from where it began, then at each share of the way
+    monkeypatch.setattr("reid.online.worker.map_of", lambda *_: next(known))
+    lesson = dataclasses.replace(lesson, most_figure_loss=0.02)
+    half = adapt([store], dim_eyes, tmp_path / "half.onnx", AdaptConfig(lesson=lesson, gate=gate)).model
+    assert whole is not None
+    assert half is not None
+    assert next(known, None) is None
+    began, end, between = (OnnxGraph(path).weights_in_file() for path in (dim_eyes, whole, half))
+    assert all(torch.allclose(between[name], (began[name] + end[name]) / 2, atol=1e-6) for name in began)
+    card = Embedder(half, device="cpu").card
+    assert "50% of the way" in (card.training or "")
+    assert card.calibration != Embedder(whole, device="cpu").card.calibration
+
+
+def test_figures_are_shared_out_so_that_the_canary_is_seen_by_the_gate_alone() -> None:
+    figures = load_figures()
+    parts = (figures.learned, figures.limit, figures.canary)
+    families = [set((part.identity // 2).tolist()) for part in parts]
+    assert not families[0] & families[1]
+    assert not (families[0] | families[1]) & families[2]
+    assert [len(part) for part in parts] == [192, 96, 96]
+    assert all(np.unique(part.identity, return_counts=True)[1].min() == 4 for part in parts)
 
 
 def test_the_last_layers_alone_are_trained(dim_eyes: Path) -> None:
