@@ -137,12 +137,31 @@ def test_a_run_measures_before_and_after(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setattr(runs, "purity", lambda *_: one.purity)
     monkeypatch.setattr(runs, "measure", measure)
     result = {"admitted": True, "reason": "better", "gate": {}, "counts": {}}
-    monkeypatch.setattr(runs, "_adapt", lambda *_: (result, Path("better.onnx")))
+    monkeypatch.setattr(runs, "_adapted", lambda *_: (result, Path("better.onnx")))
     done = runs.run(plan, tmp_path, tracking=True, say=asked.append)
     assert asked == [(0.4, 0)]
     assert done.gain == pytest.approx((10.0, 8.0, 0.0))
     assert (done.before["mAP"], done.after["mAP"]) == (50.0, 60.0)
-    monkeypatch.setattr(runs, "_adapt", lambda *_: (result | {"admitted": False}, None))
+    monkeypatch.setattr(runs, "_adapted", lambda *_: (result | {"admitted": False}, None))
     refused = runs.run(plan, tmp_path, tracking=True, say=asked.append)
     assert refused.after == refused.before
     assert refused.gain[0] == 0.0
+
+
+@pytest.mark.parametrize(("admitted", "trained"), [(True, ["product"]), (False, ["product", "gate off"])])
+def test_what_the_gate_let_pass_is_not_trained_twice(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, admitted: bool, trained: list[str]
+) -> None:
+    from online import runs
+
+    done: list[str] = []
+
+    def adapt(plan: Any, *_: Any) -> Any:
+        done.append(plan.variant)
+        passed = admitted or plan.variant == "gate off"
+        return {"admitted": passed}, tmp_path / "model.onnx" if passed else None
+
+    monkeypatch.setattr(runs, "_adapt", adapt)
+    plan = outcome(0.0, variant="gate off").plan
+    assert runs._adapted(plan, tmp_path, tmp_path, done.append) == ({"admitted": True}, tmp_path / "model.onnx")
+    assert done == trained

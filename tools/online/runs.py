@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import importlib
 import json
 import shutil
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 from unittest import mock
 
-import reid
 from online.clips import Clip
 from online.corruption import all_different, corrupt
 from online.measures import Measured, figures, measure
@@ -79,7 +81,7 @@ def run(plan: Plan, out: Path, *, tracking: bool, say: Callable[[str], None]) ->
     learned_from = store
     if plan.variant == _ALL_DIFFERENT:
         learned_from = all_different(store, out / "all_different" / store.name)
-    result, model = _adapt(plan, learned_from, out, say)
+    result, model = _adapted(plan, learned_from, out, say)
     before = measure(plan.clip, plan.model, out, tracking=tracking)
     after = before if model is None else measure(plan.clip, model, out, tracking=tracking)
     return Outcome(
@@ -93,20 +95,22 @@ def _gain(before: Measured, after: Measured) -> tuple[float, float, float]:
     return 100 * change.value, 100 * (change.low or 0.0), 100 * (change.high or 0.0)
 
 
+def _adapted(plan: Plan, store: Path, out: Path, say: Callable[[str], None]) -> tuple[dict[str, Any], Path | None]:
+    """Result and model. What the gate let pass is what would go live without it: that is not trained twice."""
+    if plan.variant == OPEN:
+        result, model = _adapt(replace(plan, variant=PRODUCT), store, out, say)
+        if model is not None:
+            return result, model
+    return _adapt(plan, store, out, say)
+
+
 def _adapt(plan: Plan, store: Path, out: Path, say: Callable[[str], None]) -> tuple[dict[str, Any], Path | None]:
     """The product's own adaptation: result and model."""
     from reid.online.config import AdaptConfig
 
     config = override(AdaptConfig(), settings(plan.variant))
-    key = [
-        plan.variant,
-        store.parent.name,
-        store.name,
-        model_digest(plan.model),
-        repr(config),
-        plan.seed,
-        code_digest(),
-    ]
+    data = (store.parent.name, store.name, model_digest(plan.model))
+    key = [*data, plan.variant, repr(config), plan.seed, _code_digest()]
     folder = out / "adapted" / hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
     file, model = folder / "result.json", folder / "model.onnx"
     if not file.is_file():
@@ -159,8 +163,10 @@ def override(config: _Config, changes: Mapping[str, Any]) -> _Config:
     return config
 
 
-def code_digest() -> str:
-    """Changes when the product may adapt otherwise than before."""
-    folder = Path(reid.__file__).parent
-    files = [*sorted((folder / "online").rglob("*.py")), *sorted((folder / "learning").rglob("*.py"))]
+@functools.cache  # by what is loaded at first: the product loads more as it works
+def _code_digest() -> str:
+    """Changes when the product may adapt otherwise than before: of all that its worker needs."""
+    importlib.import_module("reid.online.worker")
+    used = [module for name, module in sorted(sys.modules.items()) if name.startswith(("reid.online", "reid.learning"))]
+    files = [Path(module.__file__) for module in used if module.__file__]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
