@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 import numpy as np
@@ -14,6 +15,12 @@ from reid.online.sheaf import Sheaf, Stretch
 @pytest.fixture
 def folder(tmp_path) -> OnlineFolder:
     return OnlineFolder.make(tmp_path / "online", BaseModel("default.onnx", "ab" * 32))
+
+
+@pytest.fixture
+def fast_disk(monkeypatch):
+    """Waits for no disk: what a kill of a process leaves is the same, and hundreds of files are written."""
+    monkeypatch.setattr(os, "fsync", lambda file: None)
 
 
 class Clock:

@@ -16,6 +16,7 @@ from reid.online.hours import camera_folder, hour_begin, hour_name
 from reid.online.ledger import harvest_totals
 from reid.tracklets import TrackletWriter, read_tracklets
 
+pytestmark = pytest.mark.usefixtures("fast_disk")
 ROOMY = HarvestStoreConfig(least_free_mb=0)
 
 

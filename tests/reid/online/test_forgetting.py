@@ -1,0 +1,164 @@
+"""Somebody who is forgotten leaves no trace on the disk."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+
+import numpy as np
+import pytest
+
+from reid.data.stores import find_stores
+from reid.errors import InputError
+from reid.online import HarvestConfig, Harvester, HarvestStore, HarvestStoreConfig, forget
+from reid.online.hours import hour_name
+from reid.online.ledger import harvest_totals
+from reid.tracklets import TrackletWriter, read_tracklets
+
+pytestmark = pytest.mark.usefixtures("fast_disk")
+SOMEBODY, OTHER = 77123, 88456
+
+
+def hour_of(number):
+    return hour_name(1_780_000_000 + 3600 * number)
+
+
+@pytest.fixture
+def fill(folder, clock, sheaf):
+    """`fill(session, hours)`: two people in each hour, OTHER once under the number of SOMEBODY's track."""
+    frames = itertools.count(1)
+
+    def fill(session="s", hours=(0, 1), camera="door", identities=(SOMEBODY, OTHER)):
+        store = HarvestStore(folder, HarvestStoreConfig(least_free_mb=0), camera=camera, session=session, clock=clock)
+        store.open()
+        for hour in hours:
+            for _ in range(3):
+                began = 1_780_000_000.0 + 3600 * hour
+                store.add(sheaf(hour_of(hour), next(frames), (1, 2), number=hour, identities=identities, began=began))
+        store.close()
+
+    return fill
+
+
+def stores(folder):
+    return [read_tracklets(path) for path in find_stores(folder.harvest)]
+
+
+def traces(folder, needles):
+    """Files under the folder that hold any of these bytes."""
+    files = [path for path in folder.path.rglob("*") if path.is_file()]
+    assert files
+    return [path for path in files if any(needle in path.read_bytes() for needle in needles)]
+
+
+def test_no_byte_is_left(folder, fill):
+    fill()
+    path = find_stores(folder.harvest)[0]
+    vector = np.random.default_rng(1).normal(size=64).astype(np.float32)
+    with TrackletWriter(path, append=True) as writer:  # as other programs may, with a vector
+        writer.begin_run("door", session="s", began_unix_s=0)
+        crop = np.random.default_rng(2).integers(0, 256, (24, 12, 3), np.uint8)
+        fields = {"identity": SOMEBODY, "frame": 900, "time_s": 900, "box": (0, 0, 12, 24), "score": 1}
+        writer.add_crop(writer.next_tracklet, crop, vector=vector, model_hash="aa" * 32, **fields)
+        writer.doubt(1, since_s=1e6)
+    gone = [(read, row) for read in stores(folder) for row in np.flatnonzero(read.identity == SOMEBODY).tolist()]
+    kept = [(read, row) for read in stores(folder) for row in np.flatnonzero(read.identity == OTHER).tolist()]
+    needles = [read.picture(row).read_bytes()[-300:] for read, row in gone]
+    needles += [str(SOMEBODY).encode(), base64.b64encode(vector.astype("<f2").tobytes()), b'"pairs"', b'"doubt"']
+    for stray in ("pictures/000001/00000901.part", ".store.jsonl-draft"):  # of processes that were killed
+        (path / stray).write_bytes(needles[0])
+    pixels = [read.picture(row).read_bytes() for read, row in kept]
+    assert len(gone) == 7
+    assert len(traces(folder, needles)) >= 7 + 2 + 2
+    removed = forget(folder, SOMEBODY)
+    assert (removed.size.crops, removed.size.tracklets, removed.sessions) == (7, 3, ("s",))
+    assert removed.size.disk_bytes >= 7 * 4096
+    history = folder.history.path
+    told = json.loads(history.read_bytes().splitlines()[-1])
+    assert (told["event"], told["identity"], told["crops"]) == ("forgotten", SOMEBODY, 7)
+    assert traces(folder, needles) == [history], "which says that it was done"
+    assert [read.picture(row).read_bytes() for read, row in kept] == pixels, "others are as they were"
+    assert sum(total.size.crops for total in harvest_totals(folder)) == 6
+
+
+def test_a_tracklet_that_shows_somebody_goes_as_a_whole(folder, clock, sheaf):
+    store = HarvestStore(folder, HarvestStoreConfig(least_free_mb=0), camera="door", clock=clock)
+    store.open()
+    store.add(sheaf(frame=1, pieces=(1, 2), identities=(5, 6)))
+    store.add(sheaf(frame=2, pieces=(1, 2), identities=(SOMEBODY, 6)))
+    store.close()
+    assert forget(folder, SOMEBODY).size.crops == 2
+    assert [read.identity.tolist() for read in stores(folder)] == [[6, 6]]
+
+
+def test_a_number_means_somebody_in_one_start_of_the_tracker(folder, fill):
+    fill("monday", (0,))
+    fill("tuesday", (1, 2))
+    removed = forget(folder, SOMEBODY)
+    assert (removed.size.crops, removed.sessions, removed.elsewhere) == (6, ("tuesday",), ("monday",))
+    assert forget(folder, OTHER, session="monday").elsewhere == ("tuesday",)
+    assert forget(folder, OTHER, session="sunday").sessions == ()
+    assert forget(folder, OTHER, session="all").size.crops == 6
+    assert [read.identity.tolist() for read in stores(folder) if len(read)] == [[SOMEBODY] * 3]
+
+
+def test_a_number_means_somebody_at_one_camera(folder, fill):
+    fill("a", camera="door")
+    fill("b", camera="yard/2")
+    with pytest.raises(InputError, match="camera must be given, since identities of several are harvested"):
+        forget(folder, SOMEBODY)
+    with pytest.raises(InputError, match=r"camera must be one that was harvested, door, yard_2-\w+, got 'roof'"):
+        forget(folder, SOMEBODY, camera="roof")
+    assert forget(folder, SOMEBODY, camera="yard/2").sessions == ("b",)
+    assert forget(folder, SOMEBODY, camera="door").sessions == ("a",)
+
+
+def test_nobody_is_forgotten_of_whom_nothing_is_known(folder, fill):
+    assert forget(folder, 5).sessions == ()
+    fill()
+    before = [path.read_bytes() for path in sorted(folder.harvest.rglob("*.jsonl"))]
+    assert forget(folder, 5).size.crops == 0
+    assert [path.read_bytes() for path in sorted(folder.harvest.rglob("*.jsonl"))] == before
+    assert [event["event"] for event in folder.history.read()] == ["harvested", "harvested"]
+
+
+def test_a_second_attempt_finishes_what_a_killed_one_began(folder, fill, monkeypatch):
+    fill(hours=(0,))
+    pictures = len(list(folder.harvest.rglob("*.jpg")))
+    with monkeypatch.context() as patch:
+
+        def killed(*args):
+            raise KeyboardInterrupt
+
+        patch.setattr(
+            "reid.tracklets.tidying.delete_strangers", lambda folder, known: None if len(known) == 2 else killed()
+        )
+        with pytest.raises(KeyboardInterrupt):
+            forget(folder, SOMEBODY)
+    assert len(list(folder.harvest.rglob("*.jpg"))) == pictures, "records went first"
+    assert forget(folder, SOMEBODY).size.crops == 0
+    assert len(list(folder.harvest.rglob("*.jpg"))) == pictures - 3
+
+
+def test_a_tracker_lets_go_and_goes_on(folder):
+    """Forgetting waits for the thread that writes, and that one goes on with new pieces."""
+    image = np.random.default_rng(0).integers(0, 256, (200, 400, 3), np.uint8)
+    boxes = [[10, 10, 60, 150], [210, 10, 260, 150]]
+    config = HarvestConfig(least_age_s=0, least_sharpness=0)
+    store = HarvestStore(folder, HarvestStoreConfig(least_free_mb=0), camera="door")
+    with Harvester(store, config) as harvester:
+        for k in range(20):
+            harvester.observe(image, ids=[SOMEBODY, OTHER], boxes=boxes, scores=[1, 1], time_s=k / 2)
+        harvester.flush()
+        assert forget(folder, SOMEBODY).size.crops == 20
+        assert not traces(folder, [str(SOMEBODY).encode()])[1:], "but for the history"
+        for k in range(20, 30):
+            harvester.observe(image, ids=[1, OTHER], boxes=boxes, scores=[1, 1], time_s=k / 2)
+        harvester.flush()
+        assert harvester.failure is None
+    found = stores(folder)
+    assert sum(map(len, found)) == 40
+    for read in found:
+        for tracklet in np.unique(read.tracklet):
+            assert len(set(read.identity[read.tracklet == tracklet].tolist())) == 1
