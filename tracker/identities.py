@@ -42,6 +42,15 @@ class Identities:
         """The last new number, 0 before the first."""
         return self._next_id - 1
 
+    @property
+    def memory(self) -> IdentityMemory:
+        """Identities that left."""
+        return self._memory
+
+    def change_embedder(self, appearance: AppearanceModel, memory: IdentityMemory) -> None:
+        """Go on with what another embedder says of the same identities."""
+        self._appearance, self._memory, self.record = appearance, memory, None
+
     def retire(self, tracks: TrackTable, gone: IntArray, now: float) -> None:
         """Remember the identities of rows that end (n,); those without a number leave nothing behind."""
         numbered = gone[tracks.ids[gone] > 0]

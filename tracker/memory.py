@@ -49,6 +49,14 @@ class IdentityMemory:
         if known.any():
             self._select(~known)
 
+    def seen_anew(self, means: FloatArray, vectors: DoubleArray) -> IdentityMemory:
+        """The same identities by other mean vectors (G, D), each made of so many (G,); those with none are left out."""
+        memory = IdentityMemory(self._size, self._age_s)
+        known = vectors > 0
+        memory.ids, memory.means = self.ids[known], means[known]
+        memory.vectors, memory.seen_s = vectors[known], self.seen_s[known]
+        return memory
+
     def forget_old(self, now_s: float) -> None:
         """Drop identities that left longer ago than the memory's age."""
         if len(self) and now_s - self.seen_s.min() > self._age_s:

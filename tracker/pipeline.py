@@ -24,6 +24,7 @@ from tracker.camera.stage import CameraStage
 from tracker.channel import Channel, ChannelEnd
 from tracker.counting import EmbeddedCount, IdentityCount
 from tracker.errors import InputError, SourceError
+from tracker.exchanging import exchange_of
 from tracker.pipeline_config import PipelineConfig
 from tracker.stages import StageTimes
 from tracker.types import (
@@ -93,7 +94,8 @@ class Pipeline:
     Args:
         source: where frames come from; closed when the iteration ends, however it ends.
         detector: called with every `every`th frame, in order, in a thread of its own, while earlier frames are tracked.
-        embedder: called with the rows that the tracker asks for; None tracks without appearance.
+        embedder: called with the rows that the tracker asks for; None tracks without appearance. The model of a
+            `SwappableEmbedder` is exchanged between two frames.
         tracker: keeps its state, so a tracker that has already seen frames goes on from there.
         config: see `PipelineConfig`.
 
@@ -118,6 +120,7 @@ class Pipeline:
         self._tracker = tracker
         self.config = config or PipelineConfig()
         self.stages = StageTimes.zero()
+        self._exchange = None if embedder is None else exchange_of(embedder, tracker, self.stages.embed)
         self._camera = CameraStage(self.config.camera_motion, self.config.camera, detector, self.stages.camera)
         self._counts = {"frames": 0, "detected": 0}
         self._identities = IdentityCount()
@@ -265,8 +268,11 @@ class Pipeline:
         return result
 
     def _update(self, frame: Frame, detections: Detections) -> FrameResult:
-        embed = None
+        embed = model_hash = None
+        if self._exchange is not None:
+            self._exchange.before_update()
         if self._embedder is not None:
+            model_hash = self._embedder.info.model_hash
             embed = EmbeddingsOnRequest(self._embedder, frame.image, detections, self.stages.embed)
         embedding_before_s = self.stages.embed.seconds
         motion = self._camera.detected(frame.image, detections.boxes)
@@ -281,7 +287,9 @@ class Pipeline:
         )
         elapsed_s = time.perf_counter() - began
         self.stages.track.add(elapsed_s - (self.stages.embed.seconds - embedding_before_s))
-        return FrameResult(frame, detections if embed is None else embed.detections, tracks)
+        if self._exchange is not None:
+            self._exchange.after_update(frame, detections, tracks)
+        return FrameResult(frame, detections if embed is None else embed.detections, tracks, model_hash=model_hash)
 
 
 def _check_size(frame: Frame, first: tuple[int, ...]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -125,6 +125,22 @@ class TrackTable:
         """Make room for vectors of this dimension where none was known before."""
         if self.mean.shape[1] != dimension:
             self.mean, self.doubted = (np.zeros((len(self), dimension), np.float32) for _ in range(2))
+
+    def seen_anew(self, mean: FloatArray, vectors: DoubleArray) -> TrackTable:
+        """The same tracks by other mean vectors (T, D), each made of so many (T,), without any doubt or claim.
+
+        It shares the other columns with this one.
+        """
+        return replace(
+            self,
+            settled=self.settled | ((self.ids > 0) & (self.ids != self.own_ids)),
+            mean=mean,
+            vectors=vectors,
+            first_vector_s=np.where(self.vectors > 0, self.first_vector_s, self.born_s),
+            unlooked=np.zeros(len(self)),
+            doubt=np.zeros(len(self)),
+            doubted=np.zeros_like(mean),
+        )
 
     def select(self, keep: BoolArray) -> TrackTable:
         """A table of some rows (T,); this one where all are kept."""

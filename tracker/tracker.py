@@ -15,6 +15,7 @@ from tracker.association.matching import Matching, Seen
 from tracker.boxes import cxcywh_to_xyxy, iou
 from tracker.config import TrackerConfig
 from tracker.errors import InputError
+from tracker.exchange import seen_anew
 from tracker.explanation.decisions import Decision
 from tracker.explanation.explanation import Explanation, decisions_about
 from tracker.explanation.record import UpdateRecord
@@ -29,6 +30,7 @@ from tracker.types import (
     DoubleArray,
     EmbedRows,
     IntArray,
+    RemakeVectors,
     TrackEvent,
     Tracks,
 )
@@ -153,6 +155,36 @@ class Tracker:
         if not self._explains:
             raise InputError("explain needs a tracker that keeps its reasons: make it with Tracker(explain=True)")
         return decisions_about(track_id, self._explanation, highest=self._identities.highest)
+
+    # ---- another embedder ----------------------------------------------------------------------------------------
+
+    @property
+    def known_ids(self) -> IntArray:
+        """(n,) numbers that may be reported again: of live tracks, and of identities that left and are remembered."""
+        ids = np.concatenate((self._tracks.ids, self._identities.memory.ids))
+        return np.unique(ids[ids > 0])
+
+    def change_embedder(self, info: AppearanceInfo, again: RemakeVectors | None = None) -> None:
+        """Go on with the vectors of another embedder, between two updates; its dimension may be another one.
+
+        Numbers, positions and all else that is not appearance stay. The mean vectors of live tracks and of remembered
+        identities are exchanged for those that `again` gives. A track for which it has none goes on by motion alone
+        until it is seen; an identity that left and for which it has none cannot come back. Who was found again a moment
+        ago, which may still have turned out to be wrong, is held for that one from now on. What the cosines of the new
+        embedder are worth is learned anew, beginning with its calibration.
+
+        Args:
+            info: what is known of the new embedder.
+            again: called once, for vectors by the new embedder of crops of those identities; None: there are none.
+
+        Raises:
+            InputError: what `again` gives is not as it must be. Whatever is raised, by it too, nothing has changed.
+        """
+        appearance = AppearanceModel(info)
+        tracks, memory = seen_anew(self._tracks, self._identities.memory, info.dimension, again)
+        self.appearance, self._appearance, self._tracks = info, appearance, tracks
+        self._identities.change_embedder(appearance, memory)
+        self._record = self._explanation = None  # cosines of the old one
 
     # ---- one update, step by step --------------------------------------------------------------------------------
 

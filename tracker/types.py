@@ -6,9 +6,9 @@ Images are always BGR uint8 of shape (H, W, 3).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -376,6 +376,31 @@ class EmbedderLike(Protocol):
         """(H, W, 3) uint8 BGR, (N, 4) xyxy pixels -> (N, D) float32 of unit length."""
 
 
+RemakeVectors: TypeAlias = Callable[[IntArray, DoubleArray], tuple[FloatArray, DoubleArray]]
+"""Given identities (n,), and until when (n,) what was seen under their numbers surely shows them: mean vectors (n, D)
+of unit length, and of how many crops (n,) each is; 0 where there is none. Times are those of `Tracker.update`."""
+
+
+@runtime_checkable
+class SwappableEmbedder(EmbedderLike, Protocol):
+    """An embedder whose model is exchanged while a pipeline runs; `reid.online.live.LiveEmbedder` is one."""
+
+    def ready(self) -> bool:
+        """Whether another model waits to be taken."""
+
+    def swap(self, adopt: Callable[[AppearanceInfo, RemakeVectors], object]) -> object:
+        """Take it: `adopt` first, with what is known of it; where that raises, the old one stays."""
+
+    def remember(self, ids: IntArray, crops: Sequence[Image], time_s: float) -> None:
+        """Clean crops of identities (n,), which another model is to look at."""
+
+    def renamed(self, old: int, new: int, *, since_s: float) -> None:
+        """What was seen as `old` since a time was `new` all the while."""
+
+    def keep_only(self, ids: IntArray) -> None:
+        """None but these identities can come back."""
+
+
 EmbedRows: TypeAlias = Callable[[IntArray], FloatArray]
 """Given rows of the detections, their embeddings (n, D): how a tracker asks for the vectors that it wants."""
 
@@ -391,6 +416,9 @@ class FrameResult:
     tracks: Tracks
     detected: bool = True
     """Whether the detector ran on this frame."""
+    model_hash: str | None = None
+    """Of the embedder whose vectors they are, its `info.model_hash`: vectors of two models are never compared. None
+    where there was no embedder."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,10 +134,10 @@ class CropMemory:
             for number in set(self._crops) - set(ids.tolist()):
                 self._put(number, [])
 
-    def of(self, number: int, since_s: float = -np.inf, until_s: float = np.inf) -> list[RememberedCrop]:
-        """Crops of one identity from within a time, both ends included."""
+    def of(self, number: int, until_s: float = np.inf) -> list[RememberedCrop]:
+        """Crops of one identity up to a time, which is included."""
         with self._lock:
-            return [crop for crop in self._crops.get(number, ()) if since_s <= crop.time_s <= until_s]
+            return [crop for crop in self._crops.get(number, ()) if crop.time_s <= until_s]
 
     def not_seen_by(self, model_hash: str) -> list[RememberedCrop]:
         """Crops that a model has not looked at; those seen last come first."""
@@ -178,23 +178,21 @@ def look_at(crops: Sequence[RememberedCrop], embedder: Embedder) -> None:
 
 
 def mean_vectors(
-    memory: CropMemory, embedder: Embedder, ids: NDArray[np.int64], since_s: ArrayLike, until_s: ArrayLike
+    memory: CropMemory, embedder: Embedder, ids: NDArray[np.int64], until_s: ArrayLike
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """What identities (n,) look like to a model, by the crops that are remembered of them.
 
     Args:
         memory: where the crops are.
         embedder: looks at those that it has not seen.
-        ids: whose; the same may be asked for twice, of different times.
-        since_s: (n,) or one, from when; included.
-        until_s: (n,) or one, to when; included.
+        ids: whose.
+        until_s: (n,) or one, until when what was seen counts; included.
 
     Returns:
         Mean vectors (n, D) of unit length, and how many crops made them (n,); zeros where there was none.
     """
     n, model = len(ids), embedder.info.model_hash
-    begin, end = np.broadcast_to(since_s, n).tolist(), np.broadcast_to(until_s, n).tolist()
-    rows = [memory.of(number, b, e) for number, b, e in zip(ids.tolist(), begin, end, strict=True)]
+    rows = [memory.of(each, end) for each, end in zip(ids.tolist(), np.broadcast_to(until_s, n).tolist(), strict=True)]
     look_at([crop for crops in rows for crop in crops if crop.seen_by(model) is None], embedder)
     means, counts = np.zeros((n, embedder.info.dimension), np.float32), np.zeros(n)
     for row, crops in enumerate(rows):

@@ -20,11 +20,9 @@ from reid.online.crop_memory import CropMemory, CropMemoryConfig, look_at, mean_
 from reid.online.registry import CurrentModel, ModelRegistry
 from reid.online.smoke import open_checked
 
-Remake: TypeAlias = Callable[
-    [NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]], tuple[NDArray[np.float32], NDArray[np.float64]]
-]
-"""Identities (n,), and from when (n,) to when (n,) each was seen, in seconds -> the mean vectors (n, D) of their crops,
-of unit length, and how many crops (n,) there were; zeros where there was none."""
+Remake: TypeAlias = Callable[[NDArray[np.int64], NDArray[np.float64]], tuple[NDArray[np.float32], NDArray[np.float64]]]
+"""Identities (n,), and until when (n,) what was seen of them counts -> the mean vectors (n, D) of their crops, of unit
+length, and how many crops (n,) there were; zeros where there was none."""
 
 _BATCH = 16  # crops that are embedded before the thread rests, so that the one that tracks is not kept waiting
 _logger = logging.getLogger(__name__)
@@ -189,19 +187,18 @@ class LiveEmbedder:
         self._memory.keep_only(ids)
 
     def vectors_again(
-        self, ids: NDArray[np.int64], since_s: ArrayLike = -np.inf, until_s: ArrayLike = np.inf
+        self, ids: NDArray[np.int64], until_s: ArrayLike = np.inf
     ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         """Vectors by the model that is live, of the crops that are remembered of identities (n,).
 
         Args:
-            ids: whose; the same may be asked for twice, of different times.
-            since_s: (n,) or one, from when; included.
-            until_s: (n,) or one, to when; included.
+            ids: whose.
+            until_s: (n,) or one, until when what was seen counts; included.
 
         Returns:
             Mean vectors (n, D) of unit length, and how many crops made them (n,); zeros where there was none.
         """
-        return mean_vectors(self._memory, self._live, ids, since_s, until_s)
+        return mean_vectors(self._memory, self._live, ids, until_s)
 
     # ---- the thread ----------------------------------------------------------------------------------------------
 

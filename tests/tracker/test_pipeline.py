@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -90,7 +91,7 @@ class Tracker:
 
 
 class Embedder:
-    info = None
+    info = SimpleNamespace(dimension=1, model_hash="ab" * 32, calibration=None)
 
     def __init__(self):
         self.asked = []
