@@ -47,7 +47,7 @@ def plans(args: argparse.Namespace) -> Iterator[Plan]:
     crowd = Crowd(duration_s=float(args.duration), split_s=0.6 * args.duration)
     for seed in range(args.seeds):
         for kind in args.videos:
-            config = ClipConfig(kind, FIRST_SEED + seed % args.clips, crowd)
+            config = ClipConfig(kind, FIRST_SEED + seed % args.clips, crowd, detector=args.detector)
             clip = make_clip(config, args.data, args.out, say)
             for start in args.start:
                 model = DEFAULT_MODEL if start == "default" else train_foreign(args.data, args.out / "foreign.onnx")
@@ -85,6 +85,10 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--clips", type=int, default=3, help="different clips of each kind, in turn (default: 3)")
     parser.add_argument("--duration", type=int, default=400, help="seconds of a clip (default: 400)")
     parser.add_argument("--videos", nargs="+", choices=KINDS, default=list(KINDS))
+    detectors = ("motion", "simulated")  # simulated ones are made of the truth, as tools/simulation.py does
+    parser.add_argument(
+        "--detector", choices=detectors, default="motion", help="of what is made here (default: motion)"
+    )
     parser.add_argument("--start", nargs="+", choices=("default", "foreign"), default=["default", "foreign"])
     parser.add_argument("--corrupt", nargs="+", type=float, default=[0.0], metavar="PERCENT")
     parser.add_argument("--no-gate", action="store_true", help="also run with the gate off")

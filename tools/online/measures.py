@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,8 +69,3 @@ def figures(measured: Measured) -> dict[str, float]:
     if measured.scores is not None:
         percent |= {"AssA": measured.scores.ass_a, "IDF1": measured.scores.idf1}
     return percent
-
-
-def dump(measured: Measured) -> str:
-    """As JSON."""
-    return json.dumps({"report": measured.report.to_dict(), "figures": figures(measured)})
