@@ -48,7 +48,7 @@ class JumpDetector:
     def __init__(self, config: JumpConfig | None = None, *, forget_s: float = 1.0) -> None:
         self.config = config or JumpConfig()
         self._forget_s = forget_s
-        self._ids = np.zeros(0, np.int64)  # (K,) ascending
+        self._ids = np.zeros(0, np.int64)  # (K,)
         self._at = np.zeros((0, 4))  # (K, 4) cx, cy, log w, log h
         self._speed = np.zeros((0, 4))  # (K, 4) per second
         self._seen_s = np.zeros(0)  # (K,)
@@ -65,15 +65,24 @@ class JumpDetector:
             anew: numbers that stand for another track than before.
         """
         at = _middle_and_sides(np.asarray(boxes, np.float64).reshape(-1, 4))  # (M, 4)
-        known = ~np.isin(self._ids, list(anew)) & (self._seen_s >= time_s - self._forget_s)  # (K,)
-        _, new, old = np.intersect1d(ids, np.where(known, self._ids, np.iinfo(np.int64).min), return_indices=True)
-        dt = np.maximum(time_s - self._seen_s[old], 1e-3)[:, None]  # (n, 1)
+        known = self._seen_s >= time_s - self._forget_s  # (K,)
+        if anew:
+            known &= ~np.isin(self._ids, list(anew))
+        self._keep(known)
+        _, new, old = np.intersect1d(ids, self._ids, assume_unique=True, return_indices=True)
+        dt = np.maximum(time_s - self._seen_s[old], 1e-3)  # (n,)
         jumped = np.zeros(len(ids), np.bool_)
-        jumped[new] = self._is_jump(at[new] - self._at[old] - self._speed[old] * dt, at[new], dt[:, 0])
+        jumped[new] = self._is_jump(at[new] - self._at[old] - self._speed[old] * dt[:, None], at[new], dt)
         speed = np.zeros_like(at)  # (M, 4)
-        speed[new] = _KEEP * self._speed[old] + (1 - _KEEP) * (at[new] - self._at[old]) / dt
+        speed[new] = _KEEP * self._speed[old] + (1 - _KEEP) * (at[new] - self._at[old]) / dt[:, None]
         speed[jumped] = 0
-        self._take(ids, at, speed, time_s, known)
+        rest = np.ones(len(self._ids), np.bool_)
+        rest[old] = False
+        self._keep(rest)
+        self._ids = np.concatenate((self._ids, ids))
+        self._at = np.concatenate((self._at, at))
+        self._speed = np.concatenate((self._speed, speed))
+        self._seen_s = np.concatenate((self._seen_s, np.full(len(ids), time_s)))
         return jumped
 
     def _is_jump(
@@ -86,19 +95,11 @@ class JumpDetector:
         changed = (np.abs(off[:, 3]) > scale) | (np.abs(off[:, 2]) > 2 * scale)
         return np.asarray((distance > c.sizes + c.sizes_per_s * dt_s) | changed)
 
-    def _take(
-        self,
-        ids: NDArray[np.int64],
-        at: NDArray[np.float64],
-        speed: NDArray[np.float64],
-        time_s: float,
-        known: NDArray[np.bool_],
-    ) -> None:
-        rest = known & ~np.isin(self._ids, ids)
-        self._ids = np.concatenate((self._ids[rest], ids))
-        self._at = np.concatenate((self._at[rest], at))
-        self._speed = np.concatenate((self._speed[rest], speed))
-        self._seen_s = np.concatenate((self._seen_s[rest], np.full(len(ids), time_s)))
+    def _keep(self, rows: NDArray[np.bool_]) -> None:
+        """Forget all tracks but these (K,)."""
+        if not rows.all():
+            self._ids, self._at = self._ids[rows], self._at[rows]
+            self._speed, self._seen_s = self._speed[rows], self._seen_s[rows]
 
 
 def _middle_and_sides(boxes: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -53,12 +53,10 @@ class Sightings:
         hidden = np.zeros(n) if covered is None else _column("covered", covered, (n,), np.float64)
         kinds = np.zeros(n, np.int64) if classes is None else _column("classes", classes, (n,), np.int64)
         likely = _column("scores", scores, (n,), np.float64)
-        if len(np.unique(numbers)) < n:
+        if len(set(numbers.tolist())) < n:
             raise InputError(f"ids must be different numbers, got {sorted(numbers.tolist())}")
         height_px, width_px = shape[:2]
-        inside = np.stack(
-            [corners[:, k].clip(0, limit) for k, limit in enumerate((width_px, height_px, width_px, height_px))], axis=1
-        )  # (n, 4); NaN stays NaN
+        inside = corners.clip(0, (width_px, height_px, width_px, height_px))  # (n, 4); NaN stays NaN
         border_px = np.concatenate((corners[:, :2], (width_px, height_px) - corners[:, 2:]), axis=1).min(axis=1)
         usable = looked_at & np.isfinite(corners).all(axis=1) & np.isfinite(likely)
         usable &= (inside[:, 2:] - inside[:, :2] >= 1).all(axis=1)

@@ -72,6 +72,7 @@ class PieceCutter:
         self._next = first
         self._pieces: dict[int, _Piece] = {}  # by the track's number
         self._partners: dict[int, set[int]] = {}  # tracklets with which each was seen already
+        self._told: set[tuple[int, int]] = set()  # the same as pairs, the lower number first
 
     def update(
         self,
@@ -130,6 +131,7 @@ class PieceCutter:
             return -1
         for partner in self._partners.pop(piece.number, ()):
             self._partners[partner].discard(piece.number)
+            self._told.discard((min(partner, piece.number), max(partner, piece.number)))
         return piece.number
 
     def _first_together(self, numbers: NDArray[np.int64], inside: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -137,14 +139,12 @@ class PieceCutter:
         apart = np.maximum(inside, inside.T) < self.config.duplicate_share  # (M, M)
         known = (numbers >= 0)[:, None] & (numbers >= 0)
         first, second = np.nonzero(np.triu(apart & known, 1))
-        pairs = np.sort(np.stack((numbers[first], numbers[second]), axis=1), axis=1)  # (n, 2)
-        new = []
-        for a, b in pairs.tolist():
-            partners = self._partners.setdefault(a, set())
-            if b not in partners:
-                partners.add(b)
-                self._partners.setdefault(b, set()).add(a)
-                new.append((a, b))
+        low, high = np.minimum(numbers[first], numbers[second]), np.maximum(numbers[first], numbers[second])  # (n,)
+        new = sorted(set(zip(low.tolist(), high.tolist(), strict=True)) - self._told)
+        self._told.update(new)
+        for pair in new:
+            for a, b in (pair, pair[::-1]):
+                self._partners.setdefault(a, set()).add(b)
         return np.array(new, np.int64).reshape(-1, 2)
 
 
