@@ -212,13 +212,18 @@ def _go_only_so_far(start: Path, draft: Path, figures: Crops, held_out: Crops, m
     began, end = network.state_dict(), copy.deepcopy(taught.state_dict())
     share = _SHARES[0]
     for share in _SHARES:
-        taught.load_state_dict({name: torch.lerp(began[name], end[name], share) for name in end})
+        taught.load_state_dict({name: _between(began[name], value, share) for name, value in end.items()})
         if map_of(_network_vectors(taught, figures), figures.identity) >= before - most_loss:
             break
     relations = held_out.relations(np.arange(len(held_out)))
     fit = calibrate(_network_vectors(taught, held_out), held_out.identity, relations=relations, seed=seed)
     said = f"{taught.card.training} {share:.0%} of the way there from where it began."
     write_graph(taught, replace(taught.card, calibration=fit, scores=(), training=said), draft, seed=seed)
+
+
+def _between(began: Tensor, end: Tensor, share: float) -> Tensor:
+    """So far on the way; counters of batch norms are whole numbers, and stay those of the end."""
+    return torch.lerp(began, end, share) if end.is_floating_point() else end
 
 
 @torch.no_grad()

@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "track": ("tracker.cli.track", "follow objects through a video, pictures, a camera or a stream"),
     "train": ("tracker.cli.train", "train re-identification for your own objects, to one ONNX file"),
     "adapt": ("tracker.cli.adapt", "teach an embedder what a site looks like, from its videos, without labels"),
+    "online": ("tracker.cli.online", "look after a folder in which an embedder learns while it is used"),
     "eval": ("tracker.cli.evaluate", "score MOT tracks against ground truth: HOTA, IDF1, MOTA and more"),
     "reid": ("tracker.cli.reid", "score, compare, search with, export and describe embedders"),
     "doctor": ("tracker.cli.doctor", "say what is installed, what works, what is missing and how to add it"),

@@ -61,6 +61,9 @@ class TrackSettings:
     """Folder for the results; a folder named after the source in `runs` where it is not given."""
     overwrite: bool = field(default=False, metadata=flag_only())
     """Replace results that are already in the folder."""
+    online: Path | None = field(default=None, metadata=flag_only("DIR"))
+    """Learn on site: keep crops of what is followed in this folder, have a worker teach the embedder beside the
+    tracking, and use what came of it. Pictures of whoever is there stay in the folder; see docs/online.md."""
     show: bool = False
     """Show a window while it runs; q or Esc stops."""
     tracker: TrackerConfig = field(default_factory=TrackerConfig)

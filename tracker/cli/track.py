@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Sequence
@@ -33,6 +34,7 @@ _EXAMPLES = """\
   reidtrack track 'shots/*.jpg' --rate-hz 10 --detector detections/det.txt
   reidtrack track 0 --show --save jsonl
   reidtrack track rtsp://camera.example/stream --config configs/stream.yaml --detector yolox_nano.onnx
+  reidtrack track rtsp://camera.example/stream --detector yolox_nano.onnx --online site
   reidtrack track long.mp4 --start 1:30 --end 2:00 --tracker.memory-s 60"""
 
 
@@ -47,8 +49,10 @@ def run(argv: Sequence[str], context: Context) -> int:
 
         check_display()
     detector = open_detector_of(settings)
-    embedder = open_embedder(settings.embedder, settings.device)
-    with open_source_of(settings) as source:
+    embedder: EmbedderLike | None = None
+    if settings.online is None:
+        embedder = open_embedder(settings.embedder, settings.device)
+    with open_source_of(settings) as source, contextlib.ExitStack() as stack:
         if settings.refine:
             from tracker.cli.refining import check_refinable
 
@@ -59,9 +63,20 @@ def run(argv: Sequence[str], context: Context) -> int:
         paths = [*_paths(sinks), *(refined.paths if refined else ())]
         if not settings.overwrite and (found := existing_results(paths)):
             raise UsageError(f"{out} holds results already ({found}): give another --out, or --overwrite")
+        online = None
+        if settings.online is not None:
+            from tracker.cli.online_tracking import OnlineTracking
+
+            online = stack.enter_context(OnlineTracking(settings, context))
+            embedder = online.embedder
+            refined = _open_refinement(settings, out, embedder)
+            sinks.append(online.sink(source))
         progress = RunProgress(source.info, context)
         pipeline = make_pipeline(settings, source, detector, embedder)
-        return _follow(progress, pipeline, sinks, out, context, refined)
+        code = _follow(progress, pipeline, sinks, out, context, refined)
+        if online is not None:
+            online.report()
+        return code
 
 
 def _follow(
@@ -109,8 +124,10 @@ def _check(settings: TrackSettings) -> None:
         )
     if Path(settings.detector).suffix.lower() in (".onnx", ".txt") and not Path(settings.detector).is_file():
         raise UsageError(f"--detector: there is no file {settings.detector}")
-    if not settings.save and not settings.show:
-        raise UsageError("--save is empty and there is no --show: nothing would come of this run")
+    if settings.online is not None and settings.embedder == "none":
+        raise UsageError("--online needs an embedder to teach, got --embedder none")
+    if not settings.save and not settings.show and settings.online is None:
+        raise UsageError("--save is empty and there is neither --show nor --online: nothing would come of this run")
     if settings.reasons and "video" not in settings.save and not settings.show:
         raise UsageError("--reasons are written into the video: --save must have video, or --show be given")
 

@@ -11,9 +11,9 @@ from reid.errors import DataError
 from reid.tracklets import CutConfig, PieceCutter, Pieces, TrackletWriter, is_tracklet_store, remove_tracklets
 from tracker.boxes import clip
 from tracker.errors import InputError, OutputError
+from tracker.sinks.piece_changes import piece_changes
 from tracker.sinks.spacing import Spacing, check_spacing, check_within
 from tracker.sinks.text import already_there
-from tracker.table import TIME_SLACK_S
 from tracker.types import FloatArray, FrameResult, IntArray, RunInfo, TrackEvent
 
 
@@ -123,31 +123,18 @@ class TrackletsSink:
         self, writer: TrackletWriter, events: Sequence[TrackEvent], time_s: float
     ) -> tuple[dict[int, int], list[int]]:
         """Which tracks go on under another number, and which numbers stand for another piece from now on."""
-        renamed: dict[int, int] = {}
-        broken: list[int] = []
-        for event in events:
-            if event.kind == "corrected" or self._went_over(event):
-                # it went over to somebody else a while ago, or was taken for somebody else from the start
-                broken += [event.track_id] if event.replaces is None else [event.track_id, event.replaces]
-                doubted = -1 if event.replaces is None else self._last.pop(event.replaces, -1)
-                if doubted >= 0:
-                    since_s = time_s if event.since_s is None else event.since_s
-                    writer.doubt(doubted, since_s=min(since_s, time_s - self._doubt_s))
-            elif event.kind in ("recovered", "recalled") and event.replaces is not None:
-                renamed[event.replaces] = event.track_id  # known by appearance, but without a break in the track
-                self._last.pop(event.replaces, None)
-            else:
-                broken.append(event.track_id)
-            if event.kind == "ended":
-                self._last.pop(event.track_id, None)
-        return renamed, broken
+        changes = piece_changes(events, time_s, doubt_s=self._doubt_s, begun_s=self._begun)
+        for track, since_s in changes.doubted.items():
+            doubted = self._last.pop(track, -1)
+            if doubted >= 0:
+                writer.doubt(doubted, since_s=since_s)
+        for track in (*changes.renamed, *changes.ended):
+            self._last.pop(track, None)
+        return changes.renamed, changes.broken
 
-    def _went_over(self, event: TrackEvent) -> bool:
-        """Whether a track that turns out to be somebody known followed somebody else before."""
-        if event.replaces is None or event.since_s is None:
-            return False
-        begun_s = self._begun_s.get(self._last.get(event.replaces, -1), event.since_s)
-        return begun_s < event.since_s - TIME_SLACK_S
+    def _begun(self, track: int) -> float | None:
+        """Since when the tracklet that a track is on has been seen."""
+        return self._begun_s.get(self._last.get(track, -1))
 
     def _due(self, pieces: Pieces, inside: FloatArray, boxes: FloatArray, time_s: float) -> IntArray:
         """(n,) of the boxes seen (m,), those whose crop is to be kept now."""

@@ -75,12 +75,17 @@ def dim_eyes(tmp_path: Path) -> Path:
     values = {
         "conv.weight": (rng.normal(size=(16, 3, 3, 3)) * 0.2).astype(np.float32),
         "conv.bias": np.full(16, 0.5, np.float32),
-        "linear.weight": (rng.normal(size=(32, 8)) * 0.1 + 0.2).astype(np.float32),
+        "norm.weight": np.ones(16, np.float32),
+        "norm.bias": np.zeros(16, np.float32),
+        "norm.mean": np.full(16, 0.1, np.float32),
+        "norm.var": np.full(16, 0.9, np.float32),
+        "linear.weight": (rng.normal(size=(32, 8)) * 0.3 + 0.2).astype(np.float32),
         "flat": np.array([-1, 32]),
     }
     nodes = [
         helper.make_node("Conv", ["pictures", "conv.weight", "conv.bias"], ["c"], pads=[1, 1, 1, 1], strides=[2, 2]),
-        helper.make_node("Relu", ["c"], ["r"]),
+        helper.make_node("BatchNormalization", ["c", "norm.weight", "norm.bias", "norm.mean", "norm.var"], ["n"]),
+        helper.make_node("Relu", ["n"], ["r"]),
         helper.make_node("AveragePool", ["r"], ["p"], kernel_shape=[8, 8], strides=[8, 8]),  # (n, 16, 2, 1)
         helper.make_node("Reshape", ["p", "flat"], ["f"]),
         helper.make_node("MatMul", ["f", "linear.weight"], ["vectors"]),

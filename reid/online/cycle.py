@@ -1,0 +1,182 @@
+"""One round of learning in an online folder: what was harvested is learned from, and a better embedder goes live.
+
+Trains nothing itself: that is handed over, so that whoever asks for the state of a folder needs no torch.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from reid.errors import DataError, InputError, ReidError
+from reid.online.config import AdaptConfig
+from reid.online.folder import OnlineFolder
+from reid.online.gate import Verdict
+from reid.online.hours import hour_begin
+from reid.online.ledger import harvest_totals
+from reid.online.registry import ModelRegistry
+
+Stop = Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class CycleConfig:
+    """When it is learned again."""
+
+    least_new_crops: int = 500
+    """Crops that must have been harvested since the last round."""
+    wait_s: float = 30.0
+    """Seconds between two looks at whether there is enough."""
+
+    def __post_init__(self) -> None:
+        value = self.least_new_crops
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise InputError(f"least_new_crops must be a whole number of 0 or more, got {value!r}")
+        if not 0 < self.wait_s < float("inf"):
+            raise InputError(f"wait_s must be above 0, got {self.wait_s!r}")
+
+
+class Learned(Protocol):
+    """What a round of learning came to: `reid.online.worker.AdaptResult`."""
+
+    @property
+    def admitted(self) -> bool: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def verdict(self) -> Verdict | None: ...
+    @property
+    def model(self) -> Path | None: ...
+    @property
+    def counts(self) -> Mapping[str, int]: ...
+
+
+Learn = Callable[[Path, Path, Path, AdaptConfig, int, Stop], Learned]
+"""(harvest, embedder that is live, file to write, settings, seed, stop) -> what came of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What a round came to."""
+
+    number: int
+    """From 1."""
+    admitted: int | None
+    """The model that is live now; None where none was admitted."""
+    reason: str
+    """Why, in a sentence."""
+
+
+def harvested_crops(folder: OnlineFolder) -> int:
+    """How many crops are there to learn from.
+
+    Raises:
+        OSError: something cannot be read.
+    """
+    return sum(total.size.crops for total in harvest_totals(folder))
+
+
+def is_due(folder: OnlineFolder, config: CycleConfig) -> bool:
+    """Whether enough was harvested since the last round, and nobody paused the learning.
+
+    Raises:
+        DataError: `state.json` is damaged.
+        OSError: something cannot be read.
+    """
+    state = folder.state()
+    if state.get("paused"):
+        return False
+    crops, before = harvested_crops(folder), int(state.get("learned_crops", 0))
+    # what was thinned out or has expired since makes room for what is new
+    return crops > 0 and (crops - before >= config.least_new_crops or crops < before - config.least_new_crops)
+
+
+def run_round(
+    folder: OnlineFolder, registry: ModelRegistry, learn: Learn, config: AdaptConfig, *, stop: Stop = lambda: False
+) -> Round | None:
+    """Learn once from all that is harvested; None where it was told to stop.
+
+    A round that fails is told in the history and ends there; the next one begins anew. Call it with the worker's lock.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    state = folder.change_state(lambda state: {**state, "rounds": int(state.get("rounds", 0)) + 1})
+    number, crops = int(state["rounds"]), harvested_crops(folder)
+    live, work = registry.current(), folder.training / str(number)
+    window = _window(folder)
+    shutil.rmtree(folder.training, ignore_errors=True)  # what an earlier round left that was killed
+    work.mkdir(parents=True)
+    folder.history.append("cycle_started", round=number, crops=crops, live=live.number)
+    try:
+        result = learn(folder.harvest, live.path, work / "candidate.onnx", config, number, stop)
+        if stop():
+            return None
+        figures = _plain(result)
+        if result.model is None:
+            folder.history.append("refused", round=number, reason=result.reason, **figures)
+            done = Round(number, None, result.reason)
+        else:
+            model = registry.admit(result.model, {"round": number, **figures}, window=window)
+            done = Round(number, model, result.reason)
+    except (ReidError, DataError) as error:
+        folder.history.append("refused", round=number, reason=f"it failed: {error}")
+        done = Round(number, None, f"it failed: {error}")
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    folder.change_state(lambda state: {**state, "learned_crops": crops})
+    return done
+
+
+def work(
+    folder: OnlineFolder,
+    registry: ModelRegistry,
+    learn: Learn,
+    config: AdaptConfig,
+    cycle: CycleConfig,
+    *,
+    once: bool = False,
+    stop: Stop = lambda: False,
+    told: Callable[[Round], None] = lambda _round: None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Learn whenever there is enough to learn from, until told to stop; with `once`, one round at once.
+
+    Raises:
+        DataError: another worker is at work here.
+        OSError: the folder cannot be written.
+    """
+    with folder.lock_worker():
+        while not stop():
+            if once or is_due(folder, cycle):
+                done = run_round(folder, registry, learn, config, stop=stop)
+                if done is not None:
+                    told(done)
+                if once:
+                    return
+            waited = 0.0
+            while waited < cycle.wait_s and not stop():
+                step_s = min(0.5, cycle.wait_s - waited)
+                sleep(step_s)
+                waited += step_s
+
+
+def _window(folder: OnlineFolder) -> tuple[float, float] | None:
+    """From when to when was harvested, in Unix seconds, to the hour."""
+    begins = [begin for total in harvest_totals(folder) if (begin := hour_begin(total.hour)) is not None]
+    return (min(begins), max(begins) + 3600.0) if begins else None
+
+
+def _plain(result: Learned) -> dict[str, Any]:
+    """Counts and figures as JSON can say them."""
+    figures: dict[str, Any] = {"counts": dict(result.counts)}
+    if result.verdict is not None:
+        figures["figures"] = {
+            name: {"live": f.live, "candidate": f.candidate, "low": f.low, "high": f.high}
+            for name, f in result.verdict.figures.items()
+        }
+    return figures

@@ -1,0 +1,141 @@
+"""Rounds of learning in an online folder."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from reid.embedder import DEFAULT_MODEL
+from reid.errors import DataError, InputError, ModelError
+from reid.online import BaseModel, OnlineFolder
+from reid.online.config import AdaptConfig
+from reid.online.cycle import CycleConfig, Stop, harvested_crops, is_due, run_round, work
+from reid.online.gate import Difference, Verdict
+from reid.online.registry import ModelRegistry
+
+Film = Callable[..., Path]
+FIGURES = {"found again": Difference(0.5, 0.7, 0.1, 0.3)}
+
+
+@dataclass
+class Learner:
+    """Learns nothing: takes down what it was asked, and gives what it was told to."""
+
+    model: Path | None = None
+    error: Exception | None = None
+    asked: list[tuple[Path, Path, int]] = field(default_factory=list)
+
+    @dataclass(frozen=True)
+    class Result:
+        admitted: bool
+        reason: str
+        verdict: Verdict | None
+        model: Path | None
+        counts: Mapping[str, int]
+
+    def __call__(self, harvest: Path, live: Path, out: Path, _config: AdaptConfig, seed: int, _stop: Stop) -> Result:
+        self.asked.append((harvest, live, seed))
+        assert out.parent.is_dir()
+        if self.error is not None:
+            raise self.error
+        if self.model is not None:
+            out.write_bytes(self.model.read_bytes())
+        verdict = Verdict(self.model is not None, "because", FIGURES)
+        return self.Result(verdict.admitted, "because", verdict, None if self.model is None else out, {"crops": 7})
+
+
+@pytest.fixture
+def folder(tmp_path: Path, film: Film) -> OnlineFolder:
+    """A folder with a harvest of 72 crops."""
+    base = BaseModel("default", hashlib.sha256(DEFAULT_MODEL.read_bytes()).hexdigest())
+    made = OnlineFolder.make(tmp_path / "site", base)
+    store = film("store", people=6)
+    (made.harvest / "door").mkdir(parents=True)
+    store.rename(made.harvest / "door" / "20260131-09")
+    return made
+
+
+@pytest.fixture
+def better(dim_eyes: Path) -> Path:
+    """Another sound model, with its card inside."""
+    from reid.learning.graph import OnnxGraph, write_graph
+
+    network = OnnxGraph(dim_eyes)
+    return write_graph(network, network.card, dim_eyes.with_name("better.onnx"))
+
+
+def events(folder: OnlineFolder) -> list[str]:
+    return [event["event"] for event in folder.history.read()]
+
+
+def test_a_better_model_goes_live_with_its_figures(folder: OnlineFolder, better: Path) -> None:
+    registry, learner = ModelRegistry(folder), Learner(better)
+    before = registry.current()
+    done = run_round(folder, registry, learner, AdaptConfig())
+    assert done is not None
+    assert (done.number, done.admitted) == (1, registry.current().number), done.reason
+    assert done.admitted != before.number
+    assert learner.asked == [(folder.harvest, before.path, 1)]
+    record = next(model for model in registry.models if model.number == done.admitted)
+    assert record.figures["figures"]["found again"]["candidate"] == 0.7
+    assert record.window is not None
+    assert record.window[1] - record.window[0] == 3600
+    assert "admitted" in events(folder)
+    assert not list(folder.training.iterdir())
+
+
+@pytest.mark.parametrize("error", [None, ModelError("it broke")], ids=["refused", "failed"])
+def test_a_round_without_a_better_one_changes_nothing_and_says_why(
+    folder: OnlineFolder, error: Exception | None
+) -> None:
+    registry = ModelRegistry(folder)
+    done = run_round(folder, registry, Learner(error=error), AdaptConfig())
+    assert done is not None
+    assert done.admitted is None
+    assert registry.current().number == 0
+    last = folder.history.read()[-1]
+    assert last["event"] == "refused"
+    assert ("it failed: it broke" if error else "because") in last["reason"]
+
+
+def test_it_is_due_once_enough_was_harvested_and_not_while_it_is_paused(folder: OnlineFolder) -> None:
+    assert harvested_crops(folder) == 72
+    assert not is_due(folder, CycleConfig(least_new_crops=100))
+    assert is_due(folder, CycleConfig(least_new_crops=50))
+    folder.change_state(lambda state: {**state, "paused": True})
+    assert not is_due(folder, CycleConfig(least_new_crops=50))
+    folder.change_state(lambda state: {**state, "paused": False})
+    run_round(folder, ModelRegistry(folder), Learner(), AdaptConfig())
+    assert not is_due(folder, CycleConfig(least_new_crops=50))
+
+
+def test_the_worker_learns_when_it_is_due_and_stops_when_told(folder: OnlineFolder) -> None:
+    learner, rounds = Learner(), list[int]()
+    work(
+        folder, ModelRegistry(folder), learner, AdaptConfig(), CycleConfig(least_new_crops=50, wait_s=1),
+        told=lambda done: rounds.append(done.number), stop=lambda: bool(rounds), sleep=lambda _s: None,
+    )  # fmt: skip
+    assert rounds == [1]
+
+
+def test_there_is_one_worker_a_folder(folder: OnlineFolder) -> None:
+    with folder.lock_worker(), pytest.raises(DataError, match="in use by another worker"):
+        work(folder, ModelRegistry(folder), Learner(), AdaptConfig(), CycleConfig(), once=True)
+
+
+def test_what_a_killed_round_left_is_gone_with_the_next(folder: OnlineFolder) -> None:
+    (folder.training / "7").mkdir(parents=True)
+    (folder.training / "7" / "candidate.onnx").write_text("half")
+    run_round(folder, ModelRegistry(folder), Learner(), AdaptConfig())
+    assert not list(folder.training.iterdir())
+
+
+def test_settings_are_checked() -> None:
+    with pytest.raises(InputError, match="least_new_crops must be a whole number"):
+        CycleConfig(least_new_crops=-1)
+    with pytest.raises(InputError, match="wait_s must be above 0"):
+        CycleConfig(wait_s=0)

@@ -1,0 +1,141 @@
+"""`reidtrack track --online` and `reidtrack online`: a folder in which an embedder learns on site."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from reid.embedder import DEFAULT_MODEL
+from reid.online import OnlineFolder, harvest_totals
+from tracker.cli.main import main
+
+WIDTH_PX, HEIGHT_PX, FRAMES = 320, 240, 40
+
+
+@pytest.fixture
+def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two who walk side by side, of clothes with a pattern, and where they are; the working folder."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    people = rng.integers(0, 256, (2, 15, 8, 3), np.uint8)
+    (tmp_path / "scene").mkdir()
+    rows = []
+    for number in range(1, FRAMES + 1):
+        picture = np.full((HEIGHT_PX, WIDTH_PX, 3), 90, np.uint8)
+        for who, x in enumerate((20 + 4 * number, 120 + 4 * number)):
+            picture[100:220, x : x + 40] = cv2.resize(people[who], (40, 120), interpolation=cv2.INTER_NEAREST)
+            rows.append(f"{number},-1,{x},100,40,120,0.9\n")
+        cv2.imwrite(f"scene/{number:02}.png", picture)
+    (tmp_path / "det.txt").write_text("".join(rows), encoding="ascii")
+    return tmp_path
+
+
+def track(*more: str) -> int:
+    return main(["track", "scene", "--rate-hz", "10", "--detector", "det.txt", "--save", "mot", "--overwrite", *more])
+
+
+def test_what_is_followed_is_harvested_and_the_folder_says_how_it_stands(
+    scene: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert track("--online", "site") == 0
+    said = capsys.readouterr().out
+    assert "harvested 1" in said
+    assert "embedder: model 0 of site" in said
+    totals = harvest_totals(OnlineFolder.open("site"))
+    assert [total.camera for total in totals] == ["scene"]
+    assert totals[0].size.tracklets == 2
+    assert totals[0].size.crops >= 10
+    assert main(["online", "status", "site"]) == 0
+    said = capsys.readouterr().out
+    assert "live: model 0" in said
+    assert f"harvest of scene: {totals[0].size.crops} crops of 2 tracklets in 1 hours" in said
+    # the tracklets can be trained from as any others
+    from reid.data import open_crops
+
+    crops = open_crops(scene / "site" / "harvest")
+    assert len(crops.identities) == 2
+    assert crops.together.tolist() == [[0, 1]]
+
+
+def test_two_trackers_do_not_share_a_folder(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert track("--online", "site") == 0
+    with OnlineFolder.open(scene / "site").lock_tracker():
+        assert track("--online", "site") == 2
+    assert "in use by another tracker" in capsys.readouterr().err
+
+
+def test_a_folder_keeps_to_the_embedder_that_it_was_begun_with(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert track("--online", "site") == 0
+    other = scene / "other.onnx"
+    other.write_bytes(DEFAULT_MODEL.read_bytes() + b"\x00" * 0)
+    import onnx
+
+    proto = onnx.load(other)
+    proto.producer_version = "another file"
+    onnx.save(proto, other)
+    assert track("--online", "site", "--embedder", str(other)) == 2
+    assert "must be used with the embedder that it was begun with" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["track", "scene", "--online", "site", "--embedder", "none"], "--online needs an embedder to teach"),
+        (["track", "scene", "--detector", "det.txt", "--online", "scene"], "must be an online folder, or empty"),
+        (["online", "status", "nowhere"], "is no online folder"),
+        (["online", "history", "nowhere"], "is no online folder"),
+        (["online", "worker", "nowhere"], "is no online folder"),
+        (["online", "worker", "nowhere", "--nice", "20"], "nice must be a whole number within 0..19"),
+        (["online", "forget", "nowhere", "x"], "NUMBER"),
+        (["online", "sing"], "unknown command 'online sing'"),
+    ],
+    ids=["none", "other-folder", "status", "history", "worker", "nice", "forget", "unknown"],
+)
+def test_bad_input_is_refused(words: Sequence[str], says: str, scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(list(words)) == 2
+    assert says in capsys.readouterr().err
+    assert not (scene / "nowhere").exists()
+    assert not (scene / "site").exists()
+
+
+def test_pause_resume_history_and_rollback(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert track("--online", "site") == 0
+    assert main(["online", "pause", "site"]) == 0
+    assert OnlineFolder.open(scene / "site").state()["paused"] is True
+    capsys.readouterr()
+    assert main(["online", "status", "site"]) == 0
+    assert "paused" in capsys.readouterr().out
+    assert main(["online", "resume", "site"]) == 0
+    assert OnlineFolder.open(scene / "site").state()["paused"] is False
+    capsys.readouterr()
+    assert main(["online", "history", "site", "--last", "2", "--json"]) == 0
+    events = [json.loads(line)["event"] for line in capsys.readouterr().out.splitlines()]
+    assert events == ["paused", "resumed"]
+    assert main(["online", "rollback", "site"]) == 1
+    assert "the base cannot be rolled back from" in capsys.readouterr().err
+
+
+def test_somebody_is_forgotten(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert track("--online", "site") == 0
+    capsys.readouterr()
+    assert main(["online", "forget", "site", "1"]) == 0
+    assert "of 1 tracklets" in capsys.readouterr().out
+    totals = harvest_totals(OnlineFolder.open(scene / "site"))
+    assert totals[0].size.tracklets == 1
+    assert main(["online", "forget", "site", "1"]) == 1
+    assert "nothing was harvested of 1" in capsys.readouterr().out
+
+
+def test_the_worker_says_that_there_is_too_little_to_learn_from(
+    scene: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch", reason="needs the extra [train]")
+    assert track("--online", "site") == 0
+    assert main(["online", "worker", "site", "--once", "--nice", "0"]) == 1
+    assert "round 1: refused: there are" in capsys.readouterr().out
+    assert OnlineFolder.open(scene / "site").history.read()[-1]["event"] == "refused"

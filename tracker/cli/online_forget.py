@@ -1,0 +1,57 @@
+"""`reidtrack online forget`: what was harvested of somebody is deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tracker.cli.context import Context
+from tracker.cli.errors import UsageError
+from tracker.cli.flags import parse_arguments
+from tracker.cli.online_settings import open_folder
+from tracker.cli.schema import argument, flag_only
+
+_SUMMARY = """\
+Delete every crop and record that was harvested of somebody, by the number under which the tracker reported them.
+Numbers begin anew with each start of a tracker: without --session the latest start that has the number is meant. What
+an embedder learned from those crops stays in its weights."""
+_EXAMPLES = """\
+  reidtrack online forget site 17
+  reidtrack online forget site 17 --camera door --session all"""
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetSettings:
+    """Settings of `reidtrack online forget`."""
+
+    folder: Path = field(metadata=argument("DIR"))
+    """The online folder."""
+    identity: int = field(metadata=argument("NUMBER"))
+    """The number of the identity."""
+    camera: str | None = field(default=None, metadata=flag_only("TEXT"))
+    """Name of the source; needed where there are several."""
+    session: str | None = field(default=None, metadata=flag_only("TEXT"))
+    """Which start of the tracker, or `all`."""
+
+
+def run(argv: Sequence[str], context: Context) -> int:
+    """Forget somebody."""
+    settings = parse_arguments(ForgetSettings, argv, command="online forget", summary=_SUMMARY, examples=_EXAMPLES)
+    folder = open_folder(settings.folder)
+    from reid.errors import InputError
+    from reid.online import forget
+
+    try:
+        gone = forget(folder, settings.identity, camera=settings.camera, session=settings.session)
+    except InputError as error:
+        raise UsageError(str(error)) from error
+    if not gone.sessions:
+        context.result(f"nothing was harvested of {settings.identity}")
+        return 1
+    context.result(
+        f"deleted {gone.size.crops} crops of {gone.size.tracklets} tracklets, of session {', '.join(gone.sessions)}"
+    )
+    if gone.elsewhere:
+        context.result(f"the number is also in session {', '.join(gone.elsewhere)}: likely somebody else, left alone")
+    return 0

@@ -1,0 +1,36 @@
+"""What the sub-commands of `reidtrack online` have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tracker.cli.errors import UsageError
+from tracker.cli.schema import argument
+
+if TYPE_CHECKING:
+    from reid.online import OnlineFolder
+
+
+@dataclass(frozen=True, slots=True)
+class FolderSettings:
+    """A command that needs nothing but the folder."""
+
+    folder: Path = field(metadata=argument("DIR"))
+    """The online folder."""
+
+
+def open_folder(path: Path) -> OnlineFolder:
+    """The online folder at a path.
+
+    Raises:
+        UsageError: there is none, or it is damaged or of a later version.
+    """
+    from reid.errors import DataError
+    from reid.online import OnlineFolder
+
+    try:
+        return OnlineFolder.open(path)
+    except DataError as error:
+        raise UsageError(str(error)) from error

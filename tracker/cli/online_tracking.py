@@ -1,0 +1,112 @@
+"""`reidtrack track --online DIR`: harvests while it tracks, has a worker learn beside it, and uses what came of it."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from tracker.cli.context import Context
+from tracker.cli.errors import UsageError
+from tracker.cli.settings import TrackSettings
+
+if TYPE_CHECKING:
+    from reid.online import Harvester
+    from reid.online.live import LiveEmbedder
+    from tracker.types import Sink, Source
+
+_STOP_S = 20.0
+"""How long a worker may take to end its step."""
+
+
+class OnlineTracking:
+    """An online folder in use by one run of the tracker. Use as a context manager around the run.
+
+    Args:
+        settings: of the run; `online` names the folder.
+        context: how much to say.
+
+    Raises:
+        UsageError: the folder is another one's, or in use.
+        ReidError: no model of the folder can be used.
+    """
+
+    def __init__(self, settings: TrackSettings, context: Context) -> None:
+        assert settings.online is not None, "asked for"
+        from reid.embedder import DEFAULT_MODEL, Embedder
+        from reid.errors import DataError
+        from reid.online import BaseModel, OnlineFolder
+        from reid.online.live import LiveEmbedder
+        from reid.online.registry import ModelRegistry
+
+        base = DEFAULT_MODEL if settings.embedder == "default" else Path(settings.embedder)
+        info = Embedder(base, device=settings.device).info
+        self._context, self._path = context, settings.online
+        self._cleanup = contextlib.ExitStack()
+        try:
+            self._folder = OnlineFolder.make(settings.online, BaseModel(info.name, info.model_hash))
+            self._cleanup.enter_context(self._folder.lock_tracker())
+        except DataError as error:
+            raise UsageError(f"--online: {error}") from error
+        registry = ModelRegistry(self._folder, base=base)
+        self.embedder: LiveEmbedder = self._cleanup.enter_context(LiveEmbedder(registry, device=settings.device))
+        """The embedder that is live in the folder, exchanged between two frames when a better one is admitted."""
+        self._began_with = self.embedder.number
+        self._harvester: Harvester | None = None
+        self._worker: subprocess.Popen[bytes] | None = None
+
+    def sink(self, source: Source) -> Sink:
+        """What harvests from this source."""
+        from reid.online import Harvester, HarvestStore
+        from tracker.sinks.harvest import HarvestSink
+
+        info = source.info
+        self._harvester = Harvester(HarvestStore(self._folder, camera=info.name, rate_hz=info.rate_hz))
+        return HarvestSink(self._harvester)
+
+    def __enter__(self) -> OnlineTracking:
+        if importlib.util.find_spec("torch") is None:
+            self._context.say(
+                "reidtrack: torch is not installed: tracklets are harvested, and a worker with the extra [train] may "
+                f"learn from them: reidtrack online worker {self._path}"
+            )
+            return self
+        log = (self._path / "worker.log").open("ab")
+        self._cleanup.callback(log.close)
+        command = [sys.executable, "-m", "tracker.cli.main", "--quiet", "online", "worker", str(self._path)]
+        # a group of its own: Ctrl-C is for the tracker, which ends the worker in its own time
+        self._worker = subprocess.Popen(  # noqa: S603 - this program
+            command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._worker is not None:
+            self._worker.terminate()
+            try:
+                self._worker.wait(_STOP_S)
+            except subprocess.TimeoutExpired:
+                self._worker.kill()
+                self._worker.wait()
+        self._cleanup.close()
+
+    def report(self) -> None:
+        """What came of it, in a few lines."""
+        say = self._context.result
+        if self._harvester is not None:
+            counts = self._harvester.counts
+            lost = counts.crowded_out + counts.paused
+            say(f"harvested {counts.written} crops{f', {lost} lost to a slow or full disk' if lost else ''}")
+            if self._harvester.failure:
+                say(f"harvesting waits: {self._harvester.failure}")
+        number = self.embedder.number
+        changed = f", model {self._began_with} at the start" if number != self._began_with else ""
+        say(f"embedder: model {number} of {self._path}{changed}")
+        if self.embedder.problem:
+            say(f"not used: {self.embedder.problem}")

@@ -1,0 +1,94 @@
+"""`reidtrack online worker`: learns beside the tracking, or on a machine of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reid.online.config import AdaptConfig
+from reid.online.cycle import CycleConfig
+from tracker.cli.context import Context
+from tracker.cli.errors import UsageError
+from tracker.cli.flags import parse_arguments
+from tracker.cli.online_settings import open_folder
+from tracker.cli.schema import argument, flag_only
+from tracker.cli.stopping import stop_when_asked
+from tracker.cli.train_progress import TrainDisplay
+
+if TYPE_CHECKING:
+    from reid.online.cycle import Learned, Round, Stop
+
+_MOST_NICE = 19
+_SUMMARY = """\
+Learn from what was harvested in an online folder, whenever there is enough, and let a better embedder go live. The
+tracker takes it over between two frames. One worker a folder; Ctrl-C ends it after the step that is under way. Needs
+the extra [train]."""
+_EXAMPLES = """\
+  reidtrack online worker site
+  reidtrack online worker site --once                       # one round now, whatever there is
+  reidtrack online worker site --nice 15 --lesson.threads 2"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSettings(AdaptConfig):
+    """Settings of `reidtrack online worker`."""
+
+    folder: Path = field(metadata=argument("DIR"))
+    """The online folder."""
+    once: bool = field(default=False, metadata=flag_only())
+    """One round, now; then end. Exit code 1 where no embedder was admitted."""
+    nice: int = 10
+    """How far it stands back behind other work on the CPU, 0..19."""
+    cycle: CycleConfig = field(default_factory=CycleConfig)
+    """When it is learned again."""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.nice, bool) or not isinstance(self.nice, int) or not 0 <= self.nice <= _MOST_NICE:
+            raise ValueError(f"nice must be a whole number within 0..{_MOST_NICE}, got {self.nice!r}")
+
+    @property
+    def config(self) -> AdaptConfig:
+        """How it learns."""
+        return AdaptConfig(**{f.name: getattr(self, f.name) for f in dataclasses.fields(AdaptConfig)})
+
+
+def run(argv: Sequence[str], context: Context) -> int:
+    """Learn until it is stopped, or once."""
+    settings = parse_arguments(
+        WorkerSettings, argv, command="online worker", summary=_SUMMARY, examples=_EXAMPLES, config=True
+    )
+    folder = open_folder(settings.folder)
+    from reid.errors import DataError
+    from reid.online.cycle import work
+    from reid.online.registry import ModelRegistry
+    from reid.online.worker import adapt
+
+    if hasattr(os, "nice"):
+        os.nice(max(0, settings.nice - os.nice(0)))
+    rounds: list[Round] = []
+
+    def tell(done: Round) -> None:
+        rounds.append(done)
+        said = "refused" if done.admitted is None else f"model {done.admitted} is live"
+        context.result(f"round {done.number}: {said}: {done.reason}")
+
+    def learn(harvest: Path, live: Path, out: Path, config: AdaptConfig, seed: int, stop: Stop) -> Learned:
+        with TrainDisplay(context) as display:
+            return adapt([harvest], live, out, config, seed=seed, progress=display, stop=stop)
+
+    with stop_when_asked(context) as request:
+        try:
+            work(
+                folder, ModelRegistry(folder), learn, settings.config, settings.cycle,
+                once=settings.once, stop=request.made, told=tell,
+            )  # fmt: skip
+        except DataError as error:  # another worker is at work
+            raise UsageError(str(error)) from error
+    if request.made():
+        context.say("reidtrack: stopped; what was learned up to there is in the folder")
+        return 130
+    return int(settings.once and not any(done.admitted is not None for done in rounds))
