@@ -55,6 +55,8 @@ def read_store_crops(folder: Path, config: DataConfig) -> Crops:
     tracklets, first, identity = np.unique(table[:, [0, 3]], axis=0, return_index=True, return_inverse=True)
     sources = {(k, run.number): run.source for k, store in enumerate(stores) for run in store.runs}
     names = [f"{sources[k, run]}/{number} ({tracklet})" for k, run, number, tracklet in table[first].tolist()]
+    sessions = _sessions(stores)
+    numbered = [(sessions[k, run], number) for k, run, number, _ in table[first].tolist()]
     return Crops(
         pictures,
         identity.reshape(-1),
@@ -63,10 +65,22 @@ def read_store_crops(folder: Path, config: DataConfig) -> Crops:
         time_s=np.concatenate([store.time_s[kept] for store, kept in zip(stores, rows, strict=True)]),
         group=np.unique(table[:, :2], axis=0, return_inverse=True)[1].reshape(-1),
         together=_together(stores, tracklets),
-        kin=np.unique(table[first, :3], axis=0, return_inverse=True)[1].reshape(-1),
+        kin=np.unique(np.array(numbered), axis=0, return_inverse=True)[1].reshape(-1),
         licence=config.licence,
         cache=PixelCache(pictures, config.cache_mb << 20),
     )
+
+
+def _sessions(stores: list[Tracklets]) -> dict[tuple[int, int], int]:
+    """By store and run, what numbers its identities: the run, or a session that has several runs and stores."""
+    found: dict[tuple[object, ...], int] = {}
+    return {
+        (k, run.number): found.setdefault(
+            (k, run.number) if run.session is None else (run.source, run.session, ""), len(found)
+        )
+        for k, store in enumerate(stores)
+        for run in store.runs
+    }
 
 
 def _wanted(store: Tracklets, config: DataConfig) -> NDArray[np.int64]:

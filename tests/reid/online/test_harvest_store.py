@@ -72,6 +72,17 @@ class TestWhatIsStored:
         assert (relations == DIFFERENT).sum() == 12 * 9
         assert (relations == UNKNOWN).sum() == 36 * 36 - 2 * 12 * 9
 
+    def test_one_number_may_be_one_person_in_all_hours_of_a_session(self, folder, make, sheaf):
+        for session in ("a", "b"):
+            store = make(session=session)
+            for number in range(2):
+                store.add(sheaf(hour_of(number), 1, (1, 2), number=number))
+            store.close()
+        crops = open_crops(folder.harvest)
+        assert len(crops.identities) == 8
+        kin = {name: int(crops.kin[number]) for number, name in enumerate(crops.names)}
+        assert len(set(kin.values())) == 4, "two people in each of two sessions"
+
     def test_two_stretches_of_one_hour_share_no_piece(self, folder, make, sheaf):
         store = make()
         store.add(sheaf(pieces=(1, 2), number=1))
