@@ -42,13 +42,30 @@ def open_locked(path: Path, *, wait_s: float = 0.0, flags: int = os.O_CREAT) -> 
             time.sleep(_PAUSE_S)
 
 
-def _lock(file: int, path: Path) -> bool:
+def is_locked(path: Path) -> bool:
+    """Whether somebody has a file locked; others may ask at the same moment.
+
+    Raises:
+        DataError: the file system has no such locks.
+        OSError: the file cannot be opened.
+    """
+    try:
+        file = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        return not _lock(file, path, shared=True)
+    finally:
+        os.close(file)
+
+
+def _lock(file: int, path: Path, *, shared: bool = False) -> bool:
     try:
         import fcntl
     except ImportError:
         return True
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError as error:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from reid.errors import DataError, InputError
+from reid.locking import is_locked
 from reid.online.folder import OnlineFolder
 from reid.online.hours import camera_folder, hour_name
 from reid.online.ledger import HourTotal, Key, Ledger
-from reid.online.locks import FileLock
 from reid.online.sheaf import Sheaf, Stretch
 from reid.online.thinning import thin
 from reid.tracklets import StoreSize, TrackletWriter, is_tracklet_store, tidy_tracklets
@@ -182,11 +182,7 @@ class HarvestStore:
 
     def is_wanted(self) -> bool:
         """Whether somebody waits for this store to `rest`, who is going to change what was harvested."""
-        lock = FileLock.attempt(self.folder.harvest_lock)
-        if lock is None:
-            return True
-        lock.release()
-        return False
+        return is_locked(self.folder.harvest_lock)
 
     def close(self) -> None:
         """Finish all; harmless more than once."""

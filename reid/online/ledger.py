@@ -177,6 +177,8 @@ class Ledger:
                 return Hour(size, _stamp(path), ahead_since_unix_s)
         try:
             return Hour(measure_tracklets(path), None, ahead_since_unix_s)
+        except FileNotFoundError:  # deleted meanwhile
+            return None
         except DataError as error:
             _logger.warning("%s; it is left alone", error)
             return None

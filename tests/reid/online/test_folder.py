@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -12,7 +13,8 @@ import threading
 import pytest
 
 from reid.errors import DataError
-from reid.online import BaseModel, OnlineFolder
+from reid.locking import is_locked
+from reid.online import BaseModel, FileLock, OnlineFolder
 from reid.online.files import read_json, write_json
 
 BASE = BaseModel("default.onnx", "ab" * 32)
@@ -116,6 +118,16 @@ class TestLocks:
         with folder.lock_worker():
             (folder.path / "lock.worker").unlink()
             folder.lock_worker().release()
+
+    def test_asking_whether_a_file_is_locked_locks_nobody_out(self, folder):
+        assert not is_locked(folder.harvest_lock), "nor does it make the file"
+        assert not folder.harvest_lock.exists()
+        with FileLock.attempt(folder.harvest_lock):
+            assert is_locked(folder.harvest_lock)
+        asking = os.open(folder.harvest_lock, os.O_RDWR)
+        fcntl.flock(asking, fcntl.LOCK_SH)
+        assert not is_locked(folder.harvest_lock)
+        os.close(asking)
 
     def test_a_guard_that_hangs_is_named(self, folder, monkeypatch):
         monkeypatch.setattr("reid.online.folder._PATIENCE_S", 0.1)
