@@ -51,6 +51,7 @@ SIGNATURES = {
     Tracker.predict: "time_s *include_coasted",
     Tracker.explain: "track_id",
     Tracker.reset: "",
+    Tracker.change_embedder: "info again",
     Embedder.__init__: "model *device *card *max_batch *threads *external_data",
     Embedder.__call__: "image boxes",
     Embedder.crops: "pixels",

@@ -80,6 +80,7 @@ class HistoryRecorder:
         self._renamed: list[_Life] = []  # those that had more than one
         self._pieces: list[_Piece] = []  # that are finished
         self._count: Counter[int] = Counter()  # of those, by number
+        self._model: str | None = None  # whose vectors they are made of
 
     def open(self, run: RunInfo) -> None:
         """Remember the source."""
@@ -100,6 +101,7 @@ class HistoryRecorder:
         self._rename(tracks.events, frame)
         detections = result.detections
         if detections.embeddings is not None:
+            self._one_model(result.model_hash)
             clean = covered_share(detections.boxes.astype(np.float64)) <= _MAX_COVERED
             self._look(tracks, detections.embeddings, detections.has_embedding & clean, frame)
 
@@ -140,6 +142,15 @@ class HistoryRecorder:
             self._lives[event.track_id] = life
             if life.piece is not None and life.piece.first_s < since_s - TIME_SLACK_S:
                 life.piece = None  # it is of two objects
+
+    def _one_model(self, model: str | None) -> None:
+        """Vectors of two models are never compared: once the embedder was exchanged, those of the new one count."""
+        if model != self._model:
+            self._model = model
+            self._pieces.clear()
+            self._count.clear()
+            for life in (*self._lives.values(), *self._renamed):
+                life.piece = None
 
     def _life(self, number: int) -> _Life:
         """The track that is reported under a number; of trackers without events, since ever."""

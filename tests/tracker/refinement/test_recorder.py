@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -64,6 +66,20 @@ def test_vectors_become_means_over_a_second_of_unbroken_sight() -> None:
     again = recorder.history().appearance
     assert again is not None
     assert len(again.ids) == 3, "asking changes nothing"
+
+
+def test_once_the_embedder_was_exchanged_only_vectors_of_the_new_model_count() -> None:
+    recorder = HistoryRecorder()
+    for frame in range(1, 41):
+        old = frame <= 22
+        vector = unit(1, 0, 0) if old else unit(0, 1)
+        seen = result(frame, [BOX], [0], [1], vector[None])
+        recorder.write(replace(seen, model_hash="old" if old else "new"))
+    past = recorder.history()
+    assert len(past) == 40
+    assert past.appearance is not None
+    np.testing.assert_allclose(past.appearance.times_s, [2.3, 3.3])
+    np.testing.assert_allclose(past.appearance.vectors, [unit(0, 1)] * 2)
 
 
 def test_covered_crops_say_nothing() -> None:
