@@ -227,9 +227,14 @@ class Identities:
 
 
 def _reachable(tracks: TrackTable, asking: IntArray, lost: IntArray, config: TrackerConfig, now: float) -> BoolArray:
-    """(P,) whether newcomers came after tracks were lost, and are where and as tall as these can be by now."""
-    absent = tracks.born_s[asking] > tracks.seen_s[lost]
-    gap = now - tracks.seen_s[lost]
+    """(P,) whether newcomers came after tracks were lost, and are where and as tall as these can be by now.
+
+    Who was lost in doubt may have stood elsewhere already while the track was on somebody else: it was last seen to be
+    itself when its mean appearance was last added to.
+    """
+    last_s = np.where(tracks.doubt[lost] < 0, tracks.mean_s[lost], tracks.seen_s[lost])
+    absent = tracks.born_s[asking] > last_s
+    gap = now - last_s
     here, there = tracks.seen_box[:, asking], tracks.seen_box[:, lost]  # (4, P)
     way = np.hypot(here[0] - there[0], here[1] - there[1])  # px
     near = way <= there[3] * (0.5 + config.recover_speed * gap)

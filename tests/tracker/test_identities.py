@@ -123,6 +123,38 @@ def test_a_track_that_goes_over_to_a_stranger_gets_a_new_number() -> None:
     assert {event.since_s for event in stage.events if event.replaces is None} == {None}
 
 
+def test_two_who_swap_in_passing_get_their_numbers_back_by_one_correction_each() -> None:
+    stage, one, two = Stage(STUBBORN), unit(1), unit(2)
+    for _ in range(WALK):
+        before = stage.show((200.0, one), (260.0, two))
+    first, second = stage.id_of(before, 0), stage.id_of(before, 1)
+    swapped_s, stage.events = stage.frame * DT_S, []
+    numbers = []
+    for _ in range(WALK):  # each goes on in the box of the other
+        result = stage.show((200.0, two), (260.0, one))
+        numbers.append((stage.id_of(result, 0), stage.id_of(result, 1)))
+    assert numbers[-1] == (second, first)
+    assert numbers.index((second, first)) <= 3
+    assert [(e.kind, e.track_id, e.replaces) for e in sorted(stage.events, key=lambda e: e.track_id)] == [
+        ("recalled", first, second),
+        ("recalled", second, first),
+    ]
+    assert [e.since_s for e in stage.events] == pytest.approx([swapped_s, swapped_s])
+
+
+def test_who_is_lost_in_doubt_is_found_where_they_stood_already() -> None:
+    """The box of `one` shows both for a moment, while `one` alone is in that of `two` already."""
+    stage, one, two = Stage(), unit(1), unit(2)
+    for _ in range(WALK):
+        before = stage.show((200.0, one), (250.0, two))
+    first, second = stage.id_of(before, 0), stage.id_of(before, 1)
+    mixed = stage.show((200.0, between(one, two, 0.6)), (250.0, one))
+    assert (stage.id_of(mixed, 0), stage.id_of(mixed, 1)) == (first, None)
+    for _ in range(5):
+        after = stage.show((200.0, two), (250.0, one))
+    assert (stage.id_of(after, 0), stage.id_of(after, 1)) == (second, first)
+
+
 def test_no_two_objects_are_reported_under_one_number() -> None:
     stage, somebody = Stage(), unit(1)
     for i in range(WALK):
