@@ -25,7 +25,7 @@ def modules_after(code: str) -> set[str]:
         "import tracker, reid, tracker.detectors, tracker.video, tracker.sinks, tracker.pipeline",
         "import tracker.demo, tracker.evaluation",
         "import reid.evaluation, reid.evaluation.opening, reid.evaluation.robustness, reid.evaluation.search",
-        "import reid.data, reid.tracklets, reid.learning.sampling, reid.learning.augment_config",
+        "import reid.data, reid.tracklets, reid.learning.sampling, reid.learning.augment_config, reid.online",
     ],
 )
 def test_the_library_loads_nothing_heavy(code: str) -> None:
