@@ -24,7 +24,15 @@ from reid.embedder import DEFAULT_MODEL
 from reid.errors import InputError, ModelError
 from reid.online.folder import OnlineFolder
 from reid.online.registry_files import RegistryFiles, card_sha256_of, sha256_of
-from reid.online.registry_state import LivePeriod, ModelRecord, Quarantined, RegistryState, Why, Window
+from reid.online.registry_state import (
+    LivePeriod,
+    ModelRecord,
+    Quarantined,
+    RegistryState,
+    Why,
+    Window,
+    plain_figures,
+)
 from reid.online.smoke import open_checked
 
 _logger = logging.getLogger(__name__)
@@ -146,7 +154,7 @@ class ModelRegistry:
 
         Args:
             path: an ONNX file.
-            figures: what was measured of it, as JSON can say it.
+            figures: what was measured of it; numbers that are not finite are kept as None.
             window: from when to when it learned, in Unix seconds; quarantined if the model is rolled back from.
 
         Returns:
@@ -154,6 +162,7 @@ class ModelRegistry:
 
         Raises:
             ModelError: it is not sound (see `reid.online.smoke`), or was rolled back from.
+            InputError: JSON cannot say the figures.
             OSError: it cannot be read or copied. Whatever is raised, nothing has changed.
         """
         with self._changing() as state, self._files.draft(Path(path)) as draft:
@@ -163,7 +172,7 @@ class ModelRegistry:
             record = self._checked(draft, sha256, state.next_number)
             if state.is_quarantined(sha256, record.weights_hash):
                 raise ModelError(f"model {path} was rolled back from, and is never made live again")
-            record = replace(record, figures=dict(figures or {}), window=window)
+            record = replace(record, figures=plain_figures(figures or {}), window=window)
             self._files.settle(draft, record)
             self._make_live(replace(state, models=(*state.models, record)), record, "admitted")
             return record.number

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
-from reid.errors import ModelError
+from reid.errors import InputError, ModelError
 
 SCHEMA = "reidtrack.online.models"
 SCHEMA_VERSION = 1
@@ -208,6 +208,20 @@ def state_from_history(events: Iterable[Mapping[str, Any]]) -> RegistryState | N
             dict(event),
         )
     return state
+
+
+def plain_figures(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """As JSON can say it; numbers that are not finite become None.
+
+    Raises:
+        InputError: it cannot.
+    """
+    try:
+        # numpy's numbers are floats for this purpose; NaN, which JSON does not have, is written and read as None
+        plain: dict[str, Any] = json.loads(json.dumps(dict(figures), default=float), parse_constant=lambda _: None)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"figures must be what JSON can say: {error}") from error
+    return plain
 
 
 def _whole(value: Any) -> int:

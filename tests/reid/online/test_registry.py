@@ -117,6 +117,15 @@ def test_an_admitted_model_is_live_under_the_next_number(registry: ModelRegistry
     check_whole(registry)
 
 
+def test_figures_may_be_of_any_kind_of_number(registry: ModelRegistry, model: MakeModels) -> None:
+    figures = {"gain": np.float32(0.5), "low": float("nan"), "gaps": {"30": [1, np.int64(2)]}, "high": np.inf}
+    registry.admit(model(1), figures)
+    assert registry.models[1].figures == {"gain": 0.5, "low": None, "gaps": {"30": [1, 2]}, "high": None}
+    with pytest.raises(InputError, match="figures must be what JSON can say"):
+        registry.admit(model(2), {"model": object()})
+    check_whole(registry)
+
+
 def test_admitting_what_is_live_already_changes_nothing(registry: ModelRegistry, model: MakeModels) -> None:
     """As a worker does that was killed before it took down that it had admitted it."""
     assert [registry.admit(model(1)), registry.admit(model(1))] == [1, 1]
