@@ -5,8 +5,8 @@
     python tools/train_default_embedder.py --people people
 
 What it learns from is rendered: figures by `tracker.demo`, people by `tools/people`; no photograph, no other model's
-weights. The project's own trainer learns both together, in batches where everybody's look-alike is present; it may be
-interrupted too, and goes on where it stopped. Last comes a linear layer that counts less what differs between crops of
+weights. The project's own trainer learns figures first, then both together, in batches where everybody's look-alike is
+present; it may be interrupted too, and goes on where it stopped. Last comes a linear layer that counts less what differs between crops of
 one identity. The figures' seeds begin with a word of their own, so no clip of `reidtrack demo` can show one. The same
 command on the same pictures gives the same weights on the same machine and version of torch.
 """
@@ -22,7 +22,7 @@ import torch
 from recipe.card import write_card
 from recipe.scoring import calibrate, embed, retrieval
 from recipe.sources import HEIGHT_PX, HELD_OUT, ONE_SITE, TRAINING, WIDTH_PX, Crops, join, load_people, render
-from recipe.training import configure, learn, network_config
+from recipe.training import LESSONS, configure, learn, network_config
 from recipe.whitening import Whitened, within_class_whitening
 
 from reid.card import Card, Source
@@ -43,7 +43,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--people", type=Path, required=True, help="folder of people rendered by tools.people")
     parser.add_argument("--out", type=Path, default=OUT, help="folder for default.onnx and CARD.md")
     parser.add_argument("--work", type=Path, default=Path("default-embedder"), help="folder of the training itself")
-    parser.add_argument("--epochs", type=int, default=45, help="of --epoch-steps batches each")
+    parser.add_argument("--figure-epochs", type=int, default=20, help="of figures alone, of --epoch-steps batches each")
+    parser.add_argument("--mixed-epochs", type=int, default=13, help="of figures and people, which come after that")
     parser.add_argument("--epoch-steps", type=int, default=200, help="batches between two checkpoints")
     parser.add_argument("--families", type=int, default=1500, help="figures with a look-alike each, to train on")
     parser.add_argument("--held-out", type=int, default=150, help="the same, to score and calibrate on")
@@ -73,10 +74,16 @@ def main() -> None:
     )
     held_out = render(HELD_OUT, args.seed, args.held_out, 8, CropConfig())
     print(f"{len(figures.pixels)} crops of figures, {len(people.pixels)} of people", flush=True)
-    network = network_config(LEARNED_DIMENSION, COLOUR_DIMENSION, args.learned_share)
-    config = configure(network, args.epochs, args.epoch_steps, seed=args.seed, threads=args.threads)
-    checkpoint = learn(config, [figures, people.take(~away)], held_out, args.work / "network.onnx")
-    model = build_model(network, seed=args.seed)
+    sizes = (LEARNED_DIMENSION, COLOUR_DIMENSION, args.learned_share)
+    checkpoint: Path | None = None
+    for number, (lesson, epochs, sources) in enumerate(
+        zip(LESSONS, (args.figure_epochs, args.mixed_epochs), ([figures], [figures, people.take(~away)]), strict=True)
+    ):
+        network = network_config(*sizes, checkpoint)
+        config = configure(network, lesson, epochs, args.epoch_steps, seed=args.seed + number, threads=args.threads)
+        checkpoint = learn(config, sources, held_out, args.work / f"lesson-{number + 1}.onnx")
+    assert checkpoint is not None, "there are two lessons"
+    model = build_model(network_config(*sizes), seed=args.seed)
     load_weights(model, checkpoint)
     finish(model.eval(), people.take(~away), (held_out, people.take(away)), args)
 

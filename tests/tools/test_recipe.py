@@ -34,11 +34,11 @@ def test_sources_become_one_data_set_with_identities_of_their_own() -> None:
 
 def test_batches_hold_look_alikes_of_both_sources() -> None:
     from recipe.sources import labelled
-    from recipe.training import configure, network_config
+    from recipe.training import LESSONS, configure, network_config
 
     from reid.learning.sampling import PkSampler
 
-    config = configure(network_config(8, 4, 0.5), 1, 1, seed=0, threads=1)
+    config = configure(network_config(8, 4, 0.5), LESSONS[0], 1, 1, seed=0, threads=1)
     crops = labelled([crops_of(8, 5), crops_of(9, 5)])
     sampler, seen = PkSampler(crops, config.sampler, seed=0), set()
     for _ in range(4):

@@ -28,7 +28,16 @@ def write_people(folder: Path) -> None:
 
 
 def run(out: Path, people: Path, *more: str) -> str:
-    few = {"epochs": 1, "epoch-steps": 2, "families": 9, "held-out": 8, "crops": 3, "site-crops": 2, "seed": 3}
+    few = {
+        "figure-epochs": 1,
+        "mixed-epochs": 1,
+        "epoch-steps": 2,
+        "families": 9,
+        "held-out": 8,
+        "crops": 3,
+        "site-crops": 2,
+        "seed": 3,
+    }
     given = {"people": people, "work": people.parent / "work", "out": out, **few}
     words = [word for name, value in given.items() for word in (f"--{name}", str(value))]
     done = subprocess.run([sys.executable, str(SCRIPT), *words, *more], capture_output=True, text=True, check=False)
@@ -40,7 +49,7 @@ def test_a_short_run_writes_an_embedder_with_its_card_and_another_goes_on_from_i
     people = tmp_path / "people"
     write_people(people)
     said = run(tmp_path / "out", people)
-    assert said.count("step 2/2: loss") == 1
+    assert said.count("step 2/2: loss") == 2
     embedder = Embedder(tmp_path / "out" / "default.onnx", device="cpu")
     assert embedder.info.dimension == 192
     assert embedder.info.calibration is not None
@@ -48,7 +57,7 @@ def test_a_short_run_writes_an_embedder_with_its_card_and_another_goes_on_from_i
     vector = embedder.crops(crop)
     assert vector.shape == (1, 192)
     text = (tmp_path / "out" / "CARD.md").read_text(encoding="utf-8")
-    assert "--epochs 1 --epoch-steps 2 --families 9 --held-out 8" in text
+    assert "--figure-epochs 1 --mixed-epochs 1 --epoch-steps 2 --families 9 --held-out 8" in text
     assert "| as shipped |" in text
     assert "16 rendered figures that it was not trained on" in text
     assert "2 rendered people that it was not trained on" in text

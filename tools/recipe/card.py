@@ -9,7 +9,8 @@ import torch
 from reid.card import Card
 
 _OPTIONS = (
-    "epochs", "epoch_steps", "families", "held_out", "crops", "site_crops", "learned_share", "ridge", "seed",
+    "figure_epochs", "mixed_epochs", "epoch_steps", "families", "held_out", "crops", "site_crops", "learned_share",
+    "ridge", "seed",
 )  # fmt: skip
 Scores = dict[str, dict[str, dict[str, float]]]
 

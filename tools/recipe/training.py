@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from recipe.sources import HEIGHT_PX, WIDTH_PX, Crops, labelled
@@ -13,14 +14,30 @@ from reid.learning.sampling import SamplerConfig
 from reid.learning.trainer import LossConfig, OptimizerConfig, TrainConfig, TrainProgress, ValidationConfig, train
 
 _VALIDATE_EVERY = 5  # epochs; only to see how it goes: the last weights are taken
-_REPORT_EVERY = 100  # steps
+_REPORT_EVERY = 50  # steps
 _AUGMENTATION = AugmentConfig(
-    occlude=0.05, colour=0.5, brightness=0.15, contrast=0.1, saturation=0.1, light_colour=0.08, hue_turn=0.0,
-    shadow=0.1, low_resolution=0.05, blur=0.05,
+    occlude=0.0, colour=1.0, brightness=0.2, contrast=0.0, saturation=0.0, light_colour=0.08, hue_turn=0.0,
+    shadow=0.0, low_resolution=0.0, blur=0.0, erase=0.3,
 )  # fmt: skip
 
 
-def configure(model: ModelConfig, epochs: int, epoch_steps: int, *, seed: int, threads: int) -> TrainConfig:
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What differs between the two trainings that follow each other."""
+
+    learning_rate: float
+    """The highest."""
+    warmup_share: float
+    """Share of the steps in which it rises to that."""
+
+
+LESSONS = (Lesson(2e-3, 0.1), Lesson(1.2e-3, 0.15))
+"""First figures alone, which come by the thousand; then figures and people, gently."""
+
+
+def configure(
+    model: ModelConfig, lesson: Lesson, epochs: int, epoch_steps: int, *, seed: int, threads: int
+) -> TrainConfig:
     """What differs from the defaults of `reidtrack train`.
 
     Pictures are changed less than photographs would be: the renderer varies light, cover and cameras already.
@@ -36,7 +53,9 @@ def configure(model: ModelConfig, epochs: int, epoch_steps: int, *, seed: int, t
         loss=LossConfig(margin=0.4, identity_weight=0.0),
         sampler=SamplerConfig(together="always", most_together=2),
         augmentation=_AUGMENTATION,
-        optimizer=OptimizerConfig(average_decay=0.998),
+        optimizer=OptimizerConfig(
+            learning_rate=lesson.learning_rate, warmup_share=lesson.warmup_share, average_decay=0.99
+        ),
         validation=ValidationConfig(every=_VALIDATE_EVERY, keep="last"),
     )
 
@@ -57,6 +76,9 @@ def learn(config: TrainConfig, sources: Sequence[Crops], validation: Crops, out:
     return out.with_suffix(".train") / "checkpoint.pt"
 
 
-def network_config(learned: int, colour: int, learned_share: float) -> ModelConfig:
+def network_config(learned: int, colour: int, learned_share: float, pretrained: Path | None = None) -> ModelConfig:
     """The small network beside the histogram, at the size of rendered crops."""
-    return ModelConfig("small", HEIGHT_PX, WIDTH_PX, learned, colour_dimension=colour, learned_share=learned_share)
+    return ModelConfig(
+        "small", HEIGHT_PX, WIDTH_PX, learned,
+        colour_dimension=colour, learned_share=learned_share, pretrained=pretrained,
+    )  # fmt: skip
