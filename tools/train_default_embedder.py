@@ -6,9 +6,10 @@
 
 What it learns from is rendered: figures by `tracker.demo`, people by `tools/people`; no photograph, no other model's
 weights. The project's own trainer learns figures first, then both together, in batches where everybody's look-alike is
-present; it may be interrupted too, and goes on where it stopped. Last comes a linear layer that counts less what differs between crops of
-one identity. The figures' seeds begin with a word of their own, so no clip of `reidtrack demo` can show one. The same
-command on the same pictures gives the same weights on the same machine and version of torch.
+present; it may be interrupted too, and goes on where it stopped. Last comes a linear layer that counts less what
+differs between crops of one identity. The figures' seeds begin with a word of their own, so no clip of `reidtrack
+demo` can show one. The same command on the same pictures gives the same weights on the same machine and version of
+torch.
 """
 
 from __future__ import annotations

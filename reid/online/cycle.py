@@ -5,6 +5,8 @@ Trains nothing itself: that is handed over, so that whoever asks for the state o
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -113,7 +115,8 @@ def run_round(
     work.mkdir(parents=True)
     folder.history.append("cycle_started", round=number, crops=crops, live=live.number)
     try:
-        result = learn(folder.harvest, live.path, work / "candidate.onnx", config, number, stop)
+        slice_ = _slice_of(folder, work / "harvest")
+        result = learn(slice_, live.path, work / "candidate.onnx", config, number, stop)
         if stop():
             return None
         figures = _plain(result)
@@ -163,6 +166,26 @@ def work(
                 step_s = min(0.5, cycle.wait_s - waited)
                 sleep(step_s)
                 waited += step_s
+
+
+def _slice_of(folder: OnlineFolder, into: Path) -> Path:
+    """The harvest as it is now, without copying pictures where the disk can do without.
+
+    What a tracker thins out or an operator forgets meanwhile is gone from this slice with the end of the round.
+    """
+    with contextlib.suppress(shutil.Error):  # what went meanwhile is not learned from
+        shutil.copytree(folder.harvest, into, copy_function=_linked)
+    return into
+
+
+def _linked(source: str, target: str) -> None:
+    """A second name for a picture; of what is written to, and where there are no such names, a copy."""
+    with contextlib.suppress(FileNotFoundError):  # it went meanwhile
+        if Path(source).suffix == ".jpg":
+            with contextlib.suppress(OSError):
+                os.link(source, target)
+                return
+        shutil.copyfile(source, target)
 
 
 def _window(folder: OnlineFolder) -> tuple[float, float] | None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from reid.data.config import DataConfig
+from reid.data.stores import read_store_crops
 from reid.embedder import DEFAULT_MODEL
 from reid.errors import DataError, InputError, ModelError
 from reid.online import BaseModel, OnlineFolder
@@ -27,6 +30,8 @@ class Learner:
 
     model: Path | None = None
     error: Exception | None = None
+    during: Callable[[], object] | None = None
+    seen: int = 0
     asked: list[tuple[Path, Path, int]] = field(default_factory=list)
 
     @dataclass(frozen=True)
@@ -40,6 +45,9 @@ class Learner:
     def __call__(self, harvest: Path, live: Path, out: Path, _config: AdaptConfig, seed: int, _stop: Stop) -> Result:
         self.asked.append((harvest, live, seed))
         assert out.parent.is_dir()
+        if self.during is not None:
+            self.during()
+        self.seen = len(read_store_crops(harvest, DataConfig()))
         if self.error is not None:
             raise self.error
         if self.model is not None:
@@ -79,7 +87,8 @@ def test_a_better_model_goes_live_with_its_figures(folder: OnlineFolder, better:
     assert done is not None
     assert (done.number, done.admitted) == (1, registry.current().number), done.reason
     assert done.admitted != before.number
-    assert learner.asked == [(folder.harvest, before.path, 1)]
+    assert [(live, seed) for _, live, seed in learner.asked] == [(before.path, 1)]
+    assert learner.seen == 72
     record = next(model for model in registry.models if model.number == done.admitted)
     assert record.figures["figures"]["found again"]["candidate"] == 0.7
     assert record.window is not None
@@ -131,6 +140,15 @@ def test_what_a_killed_round_left_is_gone_with_the_next(folder: OnlineFolder) ->
     (folder.training / "7").mkdir(parents=True)
     (folder.training / "7" / "candidate.onnx").write_text("half")
     run_round(folder, ModelRegistry(folder), Learner(), AdaptConfig())
+    assert not list(folder.training.iterdir())
+
+
+def test_what_goes_from_the_harvest_meanwhile_disturbs_no_round(folder: OnlineFolder) -> None:
+    learner = Learner(during=lambda: shutil.rmtree(folder.harvest / "door"))
+    done = run_round(folder, ModelRegistry(folder), learner, AdaptConfig())
+    assert done is not None
+    assert done.reason == "because"
+    assert learner.seen == 72
     assert not list(folder.training.iterdir())
 
 
