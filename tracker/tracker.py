@@ -21,6 +21,7 @@ from tracker.explanation.explanation import Explanation, decisions_about
 from tracker.explanation.record import UpdateRecord
 from tracker.identities import Identities
 from tracker.motion import camera, kalman
+from tracker.motion.drift import common_shift
 from tracker.motion.kalman import MotionState
 from tracker.table import TrackTable
 from tracker.types import (
@@ -216,6 +217,10 @@ class Tracker:
         sides = corners[2:] - corners[:2]
         box = np.concatenate((corners[:2] + sides / 2, sides))  # (4, N)
         pairs, covered = candidates(motion.box, np.sqrt(motion.covariance[0, 0]), corners, sides)
+        shift = common_shift(motion.box, box, pairs)
+        if shift.any():
+            motion.box[:2] += shift[:, None]
+            pairs, covered = candidates(motion.box, np.sqrt(motion.covariance[0, 0]), corners, sides)
         wanted = confident.nonzero()[0]
         if embed is not None and c.embed == "auto" and self._time_s is not None:
             wanted = demand.wanted(tracks, pairs, motion.box, corners, scores, now, self._time_s, c)
