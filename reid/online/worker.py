@@ -124,6 +124,9 @@ def adapt(
         _go_only_so_far(Path(start), draft, figures.limit, held_out, c.lesson.most_figure_loss, seed)
         candidate = Embedder(draft, device="cpu", threads=c.lesson.threads)
         fixed = _vectors(live, figures.canary), _vectors(candidate, figures.canary), figures.canary.identity
+        if candidate.info.calibration is None:
+            reason = "what its cosines mean cannot be said from so few held-out crops: let more be seen"
+            return AdaptResult(admitted=False, reason=reason, verdict=None, model=None, counts=counts)
         verdict = judge(_vectors(live, held_out), _vectors(candidate, held_out), held_out, fixed, c.gate, seed=seed)
         if verdict.admitted:
             draft.replace(out)

@@ -59,14 +59,16 @@ class OnlineTracking:
         self._harvester: Harvester | None = None
         self._worker: subprocess.Popen[bytes] | None = None
 
-    def sink(self, source: Source) -> Sink:
-        """What harvests from this source."""
+    def sinks(self, source: Source) -> list[Sink]:
+        """What harvests from this source, and what watches over an embedder that went live."""
         from reid.online import Harvester, HarvestStore
+        from reid.online.guard import SwapGuard
+        from tracker.sinks.guard import GuardSink
         from tracker.sinks.harvest import HarvestSink
 
         info = source.info
         self._harvester = Harvester(HarvestStore(self._folder, camera=info.name, rate_hz=info.rate_hz))
-        return HarvestSink(self._harvester)
+        return [HarvestSink(self._harvester), GuardSink(SwapGuard(self.embedder))]
 
     def __enter__(self) -> OnlineTracking:
         if importlib.util.find_spec("torch") is None:

@@ -69,8 +69,7 @@ def run(argv: Sequence[str], context: Context) -> int:
 
             online = stack.enter_context(OnlineTracking(settings, context))
             embedder = online.embedder
-            refined = _open_refinement(settings, out, embedder)
-            sinks.append(online.sink(source))
+            sinks += online.sinks(source)
         progress = RunProgress(source.info, context)
         pipeline = make_pipeline(settings, source, detector, embedder)
         code = _follow(progress, pipeline, sinks, out, context, refined)
@@ -126,6 +125,8 @@ def _check(settings: TrackSettings) -> None:
         raise UsageError(f"--detector: there is no file {settings.detector}")
     if settings.online is not None and settings.embedder == "none":
         raise UsageError("--online needs an embedder to teach, got --embedder none")
+    if settings.online is not None and settings.refine:
+        raise UsageError("--refine compares vectors of one embedder, and --online may exchange it: give one of the two")
     if not settings.save and not settings.show and settings.online is None:
         raise UsageError("--save is empty and there is neither --show nor --online: nothing would come of this run")
     if settings.reasons and "video" not in settings.save and not settings.show:

@@ -87,6 +87,7 @@ def test_a_folder_keeps_to_the_embedder_that_it_was_begun_with(scene: Path, caps
     [
         (["track", "scene", "--online", "site", "--embedder", "none"], "--online needs an embedder to teach"),
         (["track", "scene", "--detector", "det.txt", "--online", "scene"], "must be an online folder, or empty"),
+        (["track", "scene", "--detector", "det.txt", "--online", "site", "--refine"], "give one of the two"),
         (["online", "status", "nowhere"], "is no online folder"),
         (["online", "history", "nowhere"], "is no online folder"),
         (["online", "worker", "nowhere"], "is no online folder"),
@@ -94,7 +95,7 @@ def test_a_folder_keeps_to_the_embedder_that_it_was_begun_with(scene: Path, caps
         (["online", "forget", "nowhere", "x"], "NUMBER"),
         (["online", "sing"], "unknown command 'online sing'"),
     ],
-    ids=["none", "other-folder", "status", "history", "worker", "nice", "forget", "unknown"],
+    ids=["none", "other-folder", "refine", "status", "history", "worker", "nice", "forget", "unknown"],
 )
 def test_bad_input_is_refused(words: Sequence[str], says: str, scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(list(words)) == 2
@@ -118,6 +119,28 @@ def test_pause_resume_history_and_rollback(scene: Path, capsys: pytest.CaptureFi
     assert events == ["paused", "resumed"]
     assert main(["online", "rollback", "site"]) == 1
     assert "the base cannot be rolled back from" in capsys.readouterr().err
+
+
+def test_an_embedder_that_was_admitted_is_used_and_may_be_rolled_back_from(
+    scene: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch = pytest.importorskip("torch", reason="needs the extra [train]")
+    from reid.learning.graph import OnnxGraph, write_graph
+    from reid.online.registry import ModelRegistry
+
+    assert track("--online", "site") == 0
+    network = OnnxGraph("default")
+    with torch.no_grad():
+        network.weights["turn"].mul_(1 + 0.01 * torch.randn(192, 192, generator=torch.Generator().manual_seed(0)))
+    better = write_graph(network, network.card, scene / "better.onnx")
+    assert ModelRegistry(OnlineFolder.open(scene / "site")).admit(better) == 1
+    capsys.readouterr()
+    assert track("--online", "site") == 0
+    assert "embedder: model 1 of site" in capsys.readouterr().out
+    assert main(["online", "rollback", "site", "--reason", "a test"]) == 0
+    assert "model 0 is live in the place of 1" in capsys.readouterr().out
+    assert main(["online", "status", "site"]) == 0
+    assert "rolled back: model 1: a test" in capsys.readouterr().out
 
 
 def test_somebody_is_forgotten(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
