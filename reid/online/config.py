@@ -35,7 +35,7 @@ class LessonConfig:
     """Share of the positive pairs of a batch that is left out: the farthest, where labels are most likely wrong."""
     average_decay: float = 0.98
     """The candidate is an average of the weights over about 1 / (1 - this) steps."""
-    most_figure_loss: float = 0.0025
+    most_figure_loss: float = 0.0
     """How much mAP it may lose on rendered figures: the candidate goes only so far from where it began that it does not
     lose more. Of the shares 1, 0.75, 0.5, 0.35 and 0.25 of the way the first that will do, or the last."""
     device: str = "cpu"

@@ -72,12 +72,22 @@ def test_one_that_has_forgotten_is_refused() -> None:
     assert "forgotten" in verdict.reason
 
 
-def test_what_cannot_be_measured_is_refused() -> None:
-    few = held_out().subset(np.arange(3 * EACH))  # too few pairs for 1 in 1000
-    rows = np.arange(3 * EACH)
+def test_with_few_pairs_all_of_them_count() -> None:
+    rows = np.arange(12 * EACH)  # too few pairs for 1 in 1000
+    few = held_out().subset(rows)
     verdict = judge(vectors(2.5)[rows], vectors(1.0)[rows], few, SAME)
+    assert "TPR at FPR 1e-3" not in verdict.figures
+    assert verdict.admitted
+    worse = judge(vectors(1.0)[rows], vectors(2.5)[rows], few, SAME)
+    assert not worse.admitted
+
+
+def test_what_cannot_be_measured_is_refused() -> None:
+    first = np.flatnonzero(held_out().time_s % 100 < 0.9)  # no crop of anybody a second later
+    few = held_out().subset(first)
+    verdict = judge(vectors(2.5)[first], vectors(1.0)[first], few, SAME)
     assert not verdict.admitted
-    assert "TPR at FPR 1e-3 cannot be measured" in verdict.reason
+    assert "cannot be measured on 60 held-out crops" in verdict.reason
 
 
 def test_switched_off_it_lets_everything_through() -> None:
