@@ -34,6 +34,7 @@ def evaluate(
     group: ArrayLike | None = None,
     query: ArrayLike | None = None,
     unknown: Unknown | None = None,
+    drawn_as: ArrayLike | None = None,
     config: EvaluationConfig | None = None,
     progress: Progress | None = None,
 ) -> Report:
@@ -47,6 +48,8 @@ def evaluate(
         group: (N,) crops that share a clock, such as those of one video, -1 for none; without it, all share one.
         query: (N,) bool, the queries of a given split; the others are the gallery.
         unknown: names pairs that are left out, since nobody knows whether they are of one identity.
+        drawn_as: (N,) whole numbers: crops that the bootstrap draws together, such as tracklets that may be of one
+            object; without it those of one identity.
         config: the settings.
         progress: called after each tile.
 
@@ -59,15 +62,18 @@ def evaluate(
     people, person = numbered(sightings)
     if people < 2:
         raise InputError(f"an evaluation needs crops of at least two identities, got {people}")
+    units, unit_of = (people, person) if drawn_as is None else _units(drawn_as, person)
     plan = make_plan(sightings, settings, query=query, unknown=unknown)
     ranked: Similarity | None = Reranked(unit, plan.gallery) if settings.rerank else None
-    outcome = score(plan, Cosine(unit, plan.gallery), person, ranked=ranked, seed=settings.seed, progress=progress)
-    resampling = Resampling(people, settings.replicates, settings.seed)
+    outcome = score(
+        plan, Cosine(unit, plan.gallery), person, unit_of, ranked=ranked, seed=settings.seed, progress=progress
+    )
+    resampling = Resampling(units, settings.replicates, settings.seed)
     later = [
-        reassociation(unit, sightings, delay_s, settings.window_s, person, resampling, unknown)
+        reassociation(unit, sightings, delay_s, settings.window_s, unit_of, resampling, unknown)
         for delay_s in settings.later_s
     ]
-    scores, who = outcome.scores, person[plan.queries]
+    scores, who = outcome.scores, unit_of[plan.queries]
     auc, tpr = outcome.pairs.estimates(resampling)
     found = scores.matches > 0
     first = np.where(found, scores.first_hit, np.nan)
@@ -111,6 +117,7 @@ def score(
     plan: Plan,
     cosine: Similarity,
     person: NDArray[np.int64],
+    unit_of: NDArray[np.int64] | None = None,
     *,
     ranked: Similarity | None = None,
     seed: int = 0,
@@ -118,11 +125,13 @@ def score(
 ) -> Outcome:
     """One pass over the queries of a plan; ranks by `ranked` where it is given, and pairs by `cosine` always.
 
-    `person` (N,) numbers the identities from 0, with -1 for distractors.
+    `person` (N,) numbers the identities from 0, with -1 for distractors; `unit_of` (N,) what the bootstrap draws, None
+    for them.
 
     Raises:
         InputError: no query has a match.
     """
+    units = person if unit_of is None else unit_of
     tally = PairTally(_expected_pairs(plan, person), _lookalike_cosine(plan, cosine, seed), seed)
     parts: list[QueryScores] = []
     gaps: list[NDArray[np.float64]] = []
@@ -130,7 +139,7 @@ def score(
     for rows in tiles(plan.queries, len(plan.gallery)):
         match, ignored = plan.masks(rows)
         cosines = cosine(rows)
-        tally.add(cosines, match, plan.pairs(rows, ignored), person[rows], person[plan.gallery])
+        tally.add(cosines, match, plan.pairs(rows, ignored), units[rows], units[plan.gallery])
         parts.append(score_queries(cosines if ranked is None else ranked(rows), match, ignored))
         gaps.append(_time_to_match(plan, rows, match))
         done += len(rows)
@@ -152,6 +161,17 @@ def numbered(sightings: Sightings) -> tuple[int, NDArray[np.int64]]:
     names, person = np.unique(sightings.identity, return_inverse=True)
     strangers = int(len(names) > 0 and names[0] < 0)
     return len(names) - strangers, person.astype(np.int64) - strangers
+
+
+def _units(drawn_as: ArrayLike, person: NDArray[np.int64]) -> tuple[int, NDArray[np.int64]]:
+    """How many units there are, and the number of each crop's (N,), -1 for distractors."""
+    given = np.asarray(drawn_as, np.int64)
+    if given.shape != person.shape:
+        raise InputError(f"drawn_as must have shape {person.shape}, got {given.shape}")
+    names, number = np.unique(given[person >= 0], return_inverse=True)
+    out = np.full(len(person), -1, np.int64)
+    out[person >= 0] = number
+    return len(names), out
 
 
 def _expected_pairs(plan: Plan, person: NDArray[np.int64]) -> tuple[int, int]:

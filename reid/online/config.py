@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from reid.errors import InputError
+from reid.device import Device
+from reid.errors import DeviceError, InputError
 from reid.online.gate import GateConfig
 from reid.online.purity import PurityConfig
 from reid.online.slices import SliceConfig
@@ -44,6 +45,10 @@ class LessonConfig:
     """CPU threads for arithmetic."""
 
     def __post_init__(self) -> None:
+        try:
+            Device.parse(self.device)
+        except DeviceError as error:
+            raise InputError(str(error)) from error
         for name, least in (("steps", 1), ("identities", 2), ("pictures", 2), ("threads", 1)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:

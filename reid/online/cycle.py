@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from reid.errors import DataError, InputError, ReidError
+from reid.errors import InputError, ReidError
 from reid.online.config import AdaptConfig
 from reid.online.folder import OnlineFolder
 from reid.online.gate import Verdict
@@ -93,8 +93,8 @@ def is_due(folder: OnlineFolder, config: CycleConfig) -> bool:
     if state.get("paused"):
         return False
     crops, before = harvested_crops(folder), int(state.get("learned_crops", 0))
-    # what was thinned out or has expired since makes room for what is new
-    return crops > 0 and (crops - before >= config.least_new_crops or crops < before - config.least_new_crops)
+    # what was thinned out or has expired since made room for what is new
+    return crops > 0 and abs(crops - before) >= config.least_new_crops
 
 
 def run_round(
@@ -126,9 +126,10 @@ def run_round(
         else:
             model = registry.admit(result.model, {"round": number, **figures}, window=window)
             done = Round(number, model, result.reason)
-    except (ReidError, DataError) as error:
-        folder.history.append("refused", round=number, reason=f"it failed: {error}")
-        done = Round(number, None, f"it failed: {error}")
+    except Exception as error:  # noqa: BLE001 - whatever it was, it ends this round and not the worker
+        reason = f"it failed: {error if isinstance(error, ReidError) else f'{type(error).__name__}: {error}'}"
+        folder.history.append("refused", round=number, reason=reason)
+        done = Round(number, None, reason)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     folder.change_state(lambda state: {**state, "learned_crops": crops})
@@ -154,6 +155,7 @@ def work(
         OSError: the folder cannot be written.
     """
     with folder.lock_worker():
+        shutil.rmtree(folder.training, ignore_errors=True)  # what a worker left that was killed
         while not stop():
             if once or is_due(folder, cycle):
                 done = run_round(folder, registry, learn, config, stop=stop)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,8 @@ def forget(folder: OnlineFolder, identity: int, *, camera: str | None = None, se
             size = StoreSize(
                 size.crops + gone.crops, size.tracklets + gone.tracklets, size.disk_bytes + gone.disk_bytes
             )
+    # a round of learning has a slice of its own: it fails, and the next one begins anew
+    shutil.rmtree(folder.training, ignore_errors=True)
     if chosen:
         with contextlib.suppress(OSError):  # a full disk keeps nobody from forgetting
             folder.history.append("forgotten", camera=camera, identity=identity, sessions=chosen, crops=size.crops)

@@ -39,7 +39,7 @@ class GateConfig:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Candidate less live, by pairs, with its 95 % interval over tracklets."""
+    """Candidate less live, by pairs, with its 95 % interval over people."""
 
     live: float
     """The figure of the embedder that is live."""
@@ -121,16 +121,17 @@ def _reports(vectors: NDArray[np.float32], crops: Crops, config: GateConfig, see
         return np.asarray(crops.relations(queries, gallery) == UNKNOWN)
 
     found = []
-    for gap_s in config.gaps_s:
+    for gap_s in sorted(config.gaps_s):
         settings = EvaluationConfig(
             protocol="single", min_gap_s=gap_s, later_s=(), replicates=config.replicates, seed=seed
         )
         with contextlib.suppress(InputError):  # no query has a match
             found.append(
                 evaluate(
-                    vectors, crops.identity, None, crops.time_s, group=crops.group, unknown=unknown, config=settings
+                    vectors, crops.identity, None, crops.time_s, group=crops.group, unknown=unknown,
+                    drawn_as=crops.kin[crops.identity], config=settings,
                 )
-            )
+            )  # fmt: skip
     return found
 
 

@@ -24,6 +24,7 @@ from reid.data import Crops, join_crops
 from reid.data.config import DataConfig
 from reid.data.stores import read_store_crops
 from reid.embedder import Embedder
+from reid.errors import InputError
 from reid.learning.graph import OnnxGraph, write_graph
 from reid.learning.losses import relational_distillation_loss
 from reid.learning.model_config import ModelConfig
@@ -41,6 +42,7 @@ from reid.learning.trainer import (
 )
 from reid.learning.trainer.cost import Batch, Cost
 from reid.learning.trainer.metric import MetricLoss
+from reid.learning.trainer.running import limited_threads
 from reid.learning.trainer.teacher import Teacher
 from reid.online.config import AdaptConfig, LessonConfig
 from reid.online.figures import load_figures
@@ -50,6 +52,7 @@ from reid.online.slices import accompanied, of_pieces, split
 
 _EPOCH_STEPS = 50
 _AT_ONCE = 64
+_MOST_HELD_OUT = 4000  # crops: all their pairs are looked at
 _SHARES = (1.0, 0.75, 0.5, 0.35, 0.25)
 
 
@@ -91,11 +94,28 @@ def adapt(
         stop: is asked after every step; True ends it without a result.
 
     Raises:
+        InputError: a store is given twice.
         DataError: there is no store, or one cannot be read.
         ModelError: the embedder cannot be trained.
         CollapseError: the training went wrong.
     """
     c, out = config or AdaptConfig(), Path(out)
+    if len({Path(store).resolve() for store in stores}) < len(stores):
+        raise InputError("stores must be given once each: what is held out of one would be trained on from the other")
+    with limited_threads(c.lesson.threads):
+        return _adapt(stores, start, out, c, seed, progress, stop)
+
+
+def _adapt(
+    stores: Sequence[str | Path],
+    start: str | Path,
+    out: Path,
+    c: AdaptConfig,
+    seed: int,
+    progress: Callable[[TrainProgress], None],
+    stop: Callable[[], bool],
+) -> AdaptResult:
+    """`adapt`, once it is known that it makes sense."""
     live = Embedder(start, device="cpu", threads=c.lesson.threads)
     tracklets = join_crops([read_store_crops(Path(store), DataConfig()) for store in stores])
     pieces, crops = _pure(tracklets, live, c)
@@ -113,7 +133,7 @@ def adapt(
                 "let more be seen"
             )
             return AdaptResult(admitted=False, reason=reason, verdict=None, model=None, counts=counts)
-    held_out = held_out.subset(np.isin(held_out.identity, accompanied(held_out)))
+    held_out = _at_most(held_out.subset(np.isin(held_out.identity, accompanied(held_out))), _MOST_HELD_OUT)
     figures = load_figures()
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".adapt-") as folder:
@@ -132,6 +152,11 @@ def adapt(
             draft.replace(out)
     model = out if verdict.admitted else None
     return AdaptResult(verdict.admitted, verdict.reason, verdict, model, counts)
+
+
+def _at_most(crops: Crops, most: int) -> Crops:
+    """So many of the crops, evenly."""
+    return crops if len(crops) <= most else crops.subset(np.linspace(0, len(crops) - 1, most).astype(np.int64))
 
 
 def _pure(tracklets: Crops, live: Embedder, config: AdaptConfig) -> tuple[Pieces, Crops]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracker.cli.adapt_settings import AdaptSettings
-from tracker.cli.checks import check_device, open_embedder, require_path
+from tracker.cli.checks import check_device, open_embedder, require_path, require_training
 from tracker.cli.context import Context
 from tracker.cli.errors import UsageError
 from tracker.cli.flags import parse_arguments
@@ -40,6 +40,7 @@ def run(argv: Sequence[str], context: Context) -> int:
     """Follow, teach, judge; as often as asked for."""
     settings = parse_arguments(AdaptSettings, argv, command="adapt", summary=_SUMMARY, examples=_EXAMPLES, config=True)
     _check(settings)
+    require_training("teaching an embedder")
     from reid.online.worker import adapt
 
     live, admitted = settings.embedder, False
@@ -52,7 +53,10 @@ def run(argv: Sequence[str], context: Context) -> int:
                     stores, live, draft, settings.config, seed=settings.seed, progress=display, stop=request.made
                 )
             if request.made():
-                context.say("reidtrack: interrupted; nothing was written")
+                done = f"{settings.out} has what came of pass {number - 1}" if admitted else "nothing was written"
+                context.say(f"reidtrack: interrupted; {done}")
+                if admitted:
+                    Path(live).replace(settings.out)
                 return _EXIT_INTERRUPTED
             _report(result, number, settings, context)
             if not result.admitted:
@@ -79,8 +83,13 @@ def _check(settings: AdaptSettings) -> None:
         raise UsageError(f"--out must be an .onnx file, got {settings.out}")
     if settings.out.exists() and not settings.overwrite:
         raise UsageError(f"--out: {settings.out} is there already: give another file, or --overwrite")
-    if settings.keep is not None and settings.keep.exists() and any(settings.keep.iterdir()):
-        raise UsageError(f"--keep: {settings.keep} must be an empty folder or none")
+    if len({source.resolve() for source in settings.source}) < len(settings.source):
+        raise UsageError("VIDEO: each must be given once: what is held out of one would be learned from the other")
+    keep = settings.keep
+    if keep is not None and keep.exists() and (not keep.is_dir() or any(keep.iterdir())):
+        raise UsageError(f"--keep: {keep} must be an empty folder or none")
+    if settings.out.is_dir():
+        raise UsageError(f"--out: {settings.out} is a folder")
     if settings.passes > 1 and any(_is_store(source) for source in settings.source):
         raise UsageError("--passes above 1 follows videos anew each time, and tracklets are followed already")
 

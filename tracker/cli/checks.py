@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,18 @@ def require_path(flag: str, path: Path) -> None:
     """
     if not path.exists():
         raise UsageError(f"{flag}: there is no file or folder {path}")
+
+
+def require_training(what: str) -> None:
+    """Refuse before anything is done what could only fail later for want of a package.
+
+    Raises:
+        MissingExtraError: torch or onnx is not installed.
+    """
+    from reid.errors import MissingExtraError
+
+    if importlib.util.find_spec("torch") is None or importlib.util.find_spec("onnx") is None:
+        raise MissingExtraError("torch and onnx", "train", what)
 
 
 def check_device(device: str) -> None:

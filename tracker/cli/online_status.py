@@ -9,7 +9,7 @@ from tracker.cli.context import Context
 from tracker.cli.flags import parse_arguments
 from tracker.cli.online_settings import FolderSettings, open_folder
 
-_SUMMARY = "Say which embedder is live, what is harvested, whether it learns, and what happened last. Changes nothing."
+_SUMMARY = "Say which embedder is live, what is harvested, whether it learns, and what happened last."
 _EXAMPLES = "  reidtrack online status site"
 
 
@@ -17,7 +17,9 @@ def run(argv: Sequence[str], context: Context) -> int:
     """Print the state of a folder."""
     settings = parse_arguments(FolderSettings, argv, command="online status", summary=_SUMMARY, examples=_EXAMPLES)
     folder = open_folder(settings.folder)
+    from reid.locking import is_locked
     from reid.online import harvest_totals
+    from reid.online.locks import holder_of
     from reid.online.registry import ModelRegistry
 
     registry = ModelRegistry(folder)
@@ -35,6 +37,10 @@ def run(argv: Sequence[str], context: Context) -> int:
         )
     if not totals:
         context.result("nothing is harvested yet")
+    for kind in ("tracker", "worker"):
+        lock = folder.path / f"lock.{kind}"
+        if lock.exists() and is_locked(lock):
+            context.result(f"{kind} at work: {holder_of(lock)}")
     state = folder.state()
     context.result(f"rounds of learning: {state.get('rounds', 0)}{'; paused' if state.get('paused') else ''}")
     events = folder.history.read()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -79,24 +81,36 @@ class OnlineTracking:
             return self
         log = (self._path / "worker.log").open("ab")
         self._cleanup.callback(log.close)
-        command = [sys.executable, "-m", "tracker.cli.main", "--quiet", "online", "worker", str(self._path)]
+        command = [sys.executable, "-m", "tracker.cli.main", "online", "worker", str(self._path), "--with-parent"]
         # a group of its own: Ctrl-C is for the tracker, which ends the worker in its own time
+        limits = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         self._worker = subprocess.Popen(  # noqa: S603 - this program
-            command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
-        )
+            command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
+            env={**os.environ, **limits},
+        )  # fmt: skip
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._worker is not None:
-            self._worker.terminate()
-            try:
-                self._worker.wait(_STOP_S)
-            except subprocess.TimeoutExpired:
-                self._worker.kill()
-                self._worker.wait()
-        self._cleanup.close()
+        try:
+            if self._worker is not None:
+                self._end(self._worker)
+        finally:
+            self._cleanup.close()
+
+    def _end(self, worker: subprocess.Popen[bytes]) -> None:
+        """End the worker, and whatever slice of the harvest it had."""
+        if worker.poll() is not None:
+            self._context.say(f"reidtrack: the worker ended by itself: {self._path / 'worker.log'} says why")
+            return
+        worker.terminate()
+        try:
+            worker.wait(_STOP_S)
+        except (subprocess.TimeoutExpired, KeyboardInterrupt):
+            worker.kill()
+            worker.wait()
+            shutil.rmtree(self._folder.training, ignore_errors=True)
 
     def report(self) -> None:
         """What came of it, in a few lines."""

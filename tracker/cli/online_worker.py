@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from reid.online.config import AdaptConfig
 from reid.online.cycle import CycleConfig
+from tracker.cli.checks import require_training
 from tracker.cli.context import Context
 from tracker.cli.errors import UsageError
 from tracker.cli.flags import parse_arguments
@@ -41,6 +42,8 @@ class WorkerSettings(AdaptConfig):
     """The online folder."""
     once: bool = field(default=False, metadata=flag_only())
     """One round, now; then end. Exit code 1 where no embedder was admitted."""
+    with_parent: bool = field(default=False, metadata=flag_only())
+    """End when the process that started it is gone, however that ended."""
     nice: int = 10
     """How far it stands back behind other work on the CPU, 0..19."""
     cycle: CycleConfig = field(default_factory=CycleConfig)
@@ -62,6 +65,7 @@ def run(argv: Sequence[str], context: Context) -> int:
         WorkerSettings, argv, command="online worker", summary=_SUMMARY, examples=_EXAMPLES, config=True
     )
     folder = open_folder(settings.folder)
+    require_training("learning on site")
     from reid.errors import DataError
     from reid.online.cycle import work
     from reid.online.registry import ModelRegistry
@@ -80,15 +84,20 @@ def run(argv: Sequence[str], context: Context) -> int:
         with TrainDisplay(context) as display:
             return adapt([harvest], live, out, config, seed=seed, progress=display, stop=stop)
 
+    parent = os.getppid()
     with stop_when_asked(context) as request:
+
+        def stop() -> bool:
+            return request.made() or (settings.with_parent and os.getppid() != parent)
+
         try:
             work(
                 folder, ModelRegistry(folder), learn, settings.config, settings.cycle,
-                once=settings.once, stop=request.made, told=tell,
+                once=settings.once, stop=stop, told=tell,
             )  # fmt: skip
         except DataError as error:  # another worker is at work
             raise UsageError(str(error)) from error
     if request.made():
-        context.say("reidtrack: stopped; what was learned up to there is in the folder")
+        context.say("reidtrack: stopped; a round that was under way begins anew next time")
         return 130
     return int(settings.once and not any(done.admitted is not None for done in rounds))

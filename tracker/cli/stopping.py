@@ -34,7 +34,7 @@ def stop_when_asked(context: Context) -> Iterator[Request]:
         if request.made():
             raise KeyboardInterrupt
         request.make()
-        context.say("reidtrack: stopping after this step; once more to stop at once, at the last checkpoint")
+        context.say("reidtrack: stopping after this step; once more to stop at once")
 
     try:
         before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -1,7 +1,7 @@
 """How far the whole picture moved against the predictions, as the tracks themselves show it.
 
-A camera that turns moves everybody alike. Where no picture is there to measure it by, the median of what lies between
-predicted and seen places tells: people go their own ways, a camera takes all of them along.
+A camera that turns moves everybody alike. Where nobody measured how it turned, or not well, the median of what lies
+between predicted and seen places tells: people go their own ways, a camera takes all of them along.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def run_training(
         processes = stack.enter_context(joined_processes(device))
         # what is drawn here leaves the caller's generator as it was
         stack.enter_context(torch.random.fork_rng(devices=[device] if device.type == "cuda" else []))
-        stack.enter_context(_threads(config.threads))
+        stack.enter_context(limited_threads(config.threads))
         folder = Folder.beside(out)
         run = describe_run(config, crops, validation, processes.count)
         stack.enter_context(folder.locked(processes, device))
@@ -82,7 +82,7 @@ def run_training(
 
 
 @contextlib.contextmanager
-def _threads(count: int | None) -> Iterator[None]:
+def limited_threads(count: int | None) -> Iterator[None]:
     """So many threads for torch's arithmetic, and as many as before afterwards."""
     before = torch.get_num_threads()
     torch.set_num_threads(count or before)

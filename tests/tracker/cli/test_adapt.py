@@ -50,10 +50,26 @@ def store(tmp_path: Path) -> Path:
         (["{store}", "--passes", "2"], "tracklets are followed already"),
         (["{store}", "--passes", "0"], "passes must be a whole number of 1 or more"),
         (["{store}", "--keep", "{store}"], "must be an empty folder"),
+        (["{store}", "{store}"], "each must be given once"),
+        (["{store}", "--keep", "{store}/store.jsonl"], "must be an empty folder"),
+        (["{store}", "--lesson.device", "banana"], "banana"),
         (["{store}", "--slices.held-out-share", "1"], "held_out_share must be above 0 and below 1"),
         (["{store}", "--every", "0"], "every must be 1 or more"),
     ],
-    ids=["missing", "suffix", "none", "embedder", "passes", "no-pass", "keep", "share", "every"],
+    ids=[
+        "missing",
+        "suffix",
+        "none",
+        "embedder",
+        "passes",
+        "no-pass",
+        "keep",
+        "twice",
+        "keep-file",
+        "device",
+        "share",
+        "every",
+    ],
 )
 def test_bad_input_is_refused_and_nothing_is_written(
     words: Sequence[str], says: str, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
@@ -64,6 +80,17 @@ def test_bad_input_is_refused_and_nothing_is_written(
     assert main(["adapt", *(word.format(store=store) for word in words)]) == 2
     assert says in capsys.readouterr().err
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_without_torch_it_says_so_before_anything_is_followed(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import importlib.util
+
+    real = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, *more: None if name == "torch" else real(name, *more))
+    assert main(["adapt", str(store), "--out", str(tmp_path / "site.onnx")]) == 1
+    assert "[train]" in capsys.readouterr().err
 
 
 def test_a_result_that_is_there_is_kept(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

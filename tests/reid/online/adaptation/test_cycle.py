@@ -97,7 +97,9 @@ def test_a_better_model_goes_live_with_its_figures(folder: OnlineFolder, better:
     assert not list(folder.training.iterdir())
 
 
-@pytest.mark.parametrize("error", [None, ModelError("it broke")], ids=["refused", "failed"])
+@pytest.mark.parametrize(
+    "error", [None, ModelError("it broke"), MemoryError("it broke")], ids=["refused", "failed", "died"]
+)
 def test_a_round_without_a_better_one_changes_nothing_and_says_why(
     folder: OnlineFolder, error: Exception | None
 ) -> None:
@@ -108,7 +110,8 @@ def test_a_round_without_a_better_one_changes_nothing_and_says_why(
     assert registry.current().number == 0
     last = folder.history.read()[-1]
     assert last["event"] == "refused"
-    assert ("it failed: it broke" if error else "because") in last["reason"]
+    assert ("it failed: " if error else "because") in last["reason"]
+    assert ("it broke" in last["reason"]) == (error is not None)
 
 
 def test_it_is_due_once_enough_was_harvested_and_not_while_it_is_paused(folder: OnlineFolder) -> None:

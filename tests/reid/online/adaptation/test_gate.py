@@ -72,6 +72,19 @@ def test_one_that_has_forgotten_is_refused() -> None:
     assert "forgotten" in verdict.reason
 
 
+def test_people_are_drawn_and_not_their_pieces() -> None:
+    """Pieces of one person are drawn together: the figure is the same, its interval another one."""
+    rows = np.arange(12 * EACH)
+    apart = held_out().subset(rows)
+    kin = np.arange(PEOPLE) % 3
+    joined = apart.regrouped(apart.identity, apart.names, labelled=False, together=apart.together, kin=kin)
+    found = [
+        judge(vectors(2.5)[rows], vectors(1.0)[rows], crops, SAME).figures["found again"] for crops in (apart, joined)
+    ]
+    assert found[0].value == found[1].value
+    assert found[1].high - found[1].low != found[0].high - found[0].low
+
+
 def test_with_few_pairs_all_of_them_count() -> None:
     rows = np.arange(12 * EACH)  # too few pairs for 1 in 1000
     few = held_out().subset(rows)

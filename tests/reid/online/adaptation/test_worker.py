@@ -12,7 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra [train]")
 pytest.importorskip("onnx", reason="needs the extra [train]")
 
-from reid import Embedder  # noqa: E402
+from reid import Embedder, InputError  # noqa: E402
 from reid.evaluation import EvaluationConfig, evaluate  # noqa: E402
 from reid.learning.graph import OnnxGraph  # noqa: E402
 from reid.online.config import AdaptConfig, LessonConfig  # noqa: E402
@@ -68,6 +68,12 @@ def test_too_little_to_learn_from_is_said(film: Film, dim_eyes: Path, tmp_path: 
     assert not result.admitted
     assert "are needed: let more be seen" in result.reason
     assert result.verdict is None
+
+
+def test_a_store_given_twice_is_refused(film: Film, dim_eyes: Path, tmp_path: Path) -> None:
+    store = film(people=30)
+    with pytest.raises(InputError, match="given once each"):
+        adapt([store, store], dim_eyes, tmp_path / "twice.onnx", CONFIG)
 
 
 def test_told_to_stop_it_stops_without_a_result(film: Film, dim_eyes: Path, tmp_path: Path) -> None:
