@@ -35,7 +35,7 @@ TRACK = ["track", "shots", "--embedder", "none", "--save", "mot"]
 
 USAGE = [
     (["trck", "x"], "unknown command 'trck'; did you mean track?"),
-    (["zzz"], "unknown command 'zzz' (commands: demo, track, train, eval, reid, doctor)"),
+    (["zzz"], "unknown command 'zzz' (commands: demo, track, train, adapt, online, eval, reid, doctor)"),
     (["track"], "the following arguments are required: SOURCE"),
     (["track", "nothing.mp4"], "SOURCE: 'nothing.mp4' was not found"),
     (["track", ""], "SOURCE: '' was not found"),
@@ -57,7 +57,7 @@ USAGE = [
         "argument --save: must be a list (one of video, mot, jsonl, csv, crops, tracklets, explain each), got 'mp4'",
     ),
     ([*TRACK, "--save", "mot,mot"], "save must name each output once, got mot,mot"),
-    ([*TRACK, "--save", ""], "--save is empty and there is no --show"),
+    ([*TRACK, "--save", ""], "--save is empty and there is neither --show nor --online"),
     ([*TRACK, "--reasons"], "--reasons are written into the video: --save must have video, or --show be given"),
     ([*TRACK, "--start", "12,5"], "start must be a frame number"),
     ([*TRACK, "--start", "10", "--end", "5"], "end must come after start"),

@@ -10,7 +10,8 @@ from tracker.cli.checks import existing_results
 from tracker.cli.context import Context
 from tracker.cli.progress import RunProgress
 from tracker.cli.settings import TrackSettings
-from tracker.cli.track import _folder_name, _follow, _open_detector
+from tracker.cli.track import _folder_name, _follow
+from tracker.cli.track_parts import open_detector_of
 from tracker.detectors import FileDetector
 from tracker.errors import ConfigError
 from tracker.types import SourceInfo
@@ -44,9 +45,9 @@ def test_earlier_results_are_found_with_any_suffix(tmp_path: Path) -> None:
 def test_the_device_is_the_embedders_where_detections_come_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "DET.TXT"
     path.write_text("1,-1,5,5,10,20,0.9\n")
-    assert isinstance(_open_detector(TrackSettings("x.mp4", detector=str(path), device="cpu")), FileDetector)
+    assert isinstance(open_detector_of(TrackSettings("x.mp4", detector=str(path), device="cpu")), FileDetector)
     with pytest.raises(ConfigError, match="device cannot be honoured"):
-        _open_detector(TrackSettings("x.mp4", detector=str(path), device="cpu", embedder="none"))
+        open_detector_of(TrackSettings("x.mp4", detector=str(path), device="cpu", embedder="none"))
 
 
 def test_an_embedder_that_fails_on_the_way_leaves_word_of_what_is_there(
