@@ -218,7 +218,7 @@ class Tracker:
         box = np.concatenate((corners[:2] + sides / 2, sides))  # (4, N)
         pairs, covered = candidates(motion.box, np.sqrt(motion.covariance[0, 0]), corners, sides)
         shift = common_shift(motion.box, box, pairs)
-        if shift.any():
+        if np.count_nonzero(shift):
             motion.box[:2] += shift[:, None]
             pairs, covered = candidates(motion.box, np.sqrt(motion.covariance[0, 0]), corners, sides)
         wanted = confident.nonzero()[0]

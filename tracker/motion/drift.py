@@ -6,6 +6,8 @@ between predicted and seen places tells: people go their own ways, a camera take
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from tracker.association.evidence import Candidates
@@ -40,7 +42,14 @@ def common_shift(box: DoubleArray, seen: DoubleArray, pairs: Candidates) -> Doub
     if len(t) < LEAST_PAIRS:
         return np.zeros(2)
     left = seen[:2, d] - box[:2, t]  # (2, n)
-    middle = np.median(left, axis=1)  # (2,)
+    middle = _medians(left)  # (2,)
     # of a normal distribution: std = 1.48 median absolute deviations, and the median's error 1.25 std / sqrt(n)
-    std = 1.48 * np.median(np.abs(left - middle[:, None]), axis=1) + OWN_NOISE * box[3, t].mean()
-    return np.asarray(np.where(np.abs(middle) > SURE * 1.25 * std / np.sqrt(len(t)), middle, 0.0))
+    std = 1.48 * _medians(np.abs(left - middle[:, None])) + OWN_NOISE * box[3, t].mean()
+    return np.asarray(middle * (np.abs(middle) > SURE * 1.25 * std / math.sqrt(len(t))))
+
+
+def _medians(rows: DoubleArray) -> DoubleArray:
+    """(2, n) -> (2,); `np.median` takes ten times as long for so few."""
+    rows = np.sort(rows, axis=1)
+    half = rows.shape[1] // 2
+    return np.asarray(rows[:, half] if rows.shape[1] % 2 else (rows[:, half - 1] + rows[:, half]) / 2)
