@@ -135,8 +135,8 @@ def _teach(plan: Plan, stores: list[Path], model: Path, config: Any) -> Any:
 
     if plan.variant != _NO_REPLAY:
         return worker.adapt(stores, plan.model, model, config, seed=plan.seed)
-    learned, canary = worker.load_figures()
-    with mock.patch.object(worker, "load_figures", return_value=(learned.subset([]), canary)):
+    fixed = worker.load_figures()
+    with mock.patch.object(worker, "load_figures", return_value=replace(fixed, learned=fixed.learned.subset([]))):
         return worker.adapt(stores, plan.model, model, config, seed=plan.seed)
 
 
