@@ -7,7 +7,7 @@ import numpy as np
 from tracker.errors import InputError
 from tracker.memory import IdentityMemory
 from tracker.table import TrackTable
-from tracker.types import UNIT_NORM_TOLERANCE, BoolArray, DoubleArray, FloatArray, RemakeVectors
+from tracker.types import BoolArray, DoubleArray, FloatArray, RemakeVectors, off_unit
 
 
 def seen_anew(
@@ -55,8 +55,7 @@ def _checked(vectors: FloatArray, counts: DoubleArray, n: int, dimension: int) -
     if not ((counts >= 0) & (counts < np.inf)).all():
         raise InputError("again must return counts that are finite and at least 0")
     known: BoolArray = counts > 0
-    norm = np.sqrt(np.einsum("nd,nd->n", vectors[known], vectors[known]))
-    bad = ~(np.abs(norm - 1) <= UNIT_NORM_TOLERANCE)  # also catches NaN
+    norm, bad = off_unit(vectors[known])
     if bad.any():
         raise InputError(f"again must return vectors of unit length, got one of {float(norm[bad][0]):.3g}")
     vectors[~known] = 0

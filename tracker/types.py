@@ -31,6 +31,12 @@ UNIT_NORM_TOLERANCE = 1e-2
 """float16 vectors of 2048 dimensions are within 2e-3 of unit length."""
 
 
+def off_unit(vectors: FloatArray) -> tuple[FloatArray, BoolArray]:
+    """Lengths (N,) of vectors (N, D), and which of them are not 1; those that are no finite number are not, either."""
+    norm = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))
+    return norm, ~(np.abs(norm - 1) <= UNIT_NORM_TOLERANCE)  # ~(...) also catches NaN
+
+
 def _as_rows(name: str, value: Any, shape: tuple[int | None, ...], dtype: type[np.generic]) -> NDArray[Any]:
     """Convert to an array of `dtype` (`value` itself where it is one already); refuse another shape or kind."""
     try:
@@ -114,9 +120,7 @@ def _check_embeddings(value: ArrayLike | None, has: BoolArray) -> FloatArray | N
     vectors: FloatArray = _as_rows("embeddings", value, (len(has), None), np.float32)
     if len(has) and vectors.shape[1] == 0:
         raise InputError(f"embeddings must have at least one dimension, got shape {vectors.shape}")
-    norm = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))  # (N,)
-    # ~(...) also catches NaN and inf
-    _refuse_row("embeddings", vectors, has & ~(np.abs(norm - 1) <= UNIT_NORM_TOLERANCE), "finite, of unit length")
+    _refuse_row("embeddings", vectors, has & off_unit(vectors)[1], "finite, of unit length")
     return vectors
 
 

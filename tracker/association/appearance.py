@@ -7,7 +7,6 @@ import numpy as np
 from tracker.association.calibration import StreamCalibration
 from tracker.errors import InputError
 from tracker.types import (
-    UNIT_NORM_TOLERANCE,
     AppearanceInfo,
     BoolArray,
     Detections,
@@ -15,6 +14,7 @@ from tracker.types import (
     EmbedRows,
     FloatArray,
     IntArray,
+    off_unit,
 )
 
 CROP_MEMORY_S = 0.14
@@ -149,8 +149,7 @@ def _checked(fresh: FloatArray, rows: IntArray) -> FloatArray:
     array = np.asarray(fresh, np.float32)
     if array.ndim != 2 or len(array) != len(rows):
         raise InputError(f"embed(rows) must return ({len(rows)}, D) for {len(rows)} rows, got {array.shape}")
-    norm = np.sqrt(np.einsum("nd,nd->n", array, array))
-    bad = ~(np.abs(norm - 1) <= UNIT_NORM_TOLERANCE)  # also catches NaN
+    norm, bad = off_unit(array)
     if bad.any():
         row = int(rows[np.flatnonzero(bad)[0]])
         raise InputError(f"embed(rows) must return vectors of unit length, row {row} has {norm[bad][0]:.3g}")
