@@ -6,15 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tracker.association.evidence import covered_share
+from tracker.association.evidence import MOST_COVERED, covered_share
 from tracker.types import BoolArray, DoubleArray, FloatArray, FrameResult, IntArray
 
 _MEMORY_S = 5.0
 """How long somebody who is not seen is still compared with."""
 _SHARE = np.float32(0.2)
 """Of a new crop in what somebody looks like."""
-_MOST_COVERED = 0.35
-"""Crops of which others cover a larger share show them as well."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +47,7 @@ class ConductMeter:
         if vectors is not None and len(tracks):
             if (result.model_hash, vectors.shape[1]) != (self._model, self._means.shape[1]):
                 self._forget(result.model_hash, vectors.shape[1])  # vectors of two models are never compared
-            clean = covered_share(result.detections.boxes.astype(np.float64)) <= _MOST_COVERED
+            clean = covered_share(result.detections.boxes.astype(np.float64)) <= MOST_COVERED
             fit = result.detections.has_embedding & clean  # (N,)
             rows = np.flatnonzero(tracks.detections >= 0)
             rows = rows[fit[tracks.detections[rows]]]

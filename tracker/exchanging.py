@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from tracker.association.evidence import covered_share
+from tracker.association.evidence import MOST_COVERED, covered_share
 from tracker.boxes import area, clip
 from tracker.errors import InputError
 from tracker.stages import StageTime
@@ -31,8 +31,6 @@ _TIDY_S = 10.0
 """How often it is looked up who may still come back."""
 _LEAST_SCORE = 0.5
 _LEAST_SIDE_PX = 8
-_MOST_COVERED = 0.35
-"""Crops of which others cover a larger share show them as well."""
 _LEAST_INSIDE = 0.8
 """Crops of which a smaller share is in the picture do not show enough."""
 _logger = logging.getLogger(__name__)
@@ -118,7 +116,7 @@ class Exchange:
         whole = area(inside) >= _LEAST_INSIDE * area(boxes)
         large = (inside[:, 2:] - inside[:, :2]).min(axis=1) >= _LEAST_SIDE_PX
         covered = covered_share(detections.boxes.astype(np.float64))[tracks.detections[rows]]
-        rows = rows.compress(whole & large & (covered <= _MOST_COVERED))
+        rows = rows.compress(whole & large & (covered <= MOST_COVERED))
         for number in tracks.ids[rows].tolist():
             count = self._next.get(number, (now, 0))[1] + 1
             self._next[number] = now + next(spacing for most, spacing in _SPACING_S if count < most), count

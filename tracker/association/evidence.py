@@ -8,7 +8,12 @@ import numpy as np
 
 from tracker.association.pairs import overlapping
 from tracker.boxes import area
+from tracker.config import TrackerConfig
 from tracker.types import BoolArray, DoubleArray, FloatArray, IntArray
+
+MOST_COVERED = TrackerConfig().appearance_max_overlap
+"""The `covered_share` up to which a crop shows its object: beyond it the crop shows the other one as well. It is where
+a tracker of default settings stops to learn from crops, so what else keeps or judges crops goes by the same ones."""
 
 
 class Candidates(NamedTuple):

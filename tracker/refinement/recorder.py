@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from tracker.association.evidence import covered_share
+from tracker.association.evidence import MOST_COVERED, covered_share
 from tracker.refinement.history import Appearance, History
 from tracker.refinement.tracklets import CUT_S
 from tracker.table import TIME_SLACK_S
@@ -25,7 +25,6 @@ _PIECE_S = 1.0
 _DENSE_PIECES = 32  # so many of one identity last a second, as many more two seconds, then four, ...
 _YOUNG_S = 2.0  # a track that is no older is one object: its first crops are bad, as it comes in, and look like another
 _LEAST_NORM = 1e-6  # of a sum of unit vectors that still points somewhere
-_MAX_COVERED = 0.35  # crops covered by others by a larger share say nothing
 
 
 class _Name(NamedTuple):
@@ -102,7 +101,7 @@ class HistoryRecorder:
         detections = result.detections
         if detections.embeddings is not None:
             self._one_model(result.model_hash)
-            clean = covered_share(detections.boxes.astype(np.float64)) <= _MAX_COVERED
+            clean = covered_share(detections.boxes.astype(np.float64)) <= MOST_COVERED
             self._look(tracks, detections.embeddings, detections.has_embedding & clean, frame)
 
     def close(self) -> None:
