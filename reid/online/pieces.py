@@ -12,8 +12,7 @@ from reid.online.harvest_config import HarvestConfig
 from reid.online.jumps import JumpDetector
 from reid.online.sightings import Sightings
 from reid.tracklets import PieceCutter, Pieces
-
-_SLACK_S = 1e-3  # time stamps are rounded to milliseconds in some files
+from reid.tracklets.spacing import TIME_SLACK_S, Spacing
 
 
 @dataclass(slots=True)
@@ -21,13 +20,6 @@ class _Track:
     since_s: float
     seen_s: float
     piece: int = -1
-
-
-@dataclass(slots=True)
-class _Piece:
-    spacing_s: float
-    taken_s: float = -np.inf
-    count: int = 0
 
 
 class HarvestPieces:
@@ -40,7 +32,7 @@ class HarvestPieces:
     def __init__(self, config: HarvestConfig) -> None:
         self._config = config
         self._next = 1
-        self._gap_s = config.cut.longest_gap_s + _SLACK_S
+        self._gap_s = config.cut.longest_gap_s + TIME_SLACK_S
         self.forget()
 
     def forget(self) -> None:
@@ -52,7 +44,7 @@ class HarvestPieces:
     def renew(self) -> None:
         """Cut every piece here; who is seen together is told anew."""
         self._cutter = PieceCutter(self._config.cut, first=self._next)
-        self._pieces: dict[int, _Piece] = {}  # of those that go on
+        self._pieces: dict[int, Spacing] = {}  # of those that go on
         self._untold: set[tuple[int, int]] = set()
         for track in self._tracks.values():
             track.piece = -1
@@ -76,7 +68,7 @@ class HarvestPieces:
             track = self._tracks.setdefault(number, _Track(time_s, time_s))
             track.seen_s, track.piece = time_s, piece
             if piece >= 0 and piece not in self._pieces:
-                self._pieces[piece] = _Piece(self._config.spacing_s)
+                self._pieces[piece] = Spacing(self._config.spacing_s)
         if pieces.ended:
             for piece in pieces.ended:
                 self._pieces.pop(piece, None)
@@ -94,12 +86,9 @@ class HarvestPieces:
         rows = []
         for row in np.flatnonzero(fit).tolist():
             piece = self._pieces[int(pieces.tracklet[row])]
-            old_enough = time_s - self._tracks[int(sightings.ids[row])].since_s >= c.least_age_s - _SLACK_S
-            if old_enough and time_s - piece.taken_s >= piece.spacing_s - _SLACK_S:
-                piece.taken_s = time_s
-                piece.count += 1
-                if piece.count % c.dense == 0:
-                    piece.spacing_s *= 2
+            old_enough = time_s - self._tracks[int(sightings.ids[row])].since_s >= c.least_age_s - TIME_SLACK_S
+            if old_enough and piece.due(time_s):
+                piece.take(time_s, dense=c.dense)
                 rows.append(row)
         return np.array(rows, np.int64)
 

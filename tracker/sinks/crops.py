@@ -9,9 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from reid.tracklets.spacing import Spacing
 from tracker.boxes import clip
 from tracker.errors import OutputError
-from tracker.sinks.spacing import Spacing, check_spacing, check_within
+from tracker.sinks.checks import check_spacing, check_within
 from tracker.sinks.text import already_there
 from tracker.types import FrameResult, Image, RunInfo
 

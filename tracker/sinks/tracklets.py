@@ -9,10 +9,11 @@ import numpy as np
 
 from reid.errors import DataError
 from reid.tracklets import CutConfig, PieceCutter, Pieces, TrackletWriter, is_tracklet_store, remove_tracklets
+from reid.tracklets.spacing import Spacing
 from tracker.boxes import clip
 from tracker.errors import InputError, OutputError
+from tracker.sinks.checks import check_spacing, check_within
 from tracker.sinks.piece_changes import piece_changes
-from tracker.sinks.spacing import Spacing, check_spacing, check_within
 from tracker.sinks.text import already_there
 from tracker.types import FloatArray, FrameResult, IntArray, RunInfo, TrackEvent
 
@@ -146,10 +147,7 @@ class TrackletsSink:
         for place in np.flatnonzero(fit).tolist():
             kept = self._kept.setdefault(int(pieces.tracklet[place]), Spacing(self._spacing_s))
             if kept.due(time_s):
-                kept.taken_s = time_s
-                kept.count += 1
-                if kept.count % self._dense == 0:
-                    kept.spacing_s *= 2
+                kept.take(time_s, dense=self._dense)
                 due.append(place)
         return np.array(due, np.int64)
 
