@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from reid.atomic import sync_folder
 from reid.data import Crops
 from reid.data.fingerprint import fingerprint
 from reid.errors import ModelError
@@ -31,7 +32,7 @@ def save_atomically(content: Mapping[str, Any], path: Path) -> None:
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -92,14 +93,3 @@ def _flat(values: Mapping[str, Any], prefix: str) -> dict[str, str]:
     for name, value in values.items():
         out |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": str(value)}
     return out
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename last through a power cut, where the system can."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
