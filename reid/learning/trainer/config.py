@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from reid.errors import InputError
+from reid.checks import check_number, check_whole
 from reid.learning.augment_config import AugmentConfig
 from reid.learning.model_config import ModelConfig
 from reid.learning.sampling import SamplerConfig
-from reid.learning.trainer.checks import check_number, check_whole, is_number
 from reid.learning.trainer.loss_config import LossConfig
 
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
@@ -43,9 +42,7 @@ class OptimizerConfig:
         if self.clip_norm is not None:
             check_number("clip_norm", self.clip_norm, above=0)
         for name, top in (("warmup_share", 0.9), ("final_share", 1.0), ("average_decay", 0.99999)):
-            value = getattr(self, name)
-            if not (is_number(value) and 0 <= value <= top):
-                raise InputError(f"{name} must be within 0..{top:g}, got {value!r}")
+            check_number(name, getattr(self, name), least=0, most=top)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +59,7 @@ class ValidationConfig:
     """Which weights are exported: those of the validation with the best mAP, or the last."""
 
     def __post_init__(self) -> None:
-        if not (is_number(self.share) and 0 <= self.share <= 0.9):
-            raise InputError(f"share must be within 0..0.9, got {self.share!r}")
+        check_number("share", self.share, least=0, most=0.9)
         check_whole("every", self.every, 1)
         check_whole("patience", self.patience, 0)
 
@@ -87,8 +83,7 @@ class AlarmConfig:
     def __post_init__(self) -> None:
         check_whole("after_steps", self.after_steps, 0)
         check_whole("for_steps", self.for_steps, 1)
-        if not (is_number(self.mean_cosine) and -1 <= self.mean_cosine <= 1):
-            raise InputError(f"mean_cosine must be within -1..1, got {self.mean_cosine!r}")
+        check_number("mean_cosine", self.mean_cosine, least=-1, most=1)
         check_number("margin_tolerance", self.margin_tolerance, above=0)
 
 

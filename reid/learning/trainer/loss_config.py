@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from reid.checks import check_number, check_whole, is_number
 from reid.errors import InputError
 from reid.learning.loss_choices import DistanceName, LossKind, Margin, MiningName, Reduction
-from reid.learning.trainer.checks import check_number, check_whole, is_number
 
 # What each kind is shaped by; of the others it must be said that they have no effect.
 _SHAPED_BY: dict[LossKind, tuple[str, ...]] = {
@@ -75,8 +75,7 @@ class LossConfig:
         for name in ("triplet_weight", "identity_weight"):
             check_number(name, getattr(self, name), least=0)
         check_number("teacher_weight", self.teacher_weight, above=0)
-        if not (is_number(self.label_smoothing) and 0 <= self.label_smoothing < 1):
-            raise InputError(f"label_smoothing must be at least 0 and below 1, got {self.label_smoothing!r}")
+        check_number("label_smoothing", self.label_smoothing, least=0, below=1)
         self._check_together()
 
     def _check_together(self) -> None:
