@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
+from reid.checks import check_number, check_whole
 from reid.device import Device
 from reid.errors import DeviceError, InputError
 from reid.online.gate import GateConfig
@@ -50,16 +50,13 @@ class LessonConfig:
         except DeviceError as error:
             raise InputError(str(error)) from error
         for name, least in (("steps", 1), ("identities", 2), ("pictures", 2), ("threads", 1)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise InputError(f"{name} must be a whole number of {least} or more, got {value!r}")
-        for name, low, high in (
-            ("learning_rate", 0, 1), ("trained_share", 0, 1), ("memory_weight", 0, math.inf), ("easy_share", 0, 1),
-            ("dropped_positives", 0, 0.5), ("most_figure_loss", 0, 1), ("average_decay", 0, 0.9999),
+            check_whole(name, getattr(self, name), least)
+        for name, most in (
+            ("learning_rate", 1), ("trained_share", 1), ("easy_share", 1), ("dropped_positives", 0.5),
+            ("most_figure_loss", 1), ("average_decay", 0.9999),
         ):  # fmt: skip
-            value = getattr(self, name)
-            if not (isinstance(value, int | float) and math.isfinite(value) and low <= value <= high):
-                raise InputError(f"{name} must be within {low}..{high}, got {value!r}")
+            check_number(name, getattr(self, name), least=0, most=most)
+        check_number("memory_weight", self.memory_weight, least=0)
 
 
 @dataclass(frozen=True, slots=True)

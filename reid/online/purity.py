@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reid.errors import InputError
+from reid.checks import check_number, check_whole
 
 _MOST_PAIRS = 2000  # of tracklets seen together, to measure what two objects look like
 
@@ -37,11 +37,9 @@ class PurityConfig:
     """Where between the usual likeness of crops of one tracklet (0) and of two (1) a single crop is left out."""
 
     def __post_init__(self) -> None:
-        if isinstance(self.least_crops, bool) or not isinstance(self.least_crops, int) or self.least_crops < 2:
-            raise InputError(f"least_crops must be a whole number of 2 or more, got {self.least_crops!r}")
+        check_whole("least_crops", self.least_crops, 2)
         for name in ("cut_at", "outlier_at"):
-            if not 0 < getattr(self, name) <= 1:
-                raise InputError(f"{name} must be above 0 and at most 1, got {getattr(self, name)!r}")
+            check_number(name, getattr(self, name), above=0, most=1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

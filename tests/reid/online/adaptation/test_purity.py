@@ -87,7 +87,7 @@ def test_short_pieces_are_left_out_and_switched_off_nothing_is_cut() -> None:
 
 
 def test_settings_are_checked() -> None:
-    with pytest.raises(InputError, match="least_crops must be a whole number of 2 or more"):
+    with pytest.raises(InputError, match="least_crops must be a whole number of at least 2"):
         PurityConfig(least_crops=1)
-    with pytest.raises(InputError, match="cut_at must be above 0"):
+    with pytest.raises(InputError, match="cut_at must be above 0 and at most 1"):
         PurityConfig(cut_at=0)
