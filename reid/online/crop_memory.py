@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from reid.checks import check_whole
 from reid.data.pictures import Image, decode, encode
 from reid.embedder import Embedder
 from reid.errors import InputError
@@ -35,12 +36,9 @@ class CropMemoryConfig:
     """1..100."""
 
     def __post_init__(self) -> None:
-        for name in ("crops", "most_bytes", "most_height_px", "jpeg_quality"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise InputError(f"{name} must be a whole number of at least 1, got {value!r}")
-        if self.jpeg_quality > 100:
-            raise InputError(f"jpeg_quality must be within 1..100, got {self.jpeg_quality}")
+        for name in ("crops", "most_bytes", "most_height_px"):
+            check_whole(name, getattr(self, name), 1)
+        check_whole("jpeg_quality", self.jpeg_quality, 1, 100)
 
 
 class RememberedCrop:

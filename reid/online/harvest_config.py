@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from reid.errors import InputError
+from reid.checks import check_number, check_whole
 from reid.online.jumps import JumpConfig
 from reid.tracklets import CutConfig
 
@@ -41,20 +41,12 @@ class HarvestConfig:
     """Where tracks are cut because they jump."""
 
     def __post_init__(self) -> None:
-        for name, value, least in (
-            ("dense", self.dense, 1),
-            ("least_height_px", self.least_height_px, 1),
-            ("least_sharpness", self.least_sharpness, 0),
-            ("border_px", self.border_px, 0),
-            ("least_age_s", self.least_age_s, 0),
-            ("most_side_px", self.most_side_px, 16),
-            ("queue_mb", self.queue_mb, 1),
-            ("retry_s", self.retry_s, 0),
-        ):
-            if not value >= least:
-                raise InputError(f"{name} must be {least} or more, got {value}")
-        if not self.spacing_s > 0:
-            raise InputError(f"spacing_s must be more than 0, got {self.spacing_s}")
-        for name, share in (("least_score", self.least_score), ("most_covered", self.most_covered)):
-            if not 0 <= share <= 1:
-                raise InputError(f"{name} must be within 0..1, got {share}")
+        for name, least in (
+            ("dense", 1), ("least_height_px", 1), ("border_px", 0), ("most_side_px", 16), ("queue_mb", 1)
+        ):  # fmt: skip
+            check_whole(name, getattr(self, name), least)
+        check_number("spacing_s", self.spacing_s, above=0, finite=False)
+        for name in ("least_sharpness", "least_age_s", "retry_s"):
+            check_number(name, getattr(self, name), least=0, finite=False)
+        for name in ("least_score", "most_covered"):
+            check_number(name, getattr(self, name), least=0, most=1)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reid.errors import InputError
+from reid.checks import check_number
 
 _KEEP = 0.5
 """Of the motion known so far, when a new sighting comes: boxes tremble more than objects change their motion."""
@@ -28,14 +28,8 @@ class JumpConfig:
     """Factor for each second since it was last seen, on top."""
 
     def __post_init__(self) -> None:
-        for name, value, least in (
-            ("sizes", self.sizes, 0),
-            ("sizes_per_s", self.sizes_per_s, 0),
-            ("scale", self.scale, 1),
-            ("scale_per_s", self.scale_per_s, 1),
-        ):
-            if not value >= least:
-                raise InputError(f"{name} must be {least} or more, got {value}")
+        for name, least in (("sizes", 0), ("sizes_per_s", 0), ("scale", 1), ("scale_per_s", 1)):
+            check_number(name, getattr(self, name), least=least, finite=False)
 
 
 class JumpDetector:

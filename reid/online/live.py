@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reid.card import Card
+from reid.checks import check_number
 from reid.embedder import Embedder, EmbedderInfo
-from reid.errors import DataError, InputError, ModelError
+from reid.errors import DataError, ModelError
 from reid.online.crop_memory import CropMemory, CropMemoryConfig, look_at, mean_vectors
 from reid.online.registry import CurrentModel, ModelRegistry
 from reid.online.smoke import open_checked
@@ -41,9 +42,7 @@ class LiveConfig:
 
     def __post_init__(self) -> None:
         for name in ("poll_s", "retry_s"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-                raise InputError(f"{name} must be a finite number above 0, got {value!r}")
+            check_number(name, getattr(self, name), above=0)
 
 
 class LiveEmbedder:

@@ -15,6 +15,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from reid.checks import check_number
 from reid.errors import InputError
 from reid.online.significance import lower, more_often
 
@@ -47,15 +48,11 @@ class WatchConfig:
 
     def __post_init__(self) -> None:
         for name in ("before_s", "after_s", "block_s"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise InputError(f"watch.{name} must be a finite number above 0, got {getattr(self, name)!r}")
+            check_number(f"watch.{name}", getattr(self, name), above=0)
         for name in ("settle_s", "margin_loss"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise InputError(f"watch.{name} must be a finite number of at least 0, got {getattr(self, name)!r}")
-        if not 0 < self.false_alarm < 1:
-            raise InputError(f"watch.false_alarm must be between 0 and 1, got {self.false_alarm!r}")
-        if not 1 <= self.ratio < float("inf"):
-            raise InputError(f"watch.ratio must be a finite number of at least 1, got {self.ratio!r}")
+            check_number(f"watch.{name}", getattr(self, name), least=0)
+        check_number("watch.false_alarm", self.false_alarm, above=0, below=1)
+        check_number("watch.ratio", self.ratio, least=1)
         if min(self.before_s, self.after_s) < _FIRST_LOOK * self.block_s:
             raise InputError(f"watch.before_s and watch.after_s must be at least {_FIRST_LOOK} times watch.block_s")
 

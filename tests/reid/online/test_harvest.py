@@ -337,12 +337,12 @@ class TestItNeverStopsTracking:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"spacing_s": 0}, "spacing_s must be more than 0"),
+        ({"spacing_s": 0}, "spacing_s must be a number above 0"),
         ({"least_score": 1.5}, r"least_score must be within 0\.\.1"),
-        ({"dense": 0}, "dense must be 1 or more"),
+        ({"dense": 0}, "dense must be a whole number of at least 1"),
         ({"most_covered": -0.1}, r"most_covered must be within 0\.\.1"),
-        ({"queue_mb": 0}, "queue_mb must be 1 or more"),
-        ({"least_age_s": float("nan")}, "least_age_s must be 0 or more"),
+        ({"queue_mb": 0}, "queue_mb must be a whole number of at least 1"),
+        ({"least_age_s": float("nan")}, "least_age_s must be a number of at least 0"),
     ],
 )
 def test_impossible_settings_are_refused(wrong, message):
