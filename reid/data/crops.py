@@ -32,7 +32,9 @@ class Crops:
         time_s: (N,) seconds on the clock of its group, NaN unknown.
         group: (N,) what was filmed together, such as one video; -1 unknown.
         together: (M, 2) pairs of identities that were seen at the same moment, so that they are different.
+        unix_s: (N,) seconds since 1970, NaN unknown.
         kin: (I,) identities with the same number may be one object (tracklets that the tracker joined by appearance).
+        kin_names: what each number of `kin` is called, wherever else it is read.
         distractor: (I,) bool; nobody in particular, as each 0000 of Market-1501 is. True or False for all.
         licence: under which the data may be used, where that is known.
         cache: of resized pictures; None for a new one.
@@ -52,8 +54,10 @@ class Crops:
         camera: ArrayLike | None = None,
         time_s: ArrayLike | None = None,
         group: ArrayLike | None = None,
+        unix_s: ArrayLike | None = None,
         together: ArrayLike | None = None,
         kin: ArrayLike | None = None,
+        kin_names: Sequence[str] | None = None,
         distractor: ArrayLike = False,
         licence: str | None = None,
         cache: PixelCache | None = None,
@@ -71,8 +75,14 @@ class Crops:
         """(N,) float64 seconds, comparable inside one group; NaN unknown."""
         self.group: NDArray[np.int64] = _column("group", group, n, np.full(n, -1, np.int64))
         """(N,) int64 what was filmed together, such as one video; -1 unknown."""
+        self.unix_s: NDArray[np.float64] = _column("unix_s", unix_s, n, np.full(n, np.nan))
+        """(N,) float64 seconds since 1970; NaN unknown."""
         self.kin: NDArray[np.int64] = _column("kin", kin, count, np.arange(count))
         """(I,) int64; identities with the same number may be one object."""
+        self.kin_names: tuple[str, ...] = tuple(
+            map(str, range(int(self.kin.max(initial=-1)) + 1)) if kin_names is None else kin_names
+        )
+        """What each number of `kin` is called: the same in every reading of the data, where these names were given."""
         self.distractor: NDArray[np.bool_] = np.broadcast_to(np.asarray(distractor, np.bool_), (count,)).copy()
         """(I,) nobody in particular: different from everybody, searched by measures and never searched for."""
         self.licence = licence
@@ -123,8 +133,10 @@ class Crops:
             camera=self.camera[chosen],
             time_s=self.time_s[chosen],
             group=self.group[chosen],
+            unix_s=self.unix_s[chosen],
             together=self.together,
             kin=self.kin,
+            kin_names=self.kin_names,
             distractor=self.distractor,
             licence=self.licence,
             cache=self._cache if cache_mb is None else PixelCache(pictures, cache_mb << 20),
@@ -138,6 +150,7 @@ class Crops:
         labelled: ArrayLike = True,
         together: ArrayLike | None = None,
         kin: ArrayLike | None = None,
+        kin_names: Sequence[str] | None = None,
     ) -> Crops:
         """The same crops under other identities (N,), -1 for those that are left out; pictures and cache are shared."""
         numbers = np.asarray(identity, np.int64)
@@ -151,8 +164,10 @@ class Crops:
             camera=self.camera[kept],
             time_s=self.time_s[kept],
             group=self.group[kept],
+            unix_s=self.unix_s[kept],
             together=together,
             kin=kin,
+            kin_names=kin_names,
             licence=self.licence,
             cache=self._cache,
         )
@@ -202,6 +217,7 @@ class Crops:
         _check_range("identity", self.identity, len(self.names))
         _check_range("picture", self._picture, len(self._cache.pictures))
         _check_range("together", pairs, len(self.names))
+        _check_range("kin", self.kin, len(self.kin_names))
         if (pairs[:, 0] == pairs[:, 1]).any():
             raise InputError("together must be pairs of two different identities")
 
@@ -229,21 +245,21 @@ def join_crops(parts: Sequence[Crops], *, cache_mb: int = DEFAULT_CACHE_MB) -> C
         camera=_number_on([part.camera for part in parts]),
         time_s=np.concatenate([part.time_s for part in parts]),
         group=_number_on([part.group for part in parts]),
+        unix_s=np.concatenate([part.unix_s for part in parts]),
         together=np.concatenate([part.together + k for part, k in zip(parts, before, strict=False)]),
-        kin=_number_on([part.kin for part in parts]),
+        kin=_number_on([part.kin for part in parts], [len(part.kin_names) for part in parts]),
+        kin_names=[name for part in parts for name in part.kin_names],
         distractor=np.concatenate([part.distractor for part in parts]),
         licence=None if None in licences else "; ".join(sorted({str(licence) for licence in licences})),
         cache=PixelCache(pictures, cache_mb << 20),
     )
 
 
-def _number_on(columns: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
-    """Concatenate numbers so that no two columns share one; -1 stays."""
-    out, start = [], 0
-    for column in columns:
-        out.append(np.where(column >= 0, column + start, -1))
-        start += int(column.max(initial=-1)) + 1
-    return np.concatenate(out)
+def _number_on(columns: Sequence[NDArray[np.int64]], counts: Sequence[int] | None = None) -> NDArray[np.int64]:
+    """Concatenate numbers so that no two columns share one; -1 stays. `counts`: how many each column may have."""
+    counts = counts or [int(column.max(initial=-1)) + 1 for column in columns]
+    before = np.cumsum([0, *counts])
+    return np.concatenate([np.where(c >= 0, c + start, -1) for c, start in zip(columns, before, strict=False)])
 
 
 def _check_range(name: str, numbers: NDArray[np.int64], count: int) -> None:

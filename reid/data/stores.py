@@ -55,8 +55,7 @@ def read_store_crops(folder: Path, config: DataConfig) -> Crops:
     tracklets, first, identity = np.unique(table[:, [0, 3]], axis=0, return_index=True, return_inverse=True)
     sources = {(k, run.number): run.source for k, store in enumerate(stores) for run in store.runs}
     names = [f"{sources[k, run]}/{number} ({tracklet})" for k, run, number, tracklet in table[first].tolist()]
-    sessions = _sessions(stores)
-    numbered = [(sessions[k, run], number) for k, run, number, _ in table[first].tolist()]
+    kin, kin_names = _kin(stores, table[first])
     return Crops(
         pictures,
         identity.reshape(-1),
@@ -64,23 +63,36 @@ def read_store_crops(folder: Path, config: DataConfig) -> Crops:
         labelled=False,
         time_s=np.concatenate([store.time_s[kept] for store, kept in zip(stores, rows, strict=True)]),
         group=np.unique(table[:, :2], axis=0, return_inverse=True)[1].reshape(-1),
+        unix_s=np.concatenate([_unix_s(store)[kept] for store, kept in zip(stores, rows, strict=True)]),
         together=_together(stores, tracklets),
-        kin=np.unique(np.array(numbered), axis=0, return_inverse=True)[1].reshape(-1),
+        kin=kin,
+        kin_names=kin_names,
         licence=config.licence,
         cache=PixelCache(pictures, config.cache_mb << 20),
     )
 
 
-def _sessions(stores: list[Tracklets]) -> dict[tuple[int, int], int]:
-    """By store and run, what numbers its identities: the run, or a session that has several runs and stores."""
-    found: dict[tuple[object, ...], int] = {}
-    return {
-        (k, run.number): found.setdefault(
-            (k, run.number) if run.session is None else (run.source, run.session, ""), len(found)
-        )
-        for k, store in enumerate(stores)
-        for run in store.runs
-    }
+def _kin(stores: list[Tracklets], tracklets: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[str]]:
+    """Who the tracker says they are (i,), and what these are called, of tracklets (i, 4: store, run, identity, number).
+
+    Identities are numbered by a run, or by a session that has several runs and stores.
+    """
+    runs = {(k, run.number): run for k, store in enumerate(stores) for run in store.runs}
+    number_of: dict[str, int] = {}
+    numbered, names = [], []
+    for k, number, identity, _ in tracklets.tolist():
+        run = runs[k, number]
+        by = f"{stores[k].folder}, run {number}" if run.session is None else f"{run.source}, {run.session}"
+        numbered.append((number_of.setdefault(by, len(number_of)), identity))
+        names.append(f"{by}: {identity}")
+    _, first, kin = np.unique(np.array(numbered), axis=0, return_index=True, return_inverse=True)
+    return kin.reshape(-1), [names[row] for row in first.tolist()]
+
+
+def _unix_s(store: Tracklets) -> NDArray[np.float64]:
+    """(N,) when each crop was seen, seconds since 1970; NaN where the writer did not say."""
+    began = {run.number: np.nan if run.began_unix_s is None else run.began_unix_s for run in store.runs}
+    return store.time_s + np.array([began[number] for number in store.run.tolist()], np.float64)
 
 
 def _wanted(store: Tracklets, config: DataConfig) -> NDArray[np.int64]:

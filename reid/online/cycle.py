@@ -6,10 +6,11 @@ Trains nothing itself: that is handed over, so that whoever asks for the state o
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,9 +19,10 @@ from reid.errors import InputError, ReidError
 from reid.online.config import AdaptConfig
 from reid.online.folder import OnlineFolder
 from reid.online.gate import Verdict
-from reid.online.hours import hour_begin
-from reid.online.ledger import harvest_totals
+from reid.online.hours import HOUR_S, hour_begin
+from reid.online.ledger import HourTotal, harvest_totals, hour_folders
 from reid.online.registry import ModelRegistry
+from reid.online.registry_state import Window
 
 Stop = Callable[[], bool]
 
@@ -57,8 +59,26 @@ class Learned(Protocol):
     def counts(self) -> Mapping[str, int]: ...
 
 
-Learn = Callable[[Path, Path, Path, AdaptConfig, int, Stop], Learned]
-"""(harvest, embedder that is live, file to write, settings, seed, stop) -> what came of it."""
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is to be learned from what."""
+
+    harvest: Path
+    """Tracklet stores, a folder of them."""
+    live: Path
+    """The embedder to begin as."""
+    base: Path
+    """The embedder that the folder was begun with."""
+    out: Path
+    """The file to write."""
+    people: Path
+    """The file that says who is held out for the gate, see `reid.online.worker.adapt`."""
+    seed: int
+    """Of all that is drawn."""
+
+
+Learn = Callable[[Task, AdaptConfig, Stop], Learned]
+"""What comes of a task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +128,17 @@ def run_round(
         OSError: the folder cannot be written.
     """
     state = folder.change_state(lambda state: {**state, "rounds": int(state.get("rounds", 0)) + 1})
-    number, crops = int(state["rounds"]), harvested_crops(folder)
-    live, work = registry.current(), folder.training / str(number)
-    window = _window(folder)
+    number, totals = int(state["rounds"]), harvest_totals(folder)
+    crops = sum(total.size.crops for total in totals)
+    live, here = registry.current(), folder.training / str(number)
+    window = _window(totals, registry)
     shutil.rmtree(folder.training, ignore_errors=True)  # what an earlier round left that was killed
-    work.mkdir(parents=True)
+    here.mkdir(parents=True)
     folder.history.append("cycle_started", round=number, crops=crops, live=live.number)
     try:
-        slice_ = _slice_of(folder, work / "harvest")
-        result = learn(slice_, live.path, work / "candidate.onnx", config, number, stop)
+        harvest = _slice_of(folder, registry, here / "harvest")
+        task = Task(harvest, live.path, registry.path(0), here / "candidate.onnx", folder.people, number)
+        result = learn(task, config, stop)
         if stop():
             return None
         figures = _plain(result)
@@ -124,14 +146,14 @@ def run_round(
             folder.history.append("refused", round=number, reason=result.reason, **figures)
             done = Round(number, None, result.reason)
         else:
-            model = registry.admit(result.model, {"round": number, **figures}, window=window)
+            model = registry.admit(result.model, {"round": number, **figures}, window=window, reason=result.reason)
             done = Round(number, model, result.reason)
     except Exception as error:  # noqa: BLE001 - whatever it was, it ends this round and not the worker
         reason = f"it failed: {error if isinstance(error, ReidError) else f'{type(error).__name__}: {error}'}"
         folder.history.append("refused", round=number, reason=reason)
         done = Round(number, None, reason)
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        shutil.rmtree(here, ignore_errors=True)
     folder.change_state(lambda state: {**state, "learned_crops": crops})
     return done
 
@@ -170,13 +192,20 @@ def work(
                 waited += step_s
 
 
-def _slice_of(folder: OnlineFolder, into: Path) -> Path:
+def _slice_of(folder: OnlineFolder, registry: ModelRegistry, into: Path) -> Path:
     """The harvest as it is now, without copying pictures where the disk can do without.
 
-    What a tracker thins out or an operator forgets meanwhile is gone from this slice with the end of the round.
+    Hours that a model was the first to learn from which made tracking worse are left out. What a tracker thins out or
+    an operator forgets meanwhile is gone from this slice with the end of the round.
     """
-    with contextlib.suppress(shutil.Error):  # what went meanwhile is not learned from
-        shutil.copytree(folder.harvest, into, copy_function=_linked)
+    bad = [window for each in registry.quarantined if (window := each.window) is not None]
+    into.mkdir()
+    for camera, hour in hour_folders(folder.harvest):
+        begin = hour_begin(hour)
+        if begin is not None and any(begin < last and begin + HOUR_S > first for first, last in bad):
+            continue
+        with contextlib.suppress(shutil.Error):  # what went meanwhile is not learned from
+            shutil.copytree(folder.harvest / camera / hour, into / camera / hour, copy_function=_linked)
     return into
 
 
@@ -190,10 +219,14 @@ def _linked(source: str, target: str) -> None:
         shutil.copyfile(source, target)
 
 
-def _window(folder: OnlineFolder) -> tuple[float, float] | None:
-    """From when to when was harvested, in Unix seconds, to the hour."""
-    begins = [begin for total in harvest_totals(folder) if (begin := hour_begin(total.hour)) is not None]
-    return (min(begins), max(begins) + 3600.0) if begins else None
+def _window(totals: Sequence[HourTotal], registry: ModelRegistry) -> Window | None:
+    """From when to when that was harvested, to the hour, which the embedder that is live has not learned from."""
+    begins = [begin for total in totals if (begin := hour_begin(total.hour)) is not None]
+    if not begins:
+        return None
+    live = next(model for model in registry.models if model.number == registry.current().number)
+    known = -math.inf if live.window is None else live.window[1] - HOUR_S  # its last hour had not ended
+    return max(min(begins), min(known, max(begins))), max(begins) + HOUR_S
 
 
 def _plain(result: Learned) -> dict[str, Any]:

@@ -43,6 +43,7 @@ class OnlineFolder:
     | `harvest/` | tracklet stores, `<camera>/<YYYYMMDD-HH>/`, hours in UTC |
     | `models/`, `current.json` | embedders, and which of them is live |
     | `training/` | work folders of training cycles |
+    | `people.json` | who is held out from training, by number of a track |
     | `history.jsonl` | what happened |
     | `state.json` | what an operator or an alarm switched off |
     """
@@ -61,6 +62,8 @@ class OnlineFolder:
         """Which embedder is live."""
         self.training = path / "training"
         """Work folders of training cycles."""
+        self.people = path / "people.json"
+        """Who is held out from training, by number of a track."""
         self.history = History(path / "history.jsonl", self.guard)
         """What happened."""
 

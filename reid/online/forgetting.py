@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from reid.errors import DataError, InputError
+from reid.online.files import read_json, write_json
 from reid.online.folder import OnlineFolder
 from reid.online.hours import camera_folder
 from reid.online.ledger import hour_folders
@@ -72,9 +73,19 @@ def forget(folder: OnlineFolder, identity: int, *, camera: str | None = None, se
     # a round of learning has a slice of its own: it fails, and the next one begins anew
     shutil.rmtree(folder.training, ignore_errors=True)
     if chosen:
+        _forget_side(folder, identity, chosen)
         with contextlib.suppress(OSError):  # a full disk keeps nobody from forgetting
             folder.history.append("forgotten", camera=camera, identity=identity, sessions=chosen, crops=size.crops)
     return Forgotten(size, tuple(chosen), tuple(name for name in known if name not in chosen))
+
+
+def _forget_side(folder: OnlineFolder, identity: int, sessions: Sequence[str]) -> None:
+    """Take the number out of those of whom it is known whether they were held out."""
+    gone = tuple(f", {session}: {identity}" for session in sessions)
+    with folder.guard():
+        sides = read_json(folder.people)
+        if sides is not None:
+            write_json(folder.people, {name: side for name, side in sides.items() if not name.endswith(gone)})
 
 
 def _stores_of(folder: OnlineFolder, camera: str | None) -> list[Path]:

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from reid.data import UNKNOWN, Crops
+from reid.data import Crops
 from reid.errors import InputError
 from reid.evaluation import EvaluationConfig, Report, evaluate
 from reid.evaluation.bootstrap import Estimate
+from reid.evaluation.collection import Collection
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Difference:
     """Candidate less live, by pairs, with its 95 % interval over people."""
 
     live: float
-    """The figure of the embedder that is live."""
+    """The figure of the embedder that is live; on the canary, of the one that the site began with."""
     candidate: float
     """That of the candidate."""
     low: float
@@ -87,7 +88,8 @@ def judge(
         live: (N, D) vectors of the crops by the embedder that is live.
         candidate: (N, E) by the candidate.
         crops: held-out pieces of tracklets.
-        canary: of the fixed set: vectors of both (K, D) and (K, E), and who it is (K,).
+        canary: of the fixed set: vectors of the embedder that the site began with (K, D) and of the candidate (K, E),
+            and who it is (K,). So that not every round forgets a little, it is not compared with the one that is live.
         config: see `GateConfig`.
         seed: of the bootstrap.
 
@@ -116,10 +118,7 @@ def judge(
 
 def _reports(vectors: NDArray[np.float32], crops: Crops, config: GateConfig, seed: int) -> list[Report]:
     """One for each gap that some piece is long enough for."""
-
-    def unknown(queries: NDArray[np.int64], gallery: NDArray[np.int64]) -> NDArray[np.bool_]:
-        return np.asarray(crops.relations(queries, gallery) == UNKNOWN)
-
+    unknown = Collection.of(crops).unknown()
     found = []
     for gap_s in sorted(config.gaps_s):
         settings = EvaluationConfig(

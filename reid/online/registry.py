@@ -149,13 +149,22 @@ class ModelRegistry:
 
     # ---- what is changed -----------------------------------------------------------------------------------------
 
-    def admit(self, path: str | Path, figures: Mapping[str, Any] | None = None, *, window: Window | None = None) -> int:
+    def admit(
+        self,
+        path: str | Path,
+        figures: Mapping[str, Any] | None = None,
+        *,
+        window: Window | None = None,
+        reason: str = "",
+    ) -> int:
         """Make a model live, of which a copy is taken. The one that is live already stays, under its number.
 
         Args:
             path: an ONNX file.
             figures: what was measured of it; numbers that are not finite are kept as None.
-            window: from when to when it learned, in Unix seconds; quarantined if the model is rolled back from.
+            window: from when to when that was seen which no model before had learned from, in Unix seconds;
+                quarantined if the model is rolled back from.
+            reason: why, for the history.
 
         Returns:
             Its number.
@@ -174,7 +183,7 @@ class ModelRegistry:
                 raise ModelError(f"model {path} was rolled back from, and is never made live again")
             record = replace(record, figures=plain_figures(figures or {}), window=window)
             self._files.settle(draft, record)
-            self._make_live(replace(state, models=(*state.models, record)), record, "admitted")
+            self._make_live(replace(state, models=(*state.models, record)), record, "admitted", reason)
             return record.number
 
     def roll_back(self, reason: str, *, number: int | None = None) -> int:

@@ -33,7 +33,7 @@ class ModelRecord:
     weights_hash: str | None = None
     """`Card.weights_hash`: the same weights in a file of other bytes are no other model."""
     window: Window | None = None
-    """From when to when it learned, in Unix seconds."""
+    """From when to when that was seen which it was the first to learn from, in Unix seconds."""
     figures: Mapping[str, Any] = field(default_factory=dict)
     """What the gate measured."""
     admitted_unix_s: float = 0.0
@@ -72,7 +72,7 @@ class Quarantined:
     weights_hash: str | None
     """Of its weights, where its card said so."""
     window: Window | None
-    """From when to when it had learned, in Unix seconds; None where that is not known."""
+    """From when to when that was seen which it was the first to learn from; None where that is not known."""
     reason: str
     """Why."""
     unix_s: float
@@ -131,6 +131,7 @@ class RegistryState:
         """The line of the history that says that this model is live by this change: enough to do without the rest."""
         event: dict[str, Any] = {
             "event": why,
+            "number": model.number,
             "change": self.change,
             "reason": reason,
             "since_unix_s": self.live[-1].since_unix_s,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,25 +43,55 @@ def of_pieces(crops: Crops, pieces: Pieces) -> Crops:
         labelled=False,
         together=pieces.together,
         kin=crops.kin[pieces.tracklet],
+        kin_names=crops.kin_names,
     )
 
 
-def split(crops: Crops, config: SliceConfig) -> tuple[Crops, Crops]:
-    """Crops to train on, and crops of other identities for the gate: of those who were there last.
+def hold_out(crops: Crops, config: SliceConfig, before: Mapping[str, bool] | None = None) -> NDArray[np.bool_]:
+    """(N,) which crops are for the gate alone: those of other identities than what is trained on.
 
-    Whoever the tracker took for one is on one side, so that nobody is on both unless the tracker missed it; and people
-    of one time stay with those whom they were seen beside.
+    Whoever the tracker took for one is on one side, so that nobody is on both unless the tracker missed it. Newcomers
+    who were there last are held out, so that people of one time stay with those whom they were seen beside.
+
+    Args:
+        crops: of pieces.
+        config: see `SliceConfig`.
+        before: whether somebody was held out earlier, by name (`Crops.kin_names`): that stays as it was.
     """
+    before = before or {}
     kin = crops.kin[crops.identity]  # (N,)
     people, who, count = np.unique(kin, return_inverse=True, return_counts=True)
-    order = np.lexsort((np.where(np.isnan(crops.time_s), 0.0, crops.time_s), crops.group))
-    place = np.empty(len(crops))
-    place[order] = np.arange(len(crops))  # in time, from the first crop of the first run to the last of the last
-    mean = np.bincount(who, place) / count  # (P,)
+    known = [before.get(crops.kin_names[person]) for person in people.tolist()]  # (P,)
+    newcomers = np.array([side is None for side in known], np.bool_)
+    held_out = np.array([side is True for side in known], np.bool_)
+    mean = np.bincount(who, _place_in_time(crops)) / count  # (P,)
     latest = np.argsort(-mean, kind="stable")
-    enough = int(np.searchsorted(np.cumsum(count[latest]), config.held_out_share * len(crops))) + 1
-    held_out = np.isin(kin, people[latest[:enough]])
-    return crops.subset(~held_out), crops.subset(held_out)
+    latest = latest[newcomers[latest]]
+    missing = config.held_out_share * len(crops) - count[held_out].sum()
+    if missing > 0:
+        held_out[latest[: int(np.searchsorted(np.cumsum(count[latest]), missing)) + 1]] = True
+    return held_out[who]
+
+
+def sides(crops: Crops, held_out: NDArray[np.bool_]) -> dict[str, bool]:
+    """Whether somebody is held out, by name."""
+    kin = crops.kin[crops.identity]
+    return {crops.kin_names[person]: side for person, side in zip(kin.tolist(), held_out.tolist(), strict=True)}
+
+
+def still_told_of(before: Mapping[str, bool], crops: Crops) -> dict[str, bool]:
+    """What is known of those of whom more may come: of every session of a tracker of which crops are left."""
+    sessions = {name.rpartition(": ")[0] for name in crops.kin_names}
+    return {name: side for name, side in before.items() if name.rpartition(": ")[0] in sessions}
+
+
+def _place_in_time(crops: Crops) -> NDArray[np.float64]:
+    """(N,) from 0 for the first crop on; where nobody said when a run began, runs follow each other."""
+    when = np.where(np.isnan(crops.time_s), 0.0, crops.time_s)
+    order = np.lexsort((when, crops.group)) if np.isnan(crops.unix_s).any() else np.argsort(crops.unix_s, kind="stable")
+    place = np.empty(len(crops))
+    place[order] = np.arange(len(crops))
+    return place
 
 
 def accompanied(crops: Crops) -> NDArray[np.int64]:

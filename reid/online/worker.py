@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from reid.data.config import DataConfig
 from reid.data.stores import read_store_crops
 from reid.embedder import Embedder
 from reid.errors import InputError
+from reid.evaluation.collection import Collection, embed
 from reid.learning.graph import OnnxGraph, write_graph
 from reid.learning.losses import relational_distillation_loss
 from reid.learning.model_config import ModelConfig
@@ -41,17 +43,19 @@ from reid.learning.trainer import (
     train,
 )
 from reid.learning.trainer.cost import Batch, Cost
+from reid.learning.trainer.distributed import Processes
 from reid.learning.trainer.metric import MetricLoss
 from reid.learning.trainer.running import limited_threads
 from reid.learning.trainer.teacher import Teacher
+from reid.learning.trainer.validation import embed_crops
 from reid.online.config import AdaptConfig, LessonConfig
-from reid.online.figures import load_figures
+from reid.online.figures import Figures, load_figures
+from reid.online.files import read_json, write_json
 from reid.online.gate import Verdict, judge, map_of
-from reid.online.purity import Pieces, purify
-from reid.online.slices import accompanied, of_pieces, split
+from reid.online.purity import purify
+from reid.online.slices import SliceConfig, accompanied, hold_out, of_pieces, sides, still_told_of
 
 _EPOCH_STEPS = 50
-_AT_ONCE = 64
 _MOST_HELD_OUT = 4000  # crops: all their pairs are looked at
 _SHARES = (1.0, 0.75, 0.5, 0.35, 0.25)
 
@@ -78,6 +82,8 @@ def adapt(
     out: str | Path,
     config: AdaptConfig | None = None,
     *,
+    base: str | Path | None = None,
+    people: str | Path | None = None,
     seed: int = 0,
     progress: Callable[[TrainProgress], None] = lambda _row: None,
     stop: Callable[[], bool] = lambda: False,
@@ -89,106 +95,193 @@ def adapt(
         start: the embedder that is live, an ONNX file or `default`.
         out: the file to write.
         config: see `AdaptConfig`.
+        base: the embedder that the site began with, of which nothing may be forgotten; None: `start`.
+        people: a file that says who was held out before, which is read, and written before anything is trained; None:
+            nobody was.
         seed: of all that is drawn.
         progress: is called with every row of the training's history.
         stop: is asked after every step; True ends it without a result.
 
     Raises:
         InputError: a store is given twice.
-        DataError: there is no store, or one cannot be read.
+        DataError: there is no store, or one cannot be read, or `people` is damaged.
         ModelError: the embedder cannot be trained.
         CollapseError: the training went wrong.
+        OSError: `people` cannot be written.
     """
     c, out = config or AdaptConfig(), Path(out)
     if len({Path(store).resolve() for store in stores}) < len(stores):
         raise InputError("stores must be given once each: what is held out of one would be trained on from the other")
     with limited_threads(c.lesson.threads):
-        return _adapt(stores, start, out, c, seed, progress, stop)
+        live = Embedder(start, device="cpu", threads=c.lesson.threads)
+        first = live if base is None else Embedder(base, device="cpu", threads=c.lesson.threads)
+        seen, counts = _pure(stores, live, c)
+        trained, held_out = _shared_out(seen, c.slices, None if people is None else Path(people))
+        counts |= {"trained on": len(trained.crops), "held out": len(held_out.crops)}
+        missing = _too_few(trained.crops, held_out.crops, c.slices)
+        if missing:
+            return AdaptResult(admitted=False, reason=missing, verdict=None, model=None, counts=counts)
+        held_out, lesson = _accompanied(held_out), _Lesson(live, Path(start), first, load_figures(), c, seed)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=".adapt-") as folder:
+            draft = Path(folder) / out.name
+            if not lesson.teach(trained, held_out.crops, draft, progress, stop):
+                return AdaptResult(admitted=False, reason="it was stopped", verdict=None, model=None, counts=counts)
+            verdict = lesson.judge(draft, held_out)
+            if verdict.admitted:
+                draft.replace(out)
+        return AdaptResult(verdict.admitted, verdict.reason, verdict, out if verdict.admitted else None, counts)
 
 
-def _adapt(
-    stores: Sequence[str | Path],
-    start: str | Path,
-    out: Path,
-    c: AdaptConfig,
-    seed: int,
-    progress: Callable[[TrainProgress], None],
-    stop: Callable[[], bool],
-) -> AdaptResult:
-    """`adapt`, once it is known that it makes sense."""
-    live = Embedder(start, device="cpu", threads=c.lesson.threads)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """Crops, and what the embedder that is live makes of them."""
+
+    crops: Crops
+    vectors: NDArray[np.float32]
+    """(N, D)"""
+
+    def take(self, rows: NDArray[Any]) -> _Seen:
+        """These rows, indices or a mask."""
+        return _Seen(self.crops.subset(rows), self.vectors[rows])
+
+
+def _pure(stores: Sequence[str | Path], live: Embedder, config: AdaptConfig) -> tuple[_Seen, dict[str, int]]:
+    """Crops of pure pieces, and how many there were of what."""
     tracklets = join_crops([read_store_crops(Path(store), DataConfig()) for store in stores])
-    pieces, crops = _pure(tracklets, live, c)
+    vectors = _vectors(live, tracklets)
+    pieces = purify(vectors, tracklets.identity, tracklets.time_s, tracklets.together, config.purity)
     counts = {"crops": len(tracklets), "tracklets": len(tracklets.identities), "pieces": len(pieces.tracklet)}
     counts |= {"cuts": pieces.cut, "crops left out": pieces.left_out}
-    trained, held_out = split(crops, c.slices)
-    counts |= {"trained on": len(trained), "held out": len(held_out)}
+    return _Seen(of_pieces(tracklets, pieces), vectors[pieces.piece >= 0]), counts
+
+
+def _shared_out(seen: _Seen, config: SliceConfig, people: Path | None) -> tuple[_Seen, _Seen]:
+    """What is trained on, and what is held out; who is on which side is written down."""
+    before = {} if people is None else (read_json(people) or {})
+    held_out = hold_out(seen.crops, config, before)
+    if people is not None:
+        write_json(people, still_told_of(before, seen.crops) | sides(seen.crops, held_out))
+    return seen.take(~held_out), seen.take(held_out)
+
+
+def _too_few(trained: Crops, held_out: Crops, config: SliceConfig) -> str:
+    """What is missing to learn anything; nothing where all is well."""
     for part, what, least in (
-        (trained, "train on", c.slices.least_trained),
-        (held_out, "judge by", c.slices.least_held_out),
+        (trained, "train on", config.least_trained),
+        (held_out, "judge by", config.least_held_out),
     ):
         if len(found := accompanied(part)) < least:
-            reason = (
+            return (
                 f"there are {len(found)} tracklets to {what} that were seen beside others, and {least} are needed: "
                 "let more be seen"
             )
-            return AdaptResult(admitted=False, reason=reason, verdict=None, model=None, counts=counts)
-    held_out = _at_most(held_out.subset(np.isin(held_out.identity, accompanied(held_out))), _MOST_HELD_OUT)
-    figures = load_figures()
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".adapt-") as folder:
-        draft = Path(folder) / out.name
-        done = _teach(trained, figures.learned, held_out, live, Path(start), draft, c.lesson, seed, progress, stop)
-        if not done:
-            return AdaptResult(admitted=False, reason="it was stopped", verdict=None, model=None, counts=counts)
-        _go_only_so_far(Path(start), draft, figures.limit, held_out, c.lesson.most_figure_loss, seed)
-        candidate = Embedder(draft, device="cpu", threads=c.lesson.threads)
-        fixed = _vectors(live, figures.canary), _vectors(candidate, figures.canary), figures.canary.identity
-        if candidate.info.calibration is None:
-            reason = "what its cosines mean cannot be said from so few held-out crops: let more be seen"
-            return AdaptResult(admitted=False, reason=reason, verdict=None, model=None, counts=counts)
-        verdict = judge(_vectors(live, held_out), _vectors(candidate, held_out), held_out, fixed, c.gate, seed=seed)
-        if verdict.admitted:
-            draft.replace(out)
-    model = out if verdict.admitted else None
-    return AdaptResult(verdict.admitted, verdict.reason, verdict, model, counts)
+    return ""
 
 
-def _at_most(crops: Crops, most: int) -> Crops:
-    """So many of the crops, evenly."""
-    return crops if len(crops) <= most else crops.subset(np.linspace(0, len(crops) - 1, most).astype(np.int64))
-
-
-def _pure(tracklets: Crops, live: Embedder, config: AdaptConfig) -> tuple[Pieces, Crops]:
-    pieces = purify(_vectors(live, tracklets), tracklets.identity, tracklets.time_s, tracklets.together, config.purity)
-    return pieces, of_pieces(tracklets, pieces)
+def _accompanied(held_out: _Seen) -> _Seen:
+    """Those that were seen beside others, evenly thinned to what the gate can look at."""
+    rows = np.flatnonzero(np.isin(held_out.crops.identity, accompanied(held_out.crops)))
+    if len(rows) > _MOST_HELD_OUT:
+        rows = rows[np.linspace(0, len(rows) - 1, _MOST_HELD_OUT).astype(np.int64)]
+    return held_out.take(rows)
 
 
 def _vectors(embedder: Embedder, crops: Crops) -> NDArray[np.float32]:
     """(N, D) of all crops."""
-    size_px = (embedder.card.height_px, embedder.card.width_px)
-    parts = [
-        embedder.crops(crops.pixels(np.arange(at, min(at + _AT_ONCE, len(crops))), *size_px))
-        for at in range(0, len(crops), _AT_ONCE)
-    ]
-    return np.concatenate(parts) if parts else np.zeros((0, embedder.card.dimension), np.float32)
+    return embed(embedder, Collection.of(crops), np.arange(len(crops)))
 
 
-def _teach(
-    trained: Crops,
-    learned: Crops,
-    held_out: Crops,
-    live: Embedder,
-    start: Path,
-    draft: Path,
-    lesson: LessonConfig,
-    seed: int,
-    progress: Callable[[TrainProgress], None],
-    stop: Callable[[], bool],
-) -> bool:
-    """Write a candidate; False where it was stopped."""
-    crops = join_crops([trained, learned])
-    config = TrainConfig(
+class _Lesson:
+    """One candidate: taught, moved back as far as it forgot, and judged.
+
+    Args:
+        live: what it begins as.
+        start: its file.
+        base: what the site began with.
+        figures: the fixed set.
+        config: see `AdaptConfig`.
+        seed: of all that is drawn.
+    """
+
+    def __init__(
+        self, live: Embedder, start: Path, base: Embedder, figures: Figures, config: AdaptConfig, seed: int
+    ) -> None:
+        self._live, self._start, self._base, self._figures = live, start, base, figures
+        self._config, self._seed = config, seed
+        self._began = OnnxGraph(start)
+
+    def teach(
+        self,
+        trained: _Seen,
+        held_out: Crops,
+        draft: Path,
+        progress: Callable[[TrainProgress], None],
+        stop: Callable[[], bool],
+    ) -> bool:
+        """Write a candidate; False where it was stopped."""
+        lesson = self._config.lesson
+        crops = join_crops([trained.crops, self._figures.learned])
+        teacher: Teacher | None = None
+        if lesson.memory_weight > 0:
+            known = self._base_vectors(trained)
+
+            def teacher(rows: NDArray[np.int64]) -> NDArray[np.float32]:
+                return known[rows]
+
+        result = train(
+            _training(lesson, self._start, frozen_layers(self._began, lesson.trained_share), self._live, self._seed),
+            crops,
+            held_out,
+            draft,
+            make_objective=lambda model, _classes: SiteObjective(lesson, model, lesson.steps, self._seed),
+            teacher=teacher,
+            progress=progress,
+            stop=stop,
+        )
+        if result.model is not None:
+            self._go_only_so_far(draft, held_out)
+        return result.model is not None
+
+    def judge(self, draft: Path, held_out: _Seen) -> Verdict:
+        """What the gate says of a candidate."""
+        candidate = Embedder(draft, device="cpu", threads=self._config.lesson.threads)
+        if candidate.info.calibration is None:
+            reason = "what its cosines mean cannot be said from so few held-out crops: let more be seen"
+            return Verdict(admitted=False, reason=reason)
+        canary = self._figures.canary
+        fixed = _vectors(self._base, canary), _vectors(candidate, canary), canary.identity
+        vectors = _vectors(candidate, held_out.crops)
+        return judge(held_out.vectors, vectors, held_out.crops, fixed, self._config.gate, seed=self._seed)
+
+    def _base_vectors(self, trained: _Seen) -> NDArray[np.float32]:
+        """(N, D) of what is trained on and of the figures, by what the site began with."""
+        site = trained.vectors if self._base is self._live else _vectors(self._base, trained.crops)
+        return np.concatenate((site, _vectors(self._base, self._figures.learned)))
+
+    def _go_only_so_far(self, draft: Path, held_out: Crops) -> None:
+        """Move a candidate back towards where it began, until it knows the figures about as well as the base does.
+
+        Source: Wortsman et al. 2022, "Robust fine-tuning of zero-shot models": weights on the way between two
+        networks, of which one was trained on from the other, keep most of what both know.
+        """
+        limit, taught = self._figures.limit, OnnxGraph(draft)
+        least = map_of(_vectors(self._base, limit), limit.identity) - self._config.lesson.most_figure_loss
+        began, end = self._began.state_dict(), copy.deepcopy(taught.state_dict())
+        share = _SHARES[0]
+        for share in _SHARES:
+            taught.load_state_dict({name: _between(began[name], value, share) for name, value in end.items()})
+            if map_of(_network_vectors(taught, limit), limit.identity) >= least:
+                break
+        relations = held_out.relations(np.arange(len(held_out)))
+        fit = calibrate(_network_vectors(taught, held_out), held_out.identity, relations=relations, seed=self._seed)
+        said = f"{taught.card.training} {share:.0%} of the way there from where it began."
+        write_graph(taught, replace(taught.card, calibration=fit, scores=(), training=said), draft, seed=self._seed)
+
+
+def _training(lesson: LessonConfig, start: Path, frozen: tuple[str, ...], live: Embedder, seed: int) -> TrainConfig:
+    """A lesson as the trainer's settings."""
+    return TrainConfig(
         epochs=max(1, lesson.steps // _EPOCH_STEPS),
         epoch_steps=_EPOCH_STEPS,
         seed=seed,
@@ -203,50 +296,12 @@ def _teach(
             weight_decay=0.0,
             clip_norm=1.0,
             average_decay=lesson.average_decay,
-            frozen=frozen_layers(OnnxGraph(start), lesson.trained_share),
+            frozen=frozen,
             freeze_batch_norm=lesson.freeze_batch_norm,
         ),
         validation=ValidationConfig(every=10**6, keep="last"),
         card=CardConfig(name=live.card.name, licence=live.card.licence, data="tracklets of a site"),
     )
-    teacher: Teacher | None = None
-    if lesson.memory_weight > 0:
-        known = _vectors(live, crops)
-
-        def teacher(rows: NDArray[np.int64]) -> NDArray[np.float32]:
-            return known[rows]
-
-    result = train(
-        config,
-        crops,
-        held_out,
-        draft,
-        make_objective=lambda model, _classes: SiteObjective(lesson, model, lesson.steps, seed),
-        teacher=teacher,
-        progress=progress,
-        stop=stop,
-    )
-    return result.model is not None
-
-
-def _go_only_so_far(start: Path, draft: Path, figures: Crops, held_out: Crops, most_loss: float, seed: int) -> None:
-    """Move a candidate back towards where it began, until it knows the figures about as well as before.
-
-    Source: Wortsman et al. 2022, "Robust fine-tuning of zero-shot models": weights on the way between two networks, of
-    which one was trained on from the other, keep most of what both know.
-    """
-    network, taught = OnnxGraph(start), OnnxGraph(draft)
-    before = map_of(_network_vectors(network, figures), figures.identity)
-    began, end = network.state_dict(), copy.deepcopy(taught.state_dict())
-    share = _SHARES[0]
-    for share in _SHARES:
-        taught.load_state_dict({name: _between(began[name], value, share) for name, value in end.items()})
-        if map_of(_network_vectors(taught, figures), figures.identity) >= before - most_loss:
-            break
-    relations = held_out.relations(np.arange(len(held_out)))
-    fit = calibrate(_network_vectors(taught, held_out), held_out.identity, relations=relations, seed=seed)
-    said = f"{taught.card.training} {share:.0%} of the way there from where it began."
-    write_graph(taught, replace(taught.card, calibration=fit, scores=(), training=said), draft, seed=seed)
 
 
 def _between(began: Tensor, end: Tensor, share: float) -> Tensor:
@@ -254,15 +309,9 @@ def _between(began: Tensor, end: Tensor, share: float) -> Tensor:
     return torch.lerp(began, end, share) if end.is_floating_point() else end
 
 
-@torch.no_grad()
 def _network_vectors(network: OnnxGraph, crops: Crops) -> NDArray[np.float32]:
     """(N, D) of all crops."""
-    network.eval()
-    parts = [
-        network(torch.from_numpy(crops.pixels(np.arange(at, min(at + _AT_ONCE, len(crops))), *network.size_px)))
-        for at in range(0, len(crops), _AT_ONCE)
-    ]
-    return np.asarray(torch.cat(parts).numpy(), np.float32)
+    return embed_crops(network, crops, network.size_px, torch.device("cpu"), Processes())
 
 
 def frozen_layers(network: OnnxGraph, trained_share: float) -> tuple[str, ...]:

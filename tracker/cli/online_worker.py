@@ -21,7 +21,7 @@ from tracker.cli.stopping import stop_when_asked
 from tracker.cli.train_progress import TrainDisplay
 
 if TYPE_CHECKING:
-    from reid.online.cycle import Learned, Round, Stop
+    from reid.online.cycle import Learned, Round, Stop, Task
 
 _MOST_NICE = 19
 _SUMMARY = """\
@@ -80,9 +80,12 @@ def run(argv: Sequence[str], context: Context) -> int:
         said = "refused" if done.admitted is None else f"model {done.admitted} is live"
         context.result(f"round {done.number}: {said}: {done.reason}")
 
-    def learn(harvest: Path, live: Path, out: Path, config: AdaptConfig, seed: int, stop: Stop) -> Learned:
+    def learn(task: Task, config: AdaptConfig, stop: Stop) -> Learned:
         with TrainDisplay(context) as display:
-            return adapt([harvest], live, out, config, seed=seed, progress=display, stop=stop)
+            return adapt(
+                [task.harvest], task.live, task.out, config,
+                base=task.base, people=task.people, seed=task.seed, progress=display, stop=stop,
+            )  # fmt: skip
 
     parent = os.getppid()
     with stop_when_asked(context) as request:

@@ -7,9 +7,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from reid.data import UNKNOWN, Crops, split_identities
+from reid.data import Crops, split_identities
 from reid.errors import InputError
 from reid.evaluation import EvaluationConfig, Report, evaluate
+from reid.evaluation.collection import Collection
 from reid.learning.trainer.config import TrainConfig
 from reid.learning.trainer.distributed import Processes
 
@@ -79,16 +80,12 @@ def report_on(vectors: NDArray[np.float32], crops: Crops, config: EvaluationConf
     Raises:
         InputError: nothing can be measured, since no identity has two crops.
     """
-
-    def unknown(queries: NDArray[np.int64], gallery: NDArray[np.int64]) -> NDArray[np.bool_]:
-        return np.asarray(crops.relations(queries, gallery) == UNKNOWN)
-
     return evaluate(
         vectors,
         crops.measured_identity,
         crops.camera,
         crops.time_s,
         group=crops.group,
-        unknown=None if bool(crops.labelled[crops.identities].all()) else unknown,
+        unknown=Collection.of(crops).unknown(),
         config=config,
     )

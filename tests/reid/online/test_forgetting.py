@@ -12,6 +12,7 @@ import pytest
 from reid.data.stores import find_stores
 from reid.errors import InputError
 from reid.online import HarvestConfig, Harvester, HarvestStore, HarvestStoreConfig, forget
+from reid.online.files import read_json, write_json
 from reid.online.hours import hour_name
 from reid.online.ledger import harvest_totals
 from reid.tracklets import TrackletWriter, read_tracklets
@@ -68,9 +69,10 @@ def test_no_byte_is_left(folder, fill):
     needles += [str(SOMEBODY).encode(), base64.b64encode(vector.astype("<f2").tobytes()), b'"pairs"', b'"doubt"']
     for stray in ("pictures/000001/00000901.part", ".store.jsonl-draft"):  # of processes that were killed
         (path / stray).write_bytes(needles[0])
+    write_json(folder.people, {f"door, s: {SOMEBODY}": True, f"door, s: {OTHER}": False})
     pixels = [read.picture(row).read_bytes() for read, row in kept]
     assert len(gone) == 7
-    assert len(traces(folder, needles)) >= 7 + 2 + 2
+    assert len(traces(folder, needles)) >= 7 + 2 + 2 + 1
     removed = forget(folder, SOMEBODY)
     assert (removed.size.crops, removed.size.tracklets, removed.sessions) == (7, 3, ("s",))
     assert removed.size.disk_bytes >= 7 * 4096
@@ -80,6 +82,7 @@ def test_no_byte_is_left(folder, fill):
     assert traces(folder, needles) == [history], "which says that it was done"
     assert [read.picture(row).read_bytes() for read, row in kept] == pixels, "others are as they were"
     assert sum(total.size.crops for total in harvest_totals(folder)) == 6
+    assert read_json(folder.people) == {f"door, s: {OTHER}": False}
 
 
 def test_a_tracklet_that_shows_somebody_goes_as_a_whole(folder, clock, sheaf):

@@ -16,7 +16,7 @@ from reid.embedder import DEFAULT_MODEL
 from reid.errors import DataError, InputError, ModelError
 from reid.online import BaseModel, OnlineFolder
 from reid.online.config import AdaptConfig
-from reid.online.cycle import CycleConfig, Stop, harvested_crops, is_due, run_round, work
+from reid.online.cycle import CycleConfig, Stop, Task, harvested_crops, is_due, run_round, work
 from reid.online.gate import Difference, Verdict
 from reid.online.registry import ModelRegistry
 
@@ -32,7 +32,7 @@ class Learner:
     error: Exception | None = None
     during: Callable[[], object] | None = None
     seen: int = 0
-    asked: list[tuple[Path, Path, int]] = field(default_factory=list)
+    asked: list[Task] = field(default_factory=list)
 
     @dataclass(frozen=True)
     class Result:
@@ -42,18 +42,18 @@ class Learner:
         model: Path | None
         counts: Mapping[str, int]
 
-    def __call__(self, harvest: Path, live: Path, out: Path, _config: AdaptConfig, seed: int, _stop: Stop) -> Result:
-        self.asked.append((harvest, live, seed))
-        assert out.parent.is_dir()
+    def __call__(self, task: Task, _config: AdaptConfig, _stop: Stop) -> Result:
+        self.asked.append(task)
+        assert task.out.parent.is_dir()
         if self.during is not None:
             self.during()
-        self.seen = len(read_store_crops(harvest, DataConfig()))
+        self.seen = len(read_store_crops(task.harvest, DataConfig()))
         if self.error is not None:
             raise self.error
         if self.model is not None:
-            out.write_bytes(self.model.read_bytes())
+            task.out.write_bytes(self.model.read_bytes())
         verdict = Verdict(self.model is not None, "because", FIGURES)
-        return self.Result(verdict.admitted, "because", verdict, None if self.model is None else out, {"crops": 7})
+        return self.Result(verdict.admitted, "because", verdict, None if self.model is None else task.out, {"crops": 7})
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_a_better_model_goes_live_with_its_figures(folder: OnlineFolder, better:
     assert done is not None
     assert (done.number, done.admitted) == (1, registry.current().number), done.reason
     assert done.admitted != before.number
-    assert [(live, seed) for _, live, seed in learner.asked] == [(before.path, 1)]
+    assert [(task.live, task.base, task.seed) for task in learner.asked] == [(before.path, registry.path(0), 1)]
     assert learner.seen == 72
     record = next(model for model in registry.models if model.number == done.admitted)
     assert record.figures["figures"]["found again"]["candidate"] == 0.7
@@ -137,6 +137,32 @@ def test_the_worker_learns_when_it_is_due_and_stops_when_told(folder: OnlineFold
 def test_there_is_one_worker_a_folder(folder: OnlineFolder) -> None:
     with folder.lock_worker(), pytest.raises(DataError, match="in use by another worker"):
         work(folder, ModelRegistry(folder), Learner(), AdaptConfig(), CycleConfig(), once=True)
+
+
+def test_hours_of_a_model_that_was_rolled_back_are_not_learned_from_again(
+    folder: OnlineFolder, film: Film, better: Path
+) -> None:
+    registry, learner = ModelRegistry(folder), Learner(better)
+    done = run_round(folder, registry, learner, AdaptConfig())
+    assert done is not None
+    assert done.admitted == 1
+    film("later", people=6).rename(folder.harvest / "door" / "20260131-11")
+    learner.model = DEFAULT_MODEL
+    done = run_round(folder, registry, learner, AdaptConfig())
+    assert done is not None
+    assert done.admitted == 2
+    assert learner.seen == 144
+    # what the first had learned from is not the second's
+    first, second = (next(model for model in registry.models if model.number == number) for number in (1, 2))
+    assert first.window is not None
+    assert second.window is not None
+    assert second.window[0] == first.window[1] - 3600
+    assert second.window[1] == first.window[1] + 7200
+    registry.roll_back("it was worse")
+    learner.model = None
+    film("after", people=3).rename(folder.harvest / "door" / "20260131-13")
+    run_round(folder, registry, learner, AdaptConfig())
+    assert learner.seen == 36, "the hours from the ninth to the eleventh are left out"
 
 
 def test_what_a_killed_round_left_is_gone_with_the_next(folder: OnlineFolder) -> None:

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from reid.data import Crops, join_crops
 from reid.data.config import DataConfig
 from reid.data.stores import read_store_crops
 from reid.errors import InputError
 from reid.online.purity import PurityConfig, purify
-from reid.online.slices import SliceConfig, accompanied, of_pieces, split
+from reid.online.slices import SliceConfig, accompanied, hold_out, of_pieces, sides, still_told_of
 
 Film = Callable[..., Path]
 
 
+def parted(crops: Crops, config: SliceConfig, before: Mapping[str, bool] | None = None) -> tuple[Crops, Crops]:
+    held_out = hold_out(crops, config, before)
+    return crops.subset(~held_out), crops.subset(held_out)
+
+
 def test_those_who_were_there_last_are_held_out_with_their_company(film: Film) -> None:
     crops = read_store_crops(film(people=30), DataConfig())
-    trained, held_out = split(crops, SliceConfig(held_out_share=0.3))
+    trained, held_out = parted(crops, SliceConfig(held_out_share=0.3))
     assert len(trained) + len(held_out) == len(crops)
     assert not set(crops.kin[trained.identity].tolist()) & set(crops.kin[held_out.identity].tolist())
     assert float(held_out.time_s.min()) > float(trained.time_s.max())
@@ -35,9 +41,40 @@ def test_whoever_the_tracker_takes_for_one_is_on_one_side(film: Film) -> None:
     kin[-1] = 0
     joined = crops.regrouped(crops.identity, names, labelled=False, together=crops.together, kin=kin)
     for share in (0.2, 0.4, 0.6):
-        trained, held_out = split(joined, SliceConfig(held_out_share=share))
+        trained, held_out = parted(joined, SliceConfig(held_out_share=share))
         assert (0 in trained.identity) == (11 in trained.identity)
         assert (0 in held_out.identity) == (11 in held_out.identity)
+
+
+def test_whoever_was_held_out_once_stays_so_and_nobody_trained_on_ever_is(film: Film) -> None:
+    crops = read_store_crops(film(people=30), DataConfig())
+    config = SliceConfig(held_out_share=0.3)
+    earlier = crops.subset(crops.identity < 20)
+    first = hold_out(earlier, config)
+    before = sides(earlier, first)
+    assert len(before) == 20
+    second = hold_out(crops, config, before)
+    known = crops.identity < 20
+    np.testing.assert_array_equal(second[known], first)
+    # of the newcomers as many as keep the share, and the latest of them
+    assert 0.3 * len(crops) <= second.sum() <= 0.35 * len(crops)
+    assert crops.time_s[second & ~known].min() > crops.time_s[~second].max()
+    # alone they would be held out as the latest
+    assert hold_out(earlier, config, dict.fromkeys(before, False)).sum() == 0
+
+
+def test_sessions_of_which_nothing_is_left_are_forgotten(film: Film) -> None:
+    crops = read_store_crops(film(people=12), DataConfig())
+    names = sides(crops, hold_out(crops, SliceConfig()))
+    assert still_told_of(names | {"door, long ago: 3": True}, crops) == names
+
+
+def test_runs_that_overlap_are_put_in_order_by_the_clock(film: Film) -> None:
+    both = join_crops([read_store_crops(film(name, people=6), DataConfig()) for name in ("a", "b")])
+    both.unix_s = np.where(both.group == 0, 5000.0, 0.0) + both.time_s
+    assert set(both.group[hold_out(both, SliceConfig(held_out_share=0.3))].tolist()) == {0}
+    both.unix_s[:] = np.nan
+    assert set(both.group[hold_out(both, SliceConfig(held_out_share=0.3))].tolist()) == {1}
 
 
 def test_pieces_keep_pictures_times_and_kin(film: Film) -> None:

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 torch = pytest.importorskip("torch", reason="needs the extra [train]")
 pytest.importorskip("onnx", reason="needs the extra [train]")
 
-from reid import Embedder, InputError  # noqa: E402
+from reid import DataError, Embedder, InputError  # noqa: E402
+from reid.data import Crops  # noqa: E402
+from reid.data.config import DataConfig  # noqa: E402
+from reid.data.stores import read_store_crops  # noqa: E402
+from reid.embedder import DEFAULT_MODEL  # noqa: E402
 from reid.evaluation import EvaluationConfig, evaluate  # noqa: E402
 from reid.learning.graph import OnnxGraph  # noqa: E402
 from reid.online.config import AdaptConfig, LessonConfig  # noqa: E402
 from reid.online.figures import load_figures  # noqa: E402
 from reid.online.gate import GateConfig  # noqa: E402
+from reid.online.slices import SliceConfig  # noqa: E402
 from reid.online.worker import adapt, frozen_layers  # noqa: E402
 
 Film = Callable[..., Path]
@@ -39,6 +47,11 @@ def score(model: Path) -> float:
     vectors = Embedder(model, device="cpu").crops(np.stack(crops))
     report = evaluate(vectors, np.repeat(np.arange(20), 6), config=EvaluationConfig(later_s=(), replicates=0))
     return report.mean_average_precision.value
+
+
+def cosines(embedder: Embedder, crops: Crops, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    vectors = embedder.crops(crops.pixels(rows, embedder.card.height_px, embedder.card.width_px))
+    return vectors @ vectors.T
 
 
 def test_it_learns_from_tracklets_alone_and_the_gate_lets_it_out(film: Film, dim_eyes: Path, tmp_path: Path) -> None:
@@ -111,6 +124,51 @@ def test_it_goes_only_so_far_that_it_forgets_nothing(
     card = Embedder(half, device="cpu").card
     assert "50% of the way" in (card.training or "")
     assert card.calibration != Embedder(whole, device="cpu").card.calibration
+
+
+def test_who_was_held_out_is_written_down_before_anything_is_trained_and_stays_so(
+    film: Film, dim_eyes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people, store = tmp_path / "people.json", film(people=90, beside=6)
+    taught: list[set[str]] = []
+
+    def no_training(_self: object, trained: Any, *_: object) -> bool:
+        sides = json.loads(people.read_text())
+        names = {trained.crops.kin_names[kin] for kin in trained.crops.kin[trained.crops.identity].tolist()}
+        assert not any(sides[name] for name in names)
+        taught.append(names)
+        return False
+
+    monkeypatch.setattr("reid.online.worker._Lesson.teach", no_training)
+    config = AdaptConfig(slices=SliceConfig(held_out_share=0.3))
+    adapt([store], dim_eyes, tmp_path / "a.onnx", config, people=people)
+    adapt([store], dim_eyes, tmp_path / "b.onnx", AdaptConfig(slices=SliceConfig(held_out_share=0.6)), people=people)
+    adapt([store], dim_eyes, tmp_path / "c.onnx", AdaptConfig(slices=SliceConfig(held_out_share=0.6)))
+    assert taught[0] == taught[1] > taught[2]
+    people.write_text("{half")
+    with pytest.raises(DataError, match=r"people\.json is damaged"):
+        adapt([store], dim_eyes, tmp_path / "d.onnx", config, people=people)
+
+
+def test_what_the_site_began_with_teaches_and_is_what_must_not_be_forgotten(
+    film: Film, dim_eyes: Path, tmp_path: Path
+) -> None:
+    lesson = dataclasses.replace(LESSON, steps=50, memory_weight=50.0, most_figure_loss=1.0)
+    config, store = AdaptConfig(lesson=lesson, gate=GateConfig(enabled=False)), film(people=45, beside=6)
+    alone = adapt([store], dim_eyes, tmp_path / "alone.onnx", config)
+    beside = adapt([store], dim_eyes, tmp_path / "beside.onnx", config, base=DEFAULT_MODEL)
+    assert alone.verdict is not None
+    assert beside.verdict is not None
+    first, second = (result.verdict.figures["canary mAP"] for result in (alone, beside))
+    assert second.live > first.live + 0.1, "the default embedder knows the figures better than dim eyes"
+    crops = read_store_crops(store, DataConfig())
+    rows = np.arange(len(crops))
+    assert alone.model is not None
+    assert beside.model is not None
+    with_default, mine, theirs = (
+        cosines(Embedder(path, device="cpu"), crops, rows) for path in (DEFAULT_MODEL, alone.model, beside.model)
+    )
+    assert np.abs(theirs - with_default).mean() < np.abs(mine - with_default).mean()
 
 
 def test_figures_are_shared_out_so_that_the_canary_is_seen_by_the_gate_alone() -> None:
