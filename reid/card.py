@@ -6,7 +6,6 @@ import dataclasses
 import datetime as dt
 import difflib
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any, Literal, TypeAlias
 import yaml
 
 from reid.calibration import Calibration
+from reid.checks import is_number
 from reid.errors import ModelError, ReidError
 
 METADATA_KEY = "reidtrack.card"
@@ -71,10 +71,10 @@ class Score:
     def __post_init__(self) -> None:
         _check_text("score.data", self.data)
         _check_text("score.measure", self.measure)
-        if not _is_number(self.value):
+        if not is_number(self.value):
             raise ModelError(f"score.value must be a finite number, got {self.value!r}")
         for name in ("low", "high"):
-            if getattr(self, name) is not None and not _is_number(getattr(self, name)):
+            if getattr(self, name) is not None and not is_number(getattr(self, name)):
                 raise ModelError(f"score.{name} must be a finite number or null, got {getattr(self, name)!r}")
 
 
@@ -133,7 +133,7 @@ class Card:
         if not isinstance(self.name, str) or not self.name:
             raise ModelError(f"card.name must be a text that is not empty, got {self.name!r}")
         self._check_history()
-        if not _is_number(self.scale) or self.scale <= 0:
+        if not is_number(self.scale) or self.scale <= 0:
             raise ModelError(f"card.scale must be a finite number above 0, got {self.scale!r}")
         for name in ("mean", "std"):
             object.__setattr__(self, name, _check_channels(name, getattr(self, name)))
@@ -288,11 +288,7 @@ def _check_integer(name: str, value: Any, largest: int) -> None:
         raise ModelError(f"card.{name} must be a whole number within 1..{largest}, got {value!r}")
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
 def _check_channels(name: str, value: Any) -> Channels:
-    if not isinstance(value, list | tuple) or len(value) != 3 or not all(map(_is_number, value)):
+    if not isinstance(value, list | tuple) or len(value) != 3 or not all(map(is_number, value)):
         raise ModelError(f"card.{name} must be three finite numbers, one a channel, got {value!r}")
     return (float(value[0]), float(value[1]), float(value[2]))

@@ -17,6 +17,7 @@ from reid.batching import CropBuffers
 from reid.calibration import Calibration
 from reid.card import Card
 from reid.card_lookup import CardArgument, card_of
+from reid.checks import check_whole
 from reid.errors import InputError, ModelError
 from reid.runtime import OnnxSession, open_session
 
@@ -72,8 +73,7 @@ class Embedder:
             MissingExtraError: onnxruntime is not installed.
             InputError: `max_batch` is no whole number of at least 1.
         """
-        if isinstance(max_batch, bool) or not isinstance(max_batch, int) or max_batch < 1:
-            raise InputError(f"max_batch must be a whole number of at least 1, got {max_batch!r}")
+        check_whole("max_batch", max_batch, 1)
         path = DEFAULT_MODEL if str(model) == "default" else Path(model)
         self._session: OnnxSession = open_session(path, device=device, threads=threads, external_data=external_data)
         self.card: Card = card_of(self._session, card)

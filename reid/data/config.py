@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from reid.checks import check_number, check_whole
 from reid.data.crops import DEFAULT_CACHE_MB
-from reid.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,7 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         for name, least in (("least_height_px", 1), ("least_width_px", 1), ("cache_mb", 0)):
-            if getattr(self, name) < least:
-                raise InputError(f"{name} must be {least} or more, got {getattr(self, name)}")
-        if not 0 <= self.least_visibility <= 1:
-            raise InputError(f"least_visibility must be within 0..1, got {self.least_visibility}")
-        if self.most_crops is not None and self.most_crops < 1:
-            raise InputError(f"most_crops must be 1 or more, or none, got {self.most_crops}")
+            check_whole(name, getattr(self, name), least)
+        check_number("least_visibility", self.least_visibility, least=0, most=1)
+        if self.most_crops is not None:
+            check_whole("most_crops", self.most_crops, 1)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
+from reid.checks import check_number, check_whole, is_number
 from reid.errors import InputError
 
 
@@ -39,15 +39,11 @@ class EvaluationConfig:
         _check_choice("protocol", self.protocol, ("auto", "cross_camera", "single"))
         _check_choice("queries", self.queries, ("auto", "every_crop", "one_per_camera"))
         for name in ("min_gap_s", "window_s"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0):
-                raise InputError(f"{name} must be a finite number of at least 0, got {value!r}")
-        if any(not (math.isfinite(value) and value > 0) for value in self.later_s):
+            check_number(name, getattr(self, name), least=0)
+        if not all(is_number(value) and value > 0 for value in self.later_s):
             raise InputError(f"later_s must be finite numbers above 0, got {list(self.later_s)}")
         for name in ("replicates", "seed"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-                raise InputError(f"{name} must be a whole number of at least 0, got {value!r}")
+            check_whole(name, getattr(self, name), 0)
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

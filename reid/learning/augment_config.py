@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from reid.checks import check_number
 from reid.errors import InputError
 
 
@@ -53,9 +54,7 @@ class AugmentConfig:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            value = getattr(self, field.name)
-            if not 0 <= value <= 1:
-                raise InputError(f"{field.name} must be within 0..1, got {value}")
+            check_number(field.name, getattr(self, field.name), least=0, most=1)
         if self.crop_shift > 0.5 or self.crop_zoom > 0.5:
             raise InputError(f"crop_shift and crop_zoom must be at most 0.5, got {self.crop_shift}, {self.crop_zoom}")
         if self.shadow_depth == 1:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from reid.checks import check_number, check_whole
 from reid.errors import InputError
 
 Neck: TypeAlias = Literal["bnneck", "none"]
@@ -55,20 +56,19 @@ class ModelConfig:
             known = ", ".join((*_PARTED, *OSNET_WIDTHS, ONNX))
             raise InputError(f"backbone must be one of {known}, or {TIMM_PREFIX}NAME, got {self.backbone!r}")
         for name in ("height_px", "width_px"):
-            _check_whole(name, getattr(self, name), _LEAST_SIDE_PX, _LARGEST_SIDE_PX)
+            check_whole(name, getattr(self, name), _LEAST_SIDE_PX, _LARGEST_SIDE_PX)
         multiple = _PARTED.get(self.backbone, 1)
         if self.height_px % multiple:
             wanted = f"a multiple of {multiple} for the {self.backbone} backbone"
             raise InputError(f"height_px must be {wanted}, got {self.height_px}")
         if self.dimension is not None:
-            _check_whole("dimension", self.dimension, 2, 8192)
+            check_whole("dimension", self.dimension, 2, 8192)
         if self.neck not in ("bnneck", "none"):
             raise InputError(f"neck must be bnneck or none, got {self.neck!r}")
-        _check_whole("colour_dimension", self.colour_dimension, 0, 816)
+        check_whole("colour_dimension", self.colour_dimension, 0, 816)
         if self.colour_dimension and (self.height_px % 2 or self.width_px % 2):
             raise InputError("height_px and width_px must be even with a colour histogram, which halves them")
-        if not 0 < self.learned_share < 1:
-            raise InputError(f"learned_share must be above 0 and below 1, got {self.learned_share!r}")
+        check_number("learned_share", self.learned_share, above=0, below=1)
 
     def _check_graph(self) -> None:
         """The file says what the network is: nothing else may."""
@@ -98,8 +98,3 @@ class ModelConfig:
             share = f"{1 - self.learned_share:.2g}"
             parts.append(f"colour histogram projected to {self.colour_dimension} (share {share} of the cosine)")
         return ", ".join(parts)
-
-
-def _check_whole(name: str, value: object, least: int, most: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise InputError(f"{name} must be a whole number within {least}..{most}, got {value!r}")

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from reid.checks import check_whole
 from reid.data.crops import Crops
 from reid.errors import InputError
 from reid.learning.company import Company
@@ -41,9 +42,7 @@ class SamplerConfig:
 
     def __post_init__(self) -> None:
         for name, least in (("identities", 2), ("pictures", 2), ("least_pictures", 1), ("most_together", 2)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise InputError(f"{name} must be a whole number of {least} or more, got {value!r}")
+            check_whole(name, getattr(self, name), least)
         if self.together not in ("auto", "always", "never"):
             raise InputError(f"together must be one of auto, always, never, got {self.together!r}")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from reid.checks import check_number
 from reid.errors import InputError
 
 
@@ -26,15 +27,13 @@ class CutConfig:
     draw a box around a person and one around the upper half."""
 
     def __post_init__(self) -> None:
-        if not self.longest_gap_s >= 0:
-            raise InputError(f"longest_gap_s must be 0 or more, got {self.longest_gap_s}")
+        check_number("longest_gap_s", self.longest_gap_s, least=0, finite=False)
         if not 0 < self.parted_iou <= self.crossing_iou <= 1:
             raise InputError(
                 f"parted_iou and crossing_iou must be 0 < parted_iou <= crossing_iou <= 1, "
                 f"got {self.parted_iou} and {self.crossing_iou}"
             )
-        if not 0 <= self.duplicate_share <= 1:
-            raise InputError(f"duplicate_share must be within 0..1, got {self.duplicate_share}")
+        check_number("duplicate_share", self.duplicate_share, least=0, most=1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

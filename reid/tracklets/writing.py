@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from reid.checks import check_whole
 from reid.data.pictures import encode
 from reid.errors import DataError, InputError
 from reid.tracklets.reading import is_tracklet_store
@@ -39,8 +40,7 @@ class TrackletWriter:
     """
 
     def __init__(self, folder: str | Path, *, append: bool = False, jpeg_quality: int = 92) -> None:
-        if not 1 <= jpeg_quality <= 100:
-            raise InputError(f"jpeg_quality must be within 1..100, got {jpeg_quality}")
+        check_whole("jpeg_quality", jpeg_quality, 1, 100)
         self.folder = Path(folder)
         self.next_tracklet = 1
         """Lowest number that no tracklet has yet."""

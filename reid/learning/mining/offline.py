@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from reid.checks import check_number, check_whole
 from reid.errors import DataError, InputError
 from reid.learning.distances import check_distance, pairwise
 from reid.learning.loss_choices import DistanceName, MiningName
@@ -50,10 +51,8 @@ class OfflineConfig:
 
     def __post_init__(self) -> None:
         for name in ("refresh_epochs", "most_triplets", "tile_rows"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not 0 < self.margin < float("inf"):
-            raise InputError(f"margin must be a finite number above 0, got {self.margin!r}")
+            check_whole(name, getattr(self, name), 1)
+        check_number("margin", self.margin, above=0)
         check_distance(self.distance)
         open_miner(self.mining)
 

@@ -253,10 +253,10 @@ class TestResume:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"identities": 1}, "identities must be a whole number of 2 or more, got 1"),
-        ({"pictures": 1.5}, r"pictures must be a whole number of 2 or more, got 1\.5"),
-        ({"least_pictures": 0}, "least_pictures must be a whole number of 1 or more, got 0"),
-        ({"most_together": True}, "most_together must be a whole number of 2 or more, got True"),
+        ({"identities": 1}, "identities must be a whole number of at least 2, got 1"),
+        ({"pictures": 1.5}, r"pictures must be a whole number of at least 2, got 1\.5"),
+        ({"least_pictures": 0}, "least_pictures must be a whole number of at least 1, got 0"),
+        ({"most_together": True}, "most_together must be a whole number of at least 2, got True"),
         ({"together": "maybe"}, "together must be one of auto, always, never, got 'maybe'"),
     ],
 )

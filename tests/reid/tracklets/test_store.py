@@ -322,7 +322,7 @@ class TestMisuse:
             writer.begin_run("one")
 
     def test_a_quality_out_of_range(self, tmp_path):
-        with pytest.raises(InputError, match=r"jpeg_quality must be within 1\.\.100, got 0"):
+        with pytest.raises(InputError, match=r"jpeg_quality must be a whole number within 1\.\.100, got 0"):
             TrackletWriter(tmp_path, jpeg_quality=0)
 
     def test_numbers_that_are_none_never_reach_the_file(self, tmp_path):

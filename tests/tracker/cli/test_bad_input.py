@@ -91,7 +91,7 @@ USAGE = [
     (["train", "shots", "--resume", "--overwrite"], "resume and overwrite cannot both be given"),
     (["train", "shots", "--loss.mining", "hardest"], "argument --loss.mining: must be one of batch_hard, batch_all"),
     (["train", "shots", "--loss.margin", "0"], 'loss.margin must be "soft" or a finite number above 0, got 0.0'),
-    (["train", "shots", "--sampler.pictures", "1"], "sampler.pictures must be a whole number of 2 or more, got 1"),
+    (["train", "shots", "--sampler.pictures", "1"], "sampler.pictures must be a whole number of at least 2, got 1"),
     (["train", "shots", "--validation.share", "1"], "validation.share must be within 0..0.9, got 1.0"),
     (["train", "shots", "--model.height-px", "100"], "model.height_px must be a multiple of 64"),
     (["train", "shots", "--config", "bad.yaml"], "bad.yaml:1: unknown key tracker"),

@@ -206,7 +206,10 @@ USAGE = [
     (["eval", "people", "--examples", "x.jpg"], "--examples must be a .png file, got x.jpg"),
     (["eval", "people", "--json", "no/s.json"], "--json: there is no folder no"),
     (["eval", "people", "--json", "-", "--csv", "-"], "json and csv cannot both be -"),
-    (["eval", "people", "--data.least-height-px", "0"], "data.least_height_px must be 1 or more, got 0"),
+    (
+        ["eval", "people", "--data.least-height-px", "0"],
+        "data.least_height_px must be a whole number of at least 1, got 0",
+    ),
     (["verify", "people/person0/0.png"], "the following arguments are required: B"),
     (["verify", "people/person0/0.png", "nothing.png"], "B: there is no file or folder nothing.png"),
     (["verify", "fake.png", "fake.png", "--prior", "1"], "prior must be above 0 and below 1"),

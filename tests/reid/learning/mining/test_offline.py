@@ -202,7 +202,7 @@ def test_training_from_a_list_lowers_its_loss() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: OfflineConfig(refresh_epochs=0), "refresh_epochs must be at least 1, got 0"),
+        (lambda: OfflineConfig(refresh_epochs=0), "refresh_epochs must be a whole number of at least 1, got 0"),
         (lambda: OfflineConfig(margin=0), "margin must be a finite number above 0, got 0"),
         (lambda: OfflineConfig(mining="semihard"), "got 'semihard'"),  # type: ignore[arg-type]
         (lambda: OfflineConfig(distance="l1"), "got 'l1'"),  # type: ignore[arg-type]
