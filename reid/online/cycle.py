@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from reid.errors import InputError, ReidError
+from reid.checks import check_number, check_whole
+from reid.errors import ReidError
 from reid.online.config import AdaptConfig
 from reid.online.folder import OnlineFolder
 from reid.online.gate import Verdict
@@ -37,11 +38,8 @@ class CycleConfig:
     """Seconds between two looks at whether there is enough."""
 
     def __post_init__(self) -> None:
-        value = self.least_new_crops
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise InputError(f"least_new_crops must be a whole number of 0 or more, got {value!r}")
-        if not 0 < self.wait_s < float("inf"):
-            raise InputError(f"wait_s must be above 0, got {self.wait_s!r}")
+        check_whole("least_new_crops", self.least_new_crops, 0)
+        check_number("wait_s", self.wait_s, above=0)
 
 
 class Learned(Protocol):

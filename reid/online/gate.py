@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from reid.checks import check_number, check_whole, is_number
 from reid.data import Crops
 from reid.errors import InputError
 from reid.evaluation import EvaluationConfig, Report, evaluate
@@ -30,12 +31,10 @@ class GateConfig:
     """How much mAP it may lose on the fixed set of figures that comes with the package."""
 
     def __post_init__(self) -> None:
-        if not self.gaps_s or not all(np.isfinite(gap) and gap > 0 for gap in self.gaps_s):
+        if not self.gaps_s or not all(is_number(gap) and gap > 0 for gap in self.gaps_s):
             raise InputError(f"gaps_s must be numbers above 0, got {self.gaps_s!r}")
-        if isinstance(self.replicates, bool) or not isinstance(self.replicates, int) or self.replicates < 100:
-            raise InputError(f"replicates must be a whole number of 100 or more, got {self.replicates!r}")
-        if not 0 <= self.most_canary_loss <= 1:
-            raise InputError(f"most_canary_loss must be within 0..1, got {self.most_canary_loss!r}")
+        check_whole("replicates", self.replicates, 100)
+        check_number("most_canary_loss", self.most_canary_loss, least=0, most=1)
 
 
 @dataclass(frozen=True, slots=True)

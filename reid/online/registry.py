@@ -20,8 +20,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from reid.checks import check_whole
 from reid.embedder import DEFAULT_MODEL
-from reid.errors import InputError, ModelError
+from reid.errors import ModelError
 from reid.online.folder import OnlineFolder
 from reid.online.registry_files import RegistryFiles, card_sha256_of, sha256_of
 from reid.online.registry_state import (
@@ -46,8 +47,7 @@ class RegistryConfig:
     """How many of the models that were live last are kept beside the base, to go back to."""
 
     def __post_init__(self) -> None:
-        if isinstance(self.keep, bool) or not isinstance(self.keep, int) or self.keep < 2:
-            raise InputError(f"keep must be a whole number of at least 2, got {self.keep!r}")
+        check_whole("keep", self.keep, 2)
 
 
 @dataclass(frozen=True, slots=True)

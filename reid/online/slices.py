@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from reid.checks import check_number, check_whole
 from reid.data import Crops
-from reid.errors import InputError
 from reid.online.purity import Pieces
 
 
@@ -25,12 +25,9 @@ class SliceConfig:
     """The same, for the gate."""
 
     def __post_init__(self) -> None:
-        if not 0 < self.held_out_share < 1:
-            raise InputError(f"held_out_share must be above 0 and below 1, got {self.held_out_share!r}")
+        check_number("held_out_share", self.held_out_share, above=0, below=1)
         for name in ("least_trained", "least_held_out"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 2:
-                raise InputError(f"{name} must be a whole number of 2 or more, got {value!r}")
+            check_whole(name, getattr(self, name), 2)
 
 
 def of_pieces(crops: Crops, pieces: Pieces) -> Crops:

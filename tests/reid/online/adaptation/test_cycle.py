@@ -182,7 +182,7 @@ def test_what_goes_from_the_harvest_meanwhile_disturbs_no_round(folder: OnlineFo
 
 
 def test_settings_are_checked() -> None:
-    with pytest.raises(InputError, match="least_new_crops must be a whole number"):
+    with pytest.raises(InputError, match="least_new_crops must be a whole number of at least 0"):
         CycleConfig(least_new_crops=-1)
-    with pytest.raises(InputError, match="wait_s must be above 0"):
+    with pytest.raises(InputError, match="wait_s must be a finite number above 0"):
         CycleConfig(wait_s=0)

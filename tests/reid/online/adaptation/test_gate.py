@@ -112,7 +112,7 @@ def test_switched_off_it_lets_everything_through() -> None:
 def test_settings_are_checked() -> None:
     with pytest.raises(InputError, match="gaps_s must be numbers above 0"):
         GateConfig(gaps_s=())
-    with pytest.raises(InputError, match="replicates must be a whole number"):
+    with pytest.raises(InputError, match="replicates must be a whole number of at least 100"):
         GateConfig(replicates=10)
     with pytest.raises(InputError, match="most_canary_loss"):
         GateConfig(most_canary_loss=2)

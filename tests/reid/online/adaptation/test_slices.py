@@ -94,5 +94,5 @@ def test_pieces_keep_pictures_times_and_kin(film: Film) -> None:
 def test_settings_are_checked() -> None:
     with pytest.raises(InputError, match="held_out_share must be above 0 and below 1"):
         SliceConfig(held_out_share=1)
-    with pytest.raises(InputError, match="least_trained must be a whole number of 2"):
+    with pytest.raises(InputError, match="least_trained must be a whole number of at least 2"):
         SliceConfig(least_trained=1)
