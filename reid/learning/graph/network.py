@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +40,14 @@ class _BatchNorm(nn.modules.batchnorm._BatchNorm):
         """Any number of axes."""
 
 
+@dataclass(frozen=True, slots=True)
 class _Node:
     """One operation with the names of what goes in and comes out."""
 
-    def __init__(self, kind: str, inputs: Sequence[str], outputs: Sequence[str], attributes: Attributes) -> None:
-        self.kind, self.inputs, self.outputs, self.attributes = kind, tuple(inputs), tuple(outputs), dict(attributes)
+    kind: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: Attributes
 
 
 class OnnxGraph(nn.Module):
@@ -77,14 +81,10 @@ class OnnxGraph(nn.Module):
         self.size_px = (self.card.height_px, self.card.width_px)
         """Height and width of the crops that it takes."""
         proto = onnx.load(self.path)
-        self._file: bytes = proto.SerializeToString()  # bytes: copies of the network share them
+        self.file: bytes = proto.SerializeToString()  # bytes: copies of the network share them
+        """The ONNX file as it was."""
         self._read(onnx, proto)
         self._check(embedder)
-
-    @property
-    def file(self) -> bytes:
-        """The ONNX file as it was."""
-        return self._file
 
     def layers(self) -> list[tuple[str, ...]]:
         """Names of the weights of each layer that has some, from the picture to the vector."""
@@ -161,7 +161,7 @@ class OnnxGraph(nn.Module):
             if item.op_type == "Split":
                 attributes["outputs"] = len(item.output)
             kept = item.output[:1] if item.op_type in ("BatchNormalization", "Dropout", "MaxPool") else item.output
-            self._nodes.append(_Node(item.op_type, item.input, kept, attributes))
+            self._nodes.append(_Node(item.op_type, tuple(item.input), tuple(kept), attributes))
         self._refuse_unknown()
         self._input = next(item.name for item in graph.input if item.name not in values)
         self._output = graph.output[0].name

@@ -6,17 +6,10 @@ import dataclasses
 import tempfile
 from pathlib import Path
 
-import numpy as np
-import torch
-
 from reid.card import METADATA_KEY, Card
-from reid.embedder import Embedder
 from reid.errors import ModelError
-from reid.learning.export import weights_hash
+from reid.learning.export import check_same, weights_hash
 from reid.learning.graph.network import OnnxGraph
-
-_LEAST_COSINE = 0.9999
-_CHECKED_BATCHES = (1, 2, 3, 17, 64)
 
 
 def write_graph(network: OnnxGraph, card: Card, path: str | Path, *, seed: int = 0) -> Path:
@@ -49,9 +42,7 @@ def write_graph(network: OnnxGraph, card: Card, path: str | Path, *, seed: int =
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".export-") as folder:
         draft = Path(folder) / "model.onnx"
         onnx.save(proto, draft)
-        worst = _least_cosine(network, draft, card, seed)
-        if not worst >= _LEAST_COSINE:  # also catches NaN
-            raise ModelError(f"written graph must agree with the network to cosine {_LEAST_COSINE}, got {worst:.6f}")
+        check_same(network.eval(), card, draft, seed=seed)
         draft.replace(target)
     return target
 
@@ -62,19 +53,3 @@ _HISTORY = ("name", "calibration", "licence", "training", "architecture", "sourc
 
 def _properties(proto: object) -> dict[str, str]:
     return {item.key: item.value for item in proto.metadata_props}  # type: ignore[attr-defined]
-
-
-@torch.no_grad()
-def _least_cosine(network: OnnxGraph, draft: Path, card: Card, seed: int) -> float:
-    """The smallest cosine between torch's and onnxruntime's vectors of the same random crops."""
-    embedder = Embedder(draft, device="cpu", threads=1)
-    if embedder.card != card:
-        raise ModelError("the card must come back from the written file as it went in")
-    network.eval()
-    rng = np.random.default_rng(seed)
-    worst = 1.0
-    for batch in _CHECKED_BATCHES:
-        crops = rng.integers(0, 256, (batch, *network.size_px, 3), np.uint8)
-        expected = network(torch.from_numpy(crops)).numpy()  # (batch, D)
-        worst = min(worst, float((expected * embedder.crops(crops)).sum(axis=1).min()))
-    return worst
