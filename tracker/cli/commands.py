@@ -41,6 +41,29 @@ def run_command(commands: Commands, words: Sequence[str], context: Context, *, o
     return code
 
 
+def run_group(
+    commands: Commands, words: Sequence[str], context: Context, *, name: str, about: str, examples: str
+) -> int:
+    """Hand over to a command of a group, such as `reid`, or show the group's overview; the exit code.
+
+    Args:
+        commands: the table.
+        words: name and arguments of the command.
+        context: what every command is given.
+        name: of the group.
+        about: what the group is for.
+        examples: calls, a line each.
+
+    Raises:
+        UsageError: there is no such command.
+    """
+    overview = (
+        f"usage: reidtrack {name} [-h] COMMAND ...\n\n{about}\n\ncommands:\n{listing(commands)}\n\n"
+        f"examples:\n{examples}\n\n`reidtrack {name} COMMAND --help` explains each command."
+    )
+    return run_command(commands, words, context, overview=overview, group=f"{name} ")
+
+
 def listing(commands: Commands) -> str:
     """One line a command, for an overview."""
     width = max(len(name) for name in commands)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tracker.cli.commands import listing, run_command
+from tracker.cli.commands import run_group
 from tracker.cli.context import Context
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -17,14 +17,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "forget": ("tracker.cli.online_forget", "delete all that was harvested of somebody"),
 }
 
+_ABOUT = """\
+Look after a folder in which an embedder learns on site, the DIR of `reidtrack track SOURCE --online DIR`.
+Only worker needs the extra [train]."""
 _EXAMPLES = """\
-examples:
   reidtrack track rtsp://camera.example/door --online site
   reidtrack online status site
   reidtrack online worker site --once
-  reidtrack online rollback site --reason 'two people were taken for one'
-
-`reidtrack online COMMAND --help` explains each command."""
+  reidtrack online rollback site --reason 'two people were taken for one'"""
 
 
 def run(argv: Sequence[str], context: Context) -> int:
@@ -33,13 +33,4 @@ def run(argv: Sequence[str], context: Context) -> int:
     Raises:
         UsageError: there is no such sub-command.
     """
-    return run_command(COMMANDS, argv, context, overview=_overview(), group="online ")
-
-
-def _overview() -> str:
-    return (
-        "usage: reidtrack online [-h] COMMAND ...\n\n"
-        "Look after a folder in which an embedder learns on site, the DIR of `reidtrack track SOURCE --online DIR`.\n"
-        "Only worker needs the extra [train].\n\n"
-        f"commands:\n{listing(COMMANDS)}\n\n{_EXAMPLES}"
-    )
+    return run_group(COMMANDS, argv, context, name="online", about=_ABOUT, examples=_EXAMPLES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tracker.cli.commands import listing, run_command
+from tracker.cli.commands import run_group
 from tracker.cli.context import Context
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -15,13 +15,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "card": ("tracker.cli.reid_card", "show what a model file says of itself"),
 }
 
+_ABOUT = "Measure embedders, use them on pictures, make them smaller. eval, verify, search and card need no torch."
 _EXAMPLES = """\
-examples:
   reidtrack reid eval people/ --model own.onnx --examples found.png
   reidtrack reid verify door.png street.png
-  reidtrack reid search door.png pictures/ --out found.png
-
-`reidtrack reid COMMAND --help` explains each command."""
+  reidtrack reid search door.png pictures/ --out found.png"""
 
 
 def run(argv: Sequence[str], context: Context) -> int:
@@ -30,12 +28,4 @@ def run(argv: Sequence[str], context: Context) -> int:
     Raises:
         UsageError: there is no such sub-command.
     """
-    return run_command(COMMANDS, argv, context, overview=_overview(), group="reid ")
-
-
-def _overview() -> str:
-    return (
-        "usage: reidtrack reid [-h] COMMAND ...\n\n"
-        "Measure embedders, use them on pictures, make them smaller. eval, verify, search and card need no torch.\n\n"
-        f"commands:\n{listing(COMMANDS)}\n\n{_EXAMPLES}"
-    )
+    return run_group(COMMANDS, argv, context, name="reid", about=_ABOUT, examples=_EXAMPLES)
