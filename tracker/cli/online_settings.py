@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tracker.cli.context import Context
 from tracker.cli.errors import UsageError
+from tracker.cli.flags import parse_arguments
 from tracker.cli.schema import argument
 
 if TYPE_CHECKING:
@@ -34,3 +37,16 @@ def open_folder(path: Path) -> OnlineFolder:
         return OnlineFolder.open(path)
     except DataError as error:
         raise UsageError(str(error)) from error
+
+
+def switch(argv: Sequence[str], context: Context, *, command: str, summary: str, paused: bool) -> int:
+    """Run `pause` or `resume`: whether it learns is noted in the folder and in its history."""
+    command = f"online {command}"
+    examples = f"  reidtrack {command} site"
+    settings = parse_arguments(FolderSettings, argv, command=command, summary=summary, examples=examples)
+    said = "paused" if paused else "resumed"
+    folder = open_folder(settings.folder)
+    folder.change_state(lambda state: {**state, "paused": paused})
+    folder.history.append(said)
+    context.result(said)
+    return 0
