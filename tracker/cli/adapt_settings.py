@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from reid.online.config import AdaptConfig
 from tracker.camera.config import CameraMode, CameraMotionConfig
-from tracker.cli.schema import argument, flag_only
+from tracker.cli.schema import argument, flag_only, part_of
 from tracker.cli.settings import TrackSettings
 from tracker.config import TrackerConfig
 from tracker.detectors.motion_config import MotionDetectorConfig
@@ -67,7 +66,7 @@ class AdaptSettings(AdaptConfig):
     @property
     def config(self) -> AdaptConfig:
         """What the library is told."""
-        return AdaptConfig(**{f.name: getattr(self, f.name) for f in dataclasses.fields(AdaptConfig)})
+        return part_of(self, AdaptConfig)
 
     def tracking(self, video: Path, out: Path) -> TrackSettings:
         """The settings under which a video is followed, its tracklets written to `out`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from tracker.cli.context import Context
 from tracker.cli.errors import UsageError
 from tracker.cli.flags import parse_arguments
 from tracker.cli.online_settings import open_folder
-from tracker.cli.schema import argument, flag_only
+from tracker.cli.schema import argument, flag_only, part_of
 from tracker.cli.stopping import stop_when_asked
 from tracker.cli.train_progress import TrainDisplay
 
@@ -56,7 +55,7 @@ class WorkerSettings(AdaptConfig):
     @property
     def config(self) -> AdaptConfig:
         """How it learns."""
-        return AdaptConfig(**{f.name: getattr(self, f.name) for f in dataclasses.fields(AdaptConfig)})
+        return part_of(self, AdaptConfig)
 
 
 def run(argv: Sequence[str], context: Context) -> int:

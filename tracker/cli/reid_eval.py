@@ -18,7 +18,7 @@ from tracker.cli.context import Context
 from tracker.cli.errors import UsageError
 from tracker.cli.flags import parse_arguments
 from tracker.cli.reid_progress import WorkProgress
-from tracker.cli.schema import argument, flag_only
+from tracker.cli.schema import argument, flag_only, part_of
 
 if TYPE_CHECKING:
     from reid import Embedder
@@ -76,7 +76,7 @@ class ReidEvalSettings(EvaluationConfig):
     @property
     def config(self) -> EvaluationConfig:
         """What the library is told."""
-        return EvaluationConfig(**{f.name: getattr(self, f.name) for f in dataclasses.fields(EvaluationConfig)})
+        return part_of(self, EvaluationConfig)
 
 
 def run(argv: Sequence[str], context: Context) -> int:

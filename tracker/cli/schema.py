@@ -15,9 +15,13 @@ import textwrap
 import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 T = TypeVar("T")
+D = TypeVar("D", bound="DataclassInstance")
 KeyPath = tuple[str, ...]
 
 
@@ -110,6 +114,11 @@ def _build_section(name: str, kind: type[T], values: Mapping[KeyPath, Any]) -> T
     except ValueError as error:  # a check that names the field alone: `conf` may be that of another section
         text = str(error)
         raise ValueError(text if text.startswith(f"{name}.") else f"{name}.{text}") from error
+
+
+def part_of(settings: object, base: type[D]) -> D:
+    """The fields that settings inherit from a dataclass, alone: what the library is told."""
+    return base(**{field.name: getattr(settings, field.name) for field in dataclasses.fields(base)})
 
 
 def attribute_docs(cls: type[Any]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from reid.data import DataConfig
 from reid.learning.trainer import TrainConfig
-from tracker.cli.schema import argument, flag_only
+from tracker.cli.schema import argument, flag_only, part_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +39,6 @@ class TrainSettings(TrainConfig):
     @property
     def config(self) -> TrainConfig:
         """What the library is told; the data is called by its folder's name where nobody named it."""
-        config = TrainConfig(**{f.name: getattr(self, f.name) for f in dataclasses.fields(TrainConfig)})
+        config = part_of(self, TrainConfig)
         name = self.card.data or self.source.resolve().name
         return dataclasses.replace(config, card=dataclasses.replace(self.card, data=name))
