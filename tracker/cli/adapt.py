@@ -41,29 +41,15 @@ def run(argv: Sequence[str], context: Context) -> int:
     settings = parse_arguments(AdaptSettings, argv, command="adapt", summary=_SUMMARY, examples=_EXAMPLES, config=True)
     _check(settings)
     require_training("teaching an embedder")
-    from reid.online.worker import adapt
-
-    live, admitted = settings.embedder, False
-    with _folder_for_tracklets(settings) as kept, _draft_folder(settings) as drafts:
-        for number in range(1, settings.passes + 1):
-            stores = [_store(settings, source, live, kept / f"pass-{number}", context) for source in settings.source]
-            draft = drafts / f"{number}.onnx"
-            with TrainDisplay(context) as display, stop_when_asked(context) as request:
-                result = adapt(
-                    stores, live, draft, settings.config, seed=settings.seed, progress=display, stop=request.made
-                )
-            if request.made():
-                done = f"{settings.out} has what came of pass {number - 1}" if admitted else "nothing was written"
-                context.say(f"reidtrack: interrupted; {done}")
-                if admitted:
-                    Path(live).replace(settings.out)
-                return _EXIT_INTERRUPTED
-            _report(result, number, settings, context)
-            if not result.admitted:
-                break
-            live, admitted = str(draft), True
+    with _working_folder(settings) as folder:
+        admitted, interrupted = _teach(settings, folder, context)
+        if interrupted:
+            done = f"{settings.out} has what came of pass {len(admitted)}" if admitted else "nothing was written"
+            context.say(f"reidtrack: interrupted; {done}")
         if admitted:
-            Path(live).replace(settings.out)
+            admitted[-1].replace(settings.out)
+    if interrupted:
+        return _EXIT_INTERRUPTED
     if not admitted:
         return _EXIT_REFUSED
     context.result(f"wrote {settings.out}")
@@ -101,21 +87,36 @@ def _is_store(source: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _folder_for_tracklets(settings: AdaptSettings) -> Iterator[Path]:
+def _working_folder(settings: AdaptSettings) -> Iterator[Path]:
+    """Where embedders lie until one takes its place, and tracklets that nobody keeps."""
     if settings.keep is not None:
         settings.keep.mkdir(parents=True, exist_ok=True)
-        yield settings.keep
-        return
-    settings.out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=settings.out.parent, prefix=".tracklets-") as folder:
-        yield Path(folder)
-
-
-@contextlib.contextmanager
-def _draft_folder(settings: AdaptSettings) -> Iterator[Path]:
     settings.out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=settings.out.parent, prefix=".adapt-") as folder:
         yield Path(folder)
+
+
+def _teach(settings: AdaptSettings, folder: Path, context: Context) -> tuple[list[Path], bool]:
+    """The embedder that was admitted in each pass, in `folder`, and whether it was interrupted."""
+    from reid.online.worker import adapt
+
+    admitted: list[Path] = []
+    for number in range(1, settings.passes + 1):
+        live = str(admitted[-1]) if admitted else settings.embedder
+        draft = folder / f"{number}.onnx"
+        kept = (settings.keep or folder) / f"pass-{number}"
+        stores = [_store(settings, source, live, kept, context) for source in settings.source]
+        with TrainDisplay(context) as display, stop_when_asked(context) as request:
+            result = adapt(
+                stores, live, draft, settings.config, seed=settings.seed, progress=display, stop=request.made
+            )
+        if request.made():
+            return admitted, True
+        _report(result, number, settings, context)
+        if not result.admitted:
+            break
+        admitted.append(draft)
+    return admitted, False
 
 
 def _store(settings: AdaptSettings, source: Path, embedder: str, folder: Path, context: Context) -> Path:
