@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from reid.checks import check_number
 from reid.data.crops import Crops
 from reid.errors import InputError
 
@@ -31,8 +32,7 @@ def split_identities(crops: Crops, *, share: float, seed: int) -> tuple[Crops, C
     Raises:
         InputError: `share` is not within 0..1 (exclusive), or there are fewer than two identities.
     """
-    if not 0 < share < 1:
-        raise InputError(f"share must be above 0 and below 1, got {share}")
+    check_number("share", share, above=0, below=1)
     kin = np.unique(crops.kin[crops.identities])
     if len(kin) < 2:
         raise InputError(f"splitting needs two identities or more, got {len(kin)}")

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from reid.checks import check_number
 from reid.errors import InputError
 from reid.evaluation.similarity import on_grid, tiles
 
@@ -47,8 +48,7 @@ class Reranked:
     ) -> None:
         if min(k1, k2) < 1:
             raise InputError(f"k1 and k2 must be 1 or more, got {k1} and {k2}")
-        if not 0 <= weight <= 1:
-            raise InputError(f"weight must be within 0..1, got {weight!r}")
+        check_number("weight", weight, least=0, most=1)
         self._vectors = vectors
         self._gallery_vectors = np.ascontiguousarray(vectors[gallery].T)  # (D, G)
         self._weight = np.float32(weight)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reid.calibration import Calibration
+from reid.checks import check_number
 from reid.errors import InputError
 from reid.evaluation.collection import CropEmbedder
 
@@ -53,8 +54,7 @@ def verify(
             which the card has no threshold.
         ModelError: the model failed.
     """
-    if not 0 < prior < 1:
-        raise InputError(f"prior must be above 0 and below 1, got {prior!r}")
+    check_number("prior", prior, above=0, below=1)
     calibration: Calibration | None = embedder.card.calibration
     cut, words = _threshold(threshold, calibration, prior)
     a, b = embedder.crops([first, second]).astype(np.float64)  # (2, D)

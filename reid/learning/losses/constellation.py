@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from reid.errors import InputError
+from reid.checks import check_number
 from reid.learning.distances import at_least_float32
 from reid.learning.losses.margins import mean_of, not_a_number_of
 from reid.learning.relations import resolve_masks
@@ -35,8 +35,7 @@ def constellation_loss(
     Raises:
         InputError: shapes do not fit, the scale is not above 0, or not exactly one of labels and relations was given.
     """
-    if not 0 < scale < float("inf"):
-        raise InputError(f"scale must be a finite number above 0, got {scale!r}")
+    check_number("scale", scale, above=0)
     same, different = resolve_masks(embeddings, labels, relations, reference)
     with torch.autocast(embeddings.device.type, enabled=False):
         rows = at_least_float32(embeddings)

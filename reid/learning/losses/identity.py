@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from reid.checks import check_number
 from reid.errors import InputError
 from reid.learning.distances import at_least_float32
 
@@ -31,8 +32,7 @@ class IdentityLoss(nn.Module):
     def __init__(self, dimension: int, identities: int, *, label_smoothing: float = 0.1) -> None:
         if dimension < 1 or identities < 1:
             raise InputError(f"dimension and identities must be at least 1, got {dimension} and {identities}")
-        if not 0 <= label_smoothing < 1:
-            raise InputError(f"label_smoothing must be from 0 to below 1, got {label_smoothing!r}")
+        check_number("label_smoothing", label_smoothing, least=0, below=1)
         super().__init__()
         self.label_smoothing = label_smoothing
         self.classifier = nn.Linear(dimension, identities, bias=False)

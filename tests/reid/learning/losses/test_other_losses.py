@@ -244,7 +244,7 @@ def test_identity_cross_entropy_in_mixed_precision(dtype: Any) -> None:
         (lambda e, y: class_tree(e, y, levels=0), "levels must be at least 1, got 0"),
         (lambda e, y: class_tree(e, y[:2]), r"\(N, D\) and labels \(N,\)"),
         (lambda e, y: IdentityLoss(0, 3), "at least 1, got 0 and 3"),
-        (lambda e, y: IdentityLoss(3, 3, label_smoothing=1.0), "from 0 to below 1, got 1.0"),
+        (lambda e, y: IdentityLoss(3, 3, label_smoothing=1.0), "must be at least 0 and below 1, got 1.0"),
         (lambda e, y: IdentityLoss(4, 3)(e, y), r"features must be \(B, 4\)"),
         (lambda e, y: CrossBatchMemory(contrastive_loss, dimension=3, size=0), "at least 1, got 3 and 0"),
         (lambda e, y: CrossBatchMemory(contrastive_loss, dimension=3, size=3)(e, y), "of at most 3 rows"),
