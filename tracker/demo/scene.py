@@ -5,30 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 
-import cv2
 import numpy as np
 
 from tracker.demo.backdrop import paint_backdrop
-from tracker.demo.body import Pose
-from tracker.demo.camera import CameraKind, CameraPath, View
+from tracker.demo.camera import CameraKind, CameraPath
 from tracker.demo.cast import TWINS, pick_cast
 from tracker.demo.choreography import PLANNED_S, choreograph
-from tracker.demo.compositing import Box, Picture
-from tracker.demo.drawing import Sprite, draw_figure
-from tracker.demo.stage import HEIGHT, body_height, build_stage
-from tracker.demo.truth import Truth
+from tracker.demo.painted import PaintedClip, Standing
+from tracker.demo.stage import HEIGHT, build_stage
+from tracker.demo.walkers import Walkers
 from tracker.errors import ConfigError
-from tracker.types import Frame, SourceInfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
-
-    from tracker.types import DoubleArray, Image
 
 _PHASES = 32  # painted poses of one gait cycle: at 25 frames a second a cycle takes about 23 frames
-_NOISE_PAD_PX = 64
-_Row = tuple[int, int, Box, Box, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +66,7 @@ class DemoConfig:
         return max(1, round(self.duration_s * self.rate_hz))
 
 
-class DemoClip:
+class DemoClip(PaintedClip):
     """A rendered street scene as a `tracker.types.Source`.
 
     Ten or more people of differing size walk through a still street with a kiosk and a van. In a whole clip of 40 s,
@@ -91,110 +82,29 @@ class DemoClip:
         self.config = config or DemoConfig()
         c = self.config
         rng = np.random.default_rng(c.seed)
-        self._scale = c.height_px / HEIGHT
-        stage = build_stage(c.width_px / self._scale, rng)
-        self._backdrop = paint_backdrop(stage, c.width_px, c.height_px, rng)
-        self.figures = pick_cast(c.figures, self._backdrop.colours, rng)
+        scale = c.height_px / HEIGHT
+        stage = build_stage(c.width_px / scale, rng)
+        backdrop = paint_backdrop(stage, c.width_px, c.height_px, rng)
+        self.figures = pick_cast(c.figures, backdrop.colours, rng)
         """What identity 1, 2, ... looks like."""
         self.walks = choreograph(self.figures, stage, rng)
         """Where identity 1, 2, ... goes."""
-        self._path = None if c.camera == "static" else CameraPath(c.camera, c.width_px, c.height_px, c.seed)
-        self._front_y = min(place.base for place in stage.occluders)
-        self._noise_seed = int(rng.integers(2**31))
-        self._sprites: dict[tuple[int, int, float, float, int], Sprite] = {}
-        self._rows: list[_Row] = []
-        self._closed = False
-
-    @property
-    def info(self) -> SourceInfo:
-        """Name, size, rate and length."""
-        c = self.config
-        return SourceInfo(f"demo-{c.seed}", c.width_px, c.height_px, c.rate_hz, c.frames, live=False)
-
-    @property
-    def truth(self) -> Truth:
-        """What is true of the frames that were painted so far: of the whole clip once it has been iterated."""
-        rows = self._rows
-        return Truth(
-            np.array([r[0] for r in rows], np.int64),
-            np.array([r[1] for r in rows], np.int64),
-            np.array([r[2] for r in rows], np.float32).reshape(-1, 4),
-            np.array([r[3] for r in rows], np.float32).reshape(-1, 4),
-            np.array([r[4] for r in rows], np.float64),
+        self._sprite = Walkers(self.figures, self.walks, scale, phases=_PHASES, step_px=2)
+        super().__init__(
+            f"demo-{c.seed}",
+            backdrop,
+            min(place.base for place in stage.occluders),
+            rate_hz=c.rate_hz,
+            frames=c.frames,
+            noise=c.noise,
+            noise_seed=int(rng.integers(2**31)),
+            camera=None if c.camera == "static" else CameraPath(c.camera, c.width_px, c.height_px, c.seed),
         )
 
-    def view(self, time_s: float) -> DoubleArray:
-        """(2, 3) affine from pixels of the whole street to pixels of the picture, as the camera is at a moment."""
-        return np.eye(2, 3) if self._path is None else self._path.view(time_s)
-
-    def __iter__(self) -> Iterator[Frame]:
-        self._rows.clear()
-        rng = np.random.default_rng(self._noise_seed)
-        grain = self._grain(rng)
-        for index in range(1, self.config.frames + 1):
-            if self._closed:
-                return
-            time_s = (index - 1) / self.config.rate_hz
-            image = self._paint(index, time_s)
-            if self.config.noise > 0:
-                image = self._add_noise(image, grain, rng)
-            yield Frame(image, index, time_s)
-
-    def close(self) -> None:
-        """Stop painting; what was painted stays in `truth`."""
-        self._closed = True
-
-    def __enter__(self) -> DemoClip:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def _grain(self, rng: np.random.Generator) -> tuple[Image, Image]:
-        """What noise adds and what it takes away, larger than the picture so that each frame takes another part."""
-        shape = (self.config.height_px + _NOISE_PAD_PX, self.config.width_px + _NOISE_PAD_PX, 3)
-        noise = np.rint(self.config.noise * rng.standard_normal(shape, np.float32))
-        return np.maximum(noise, 0).astype(np.uint8), np.maximum(-noise, 0).astype(np.uint8)
-
-    def _add_noise(self, image: Image, grain: tuple[Image, Image], rng: np.random.Generator) -> Image:
-        y, x = rng.integers(0, _NOISE_PAD_PX, 2).tolist()
-        part = np.s_[y : y + image.shape[0], x : x + image.shape[1]]
-        return np.asarray(cv2.subtract(cv2.add(image, grain[0][part]), grain[1][part]), np.uint8)
-
-    def _sprite(self, who: int, time_s: float, ground_y: float) -> Sprite:
-        phase, facing, stride = self.walks[who].gait(time_s)
-        step = round(phase / (2 * np.pi) * _PHASES) % _PHASES if stride else 0
-        # in steps of two pixels, so that slowly growing figures are not painted anew in each frame
-        height = max(8, 2 * round(body_height(ground_y, self.figures[who].height_m) * self._scale / 2))
-        key = (who, step, facing, stride, height)
-        sprite = self._sprites.get(key)
-        if sprite is None:
-            pose = Pose(2 * np.pi * step / _PHASES, facing, stride)
-            sprite = self._sprites[key] = draw_figure(self.figures[who], pose, height)
-        return sprite
-
-    def _paint(self, index: int, time_s: float) -> Image:
+    def _standing(self, time_s: float) -> Iterator[Standing]:
         now = np.array([time_s])
-        present = []
         for who, walk in enumerate(self.walks):
             here, x, y = walk.at(now)
             if here[0]:
-                present.append((float(y[0]), float(x[0]), who))
-        picture = Picture(self._backdrop)
-        shown = []
-        for ground_y, across, who in sorted(present):  # from back to front
-            sprite = self._sprite(who, time_s, ground_y)
-            foot_x, foot_y = across * self._scale, ground_y * self._scale
-            left, top = round(foot_x - sprite.foot_x), round(foot_y - sprite.foot_y)
-            behind = ground_y < self._front_y
-            picture.cast_shadow(foot_x, foot_y, sprite.alpha.shape[0], behind)
-            picture.add(sprite, left, top, who + 1, behind)
-            shown.append((who + 1, sprite, left, top))
-        view = picture if self._path is None else View(picture, self._path.view(time_s))
-        for label, sprite, left, top in sorted(shown, key=lambda row: row[0]):
-            seen = view.seen(sprite, left, top, label)
-            if seen is not None:
-                self._rows.append((index, label, *seen))
-        return view.image
+                ground_y = float(y[0])
+                yield Standing(ground_y, float(x[0]), who, self._sprite(who, time_s, ground_y))

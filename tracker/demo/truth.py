@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
 
 from tracker.errors import OutputError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracker.demo.compositing import Box
     from tracker.types import BoolArray, DoubleArray, FloatArray, IntArray
 
+Row: TypeAlias = "tuple[int, int, Box, Box, float]"
+"""Frame, identity, box of what is seen, box of the whole silhouette, visibility."""
 HIDDEN_BELOW = 0.25
 """Figures of which a smaller share is visible count as hidden: their rows are flagged 0, to be ignored in scoring."""
 
@@ -29,6 +36,17 @@ class Truth:
     """(n, 4) `x1, y1, x2, y2` of the whole silhouette, hidden parts included, clipped to the picture."""
     visibility: DoubleArray
     """(n,) share of the silhouette that is seen, 0..1; what lies outside the picture is not."""
+
+    @classmethod
+    def of_rows(cls, rows: Sequence[Row]) -> Truth:
+        """One row a figure and frame, in their order."""
+        return cls(
+            np.array([row[0] for row in rows], np.int64),
+            np.array([row[1] for row in rows], np.int64),
+            np.array([row[2] for row in rows], np.float32).reshape(-1, 4),
+            np.array([row[3] for row in rows], np.float32).reshape(-1, 4),
+            np.array([row[4] for row in rows], np.float64),
+        )
 
     @property
     def hidden(self) -> BoolArray:
