@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from reid.embedder import DEFAULT_MODEL
 from reid.tracklets import TrackletWriter
 from tracker.cli.main import main
 
@@ -135,3 +137,29 @@ def test_a_source_that_is_no_tracklets_is_followed_first(street: Path, capsys: p
     assert "let more be seen" in told.out  # one who stands there teaches nothing
     assert (street / "kept" / "pass-1" / "1-street" / "tracklets" / "store.jsonl").is_file()
     assert not (street / "site.onnx").exists()
+
+
+@pytest.mark.parametrize(
+    ("passes_before", "done"), [(0, "nothing was written"), (1, "site.onnx has what came of pass 1")]
+)
+def test_ctrl_c_keeps_what_came_of_the_passes_before(
+    passes_before: int, done: str, street: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from reid.online.worker import AdaptResult
+
+    taught: list[str] = []
+
+    def adapt(stores: Sequence[Path], live: str, out: Path, *_: object, **_more: object) -> AdaptResult:
+        taught.append(live)
+        out.write_bytes(DEFAULT_MODEL.read_bytes())
+        if len(taught) > passes_before:
+            signal.raise_signal(signal.SIGINT)
+        return AdaptResult(True, "better", None, out)
+
+    monkeypatch.setattr("reid.online.worker.adapt", adapt)
+    words = ["adapt", "street", "--detector", "det.txt", "--out", "site.onnx", "--passes", "3"]
+    assert main(words) == 130
+    assert f"interrupted; {done}" in capsys.readouterr().err
+    assert (street / "site.onnx").exists() == bool(passes_before)
+    assert [Path(live).name for live in taught] == ["default", "1.onnx"][: passes_before + 1]
+    assert not [path for path in street.iterdir() if path.name.startswith(".")]
