@@ -32,7 +32,7 @@ from tracker.detectors import MotionDetector
 
 DURATION_S = DemoConfig().duration_s
 CARD = "embedder.card.json"
-_MADE_BY = ("demo", "detectors", "boxes.py", "image.py", "types.py")
+_MADE_BY = ("demo", "detectors", "boxes.py", "image.py", "types")
 
 
 @functools.cache

@@ -14,7 +14,8 @@ import tracker
 from peers.base import Appearance, Peer, Result, Scene, Seen, Step
 from tracker import Detections, Tracker, TrackerConfig
 
-_CORE = ("tracker.py", "table.py", "identities.py", "memory.py", "lives.py", "config.py", "boxes.py", "types.py")
+_CORE = ("tracker.py", "table.py", "identities.py", "memory.py", "lives.py", "config.py", "boxes.py")
+_PACKAGES = ("association", "motion", "types")
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Ours(Peer):
     def version(self) -> str:
         root = Path(tracker.__file__).parent
         paths = [root / name for name in _CORE]
-        paths += [path for package in ("association", "motion") for path in sorted((root / package).rglob("*.py"))]
+        paths += [path for package in _PACKAGES for path in sorted((root / package).rglob("*.py"))]
         digest = hashlib.sha256(b"".join(path.read_bytes() for path in paths))
         return f"sources {digest.hexdigest()[:10]}"
 
