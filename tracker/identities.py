@@ -18,7 +18,7 @@ from tracker.association.appearance import AppearanceModel
 from tracker.association.assignment import assign
 from tracker.config import TrackerConfig
 from tracker.explanation.record import Compared, UpdateRecord, Weighed
-from tracker.memory import IdentityMemory
+from tracker.memory import IdentityMemory, among
 from tracker.table import TIME_SLACK_S, TrackTable, unit
 from tracker.types import BoolArray, DoubleArray, IntArray, TrackEvent, TrackEventKind
 
@@ -81,17 +81,16 @@ class Identities:
         tracks.proven[rows] = proven
         numbered = tracks.ids[rows] > 0
         asking = seen & proven & ((tracks.mean_s[rows] == now) | ~numbered)
-        if asking.any():
-            lost = tracks.proven & (tracks.detection < 0) & (tracks.ids > 0) & (tracks.vectors > 0)
-            somebody_missing = lost.any() or len(self._memory)
+        if np.count_nonzero(asking):
+            lost = _missing(tracks)
             least = min(c.recover_evidence, c.recall_evidence)
-            if somebody_missing and self._appearance.greatest_evidence > least:
+            if (len(lost) or len(self._memory)) and self._appearance.greatest_evidence > least:
                 # who may be a known one is not given a new number before there is a crop or two to tell by
                 asking &= numbered | (tracks.vectors[rows] >= c.identify_vectors) | (age >= c.identify_s)
-            if asking.any():
-                tracks = self._identify(tracks, rows[asking], lost.nonzero()[0], now)
-        late = (~tracks.settled & (tracks.ids > 0) & (now - tracks.born_s > c.settle_s)).nonzero()[0]
-        if len(late):
+            if np.count_nonzero(asking):
+                tracks = self._identify(tracks, rows[asking], lost, now)
+        if np.count_nonzero(age > c.settle_s):
+            late = (~tracks.settled & (tracks.ids > 0) & (now - tracks.born_s > c.settle_s)).nonzero()[0]
             self._join(tracks, late)
         return tracks
 
@@ -106,15 +105,13 @@ class Identities:
         choice = self._choose(tracks, asking, lost, held, now)  # (n,) numbers, 0 for none
         # where the memory was too small or too short to keep who is claimed, there is nothing to ask again by
         if np.count_nonzero(held):
-            forgotten = (held > 0) & ~self._memory.look_up(held)[0]
+            forgotten = (held > 0) & ~self._memory.knows(held)
             choice[forgotten] = held[forgotten]
         goes_on = (choice == 0) & ((held > 0) | (before == 0))
-        if not choice.any():
-            self._go_on(tracks, asking[goes_on], now)
-            return tracks
-        found = lost[np.isin(tracks.ids[lost], choice)]
-        claims = (choice != held) & (choice > 0)
-        self._claim(tracks, asking[claims], choice[claims], tracks.ids[found], now)
+        claims, found = (choice != held) & (choice > 0), lost[:0]
+        if np.count_nonzero(claims):
+            found = lost[among(tracks.ids[lost], choice)]
+            self._claim(tracks, asking[claims], choice[claims], tracks.ids[found], now)
         self._go_on(tracks, asking[goes_on], now)
         if not len(found):
             return tracks
@@ -132,22 +129,25 @@ class Identities:
         numbers = np.concatenate((tracks.ids[lost], self._memory.ids[remembered]))  # (K,)
         if not len(numbers):
             return choice
-        means = tracks.mean[lost]
+        means = tracks.mean.take(lost, axis=0)
         if len(remembered):
             means = np.concatenate((means, self._memory.means[remembered]))
-        similarity = (tracks.mean[asking] @ means.T).astype(np.float64)  # (n, K)
-        holds = held[:, None] == numbers  # (n, K)
-        watched_s = now - tracks.first_vector_s[asking]
-        least = self._appearance.least_likeness(tracks.vectors[asking], watched_s, holds)  # (n, K)
-        possible = (similarity >= least) & (tracks.vectors[asking, None] >= c.identify_vectors)
+        similarity = (tracks.mean.take(asking, axis=0) @ means.T).astype(np.float64)  # (n, K)
+        # (n, K), or (n, 1) where nobody holds any
+        holds = held[:, None] == numbers if np.count_nonzero(held) else np.zeros((len(held), 1), bool)
+        vectors, watched_s = tracks.vectors[asking], now - tracks.first_vector_s[asking]
+        least = self._appearance.least_likeness(vectors, watched_s, holds)
+        possible = (similarity >= least) & (vectors >= c.identify_vectors)[:, None]  # (n, K)
         row, column = possible[:, : len(lost)].nonzero()
-        possible[row, column] = _reachable(tracks, asking[row], lost[column], c, now)
+        if len(row):
+            possible[row, column] = _reachable(tracks, asking[row], lost[column], c, now)
         if self.record is not None:
             seen_s = np.concatenate((tracks.seen_s[lost], self._memory.seen_s[remembered]))
+            least = np.broadcast_to(least, similarity.shape)
             self.record.compared = Compared(numbers, len(lost), seen_s, held, similarity, least, possible)
-        hopeful = np.flatnonzero(possible.any(axis=1))  # (m,)
-        if not len(hopeful):
+        if not np.count_nonzero(possible):
             return choice
+        hopeful = np.flatnonzero(possible.any(axis=1))  # (m,)
         evidence = self._appearance.evidence(similarity[hopeful], np.inf) + _HELD_BONUS * holds[hopeful]  # (m, K)
         evidence[~possible[hopeful]] = -np.inf
         threshold = np.full(len(numbers), c.recall_evidence)
@@ -163,17 +163,17 @@ class Identities:
 
     def _free_memory(self, tracks: TrackTable, asking: IntArray) -> IntArray:
         """Rows of the memory whose numbers no other track claims."""
+        if not len(self._memory):
+            return asking[:0]
         claimed = ~tracks.settled & (tracks.ids != tracks.own_ids)  # only such numbers are in the memory too
         claimed[asking] = False
-        if not np.count_nonzero(claimed):
-            return np.arange(len(self._memory))
-        return (~np.isin(self._memory.ids, tracks.ids[claimed])).nonzero()[0]
+        return (~among(self._memory.ids, tracks.ids[claimed])).nonzero()[0]
 
     def _claim(self, tracks: TrackTable, rows: IntArray, numbers: IntArray, back: IntArray, now: float) -> None:
         """Report these rows under old numbers from now on; `back` are those of lost tracks."""
         if not len(rows):
             return
-        recovered = np.isin(numbers, back)
+        recovered = among(numbers, back)
         before, since = tracks.ids[rows], tracks.born_s[rows]
         tracks.ids[rows] = numbers
         self._note("recovered", numbers[recovered], now, before[recovered], since[recovered])
@@ -226,6 +226,12 @@ class Identities:
             self.events.append(TrackEvent(kind, number, now, *correction))
 
 
+def _missing(tracks: TrackTable) -> IntArray:
+    """Rows of the lost tracks that have a number and a known appearance (n,)."""
+    rows = (tracks.detection < 0).nonzero()[0]
+    return rows[tracks.proven[rows] & (tracks.ids[rows] > 0) & (tracks.vectors[rows] > 0)]
+
+
 def _reachable(tracks: TrackTable, asking: IntArray, lost: IntArray, config: TrackerConfig, now: float) -> BoolArray:
     """(P,) whether newcomers came after tracks were lost, and are where and as tall as these can be by now.
 
@@ -234,6 +240,8 @@ def _reachable(tracks: TrackTable, asking: IntArray, lost: IntArray, config: Tra
     """
     last_s = np.where(tracks.doubt[lost] < 0, tracks.mean_s[lost], tracks.seen_s[lost])
     absent = tracks.born_s[asking] > last_s
+    if not np.count_nonzero(absent):
+        return absent
     gap = now - last_s
     here, there = tracks.seen_box[:, asking], tracks.seen_box[:, lost]  # (4, P)
     way = np.hypot(here[0] - there[0], here[1] - there[1])  # px

@@ -20,6 +20,7 @@ class IdentityMemory:
         """(G,) how many vectors made each mean."""
         self.seen_s: DoubleArray = np.zeros(0)
         """(G,) when each was last seen."""
+        self._oldest_s = np.inf  # nobody was seen last before
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -34,6 +35,11 @@ class IdentityMemory:
         self.means = np.concatenate((known, means))[-self._size :]
         self.vectors = np.concatenate((self.vectors, vectors))[-self._size :]
         self.seen_s = np.concatenate((self.seen_s, seen_s))[-self._size :]
+        self._oldest_s = min(self._oldest_s, float(seen_s.min()))
+
+    def knows(self, ids: IntArray) -> BoolArray:
+        """Which of these numbers are known (n,)."""
+        return among(ids, self.ids)
 
     def look_up(self, ids: IntArray) -> tuple[BoolArray, FloatArray, DoubleArray]:
         """Which of these numbers are known (n,), their means (n, D) and how many vectors made them (n,)."""
@@ -45,8 +51,8 @@ class IdentityMemory:
 
     def take(self, ids: IntArray) -> None:
         """Remove identities."""
-        known = np.isin(self.ids, ids)
-        if known.any():
+        known = among(self.ids, ids)
+        if np.count_nonzero(known):
             self._select(~known)
 
     def seen_anew(self, means: FloatArray, vectors: DoubleArray) -> IdentityMemory:
@@ -55,13 +61,23 @@ class IdentityMemory:
         known = vectors > 0
         memory.ids, memory.means = self.ids[known], means[known]
         memory.vectors, memory.seen_s = vectors[known], self.seen_s[known]
+        memory._oldest_s = self._oldest_s
         return memory
 
     def forget_old(self, now_s: float) -> None:
         """Drop identities that left longer ago than the memory's age."""
-        if len(self) and now_s - self.seen_s.min() > self._age_s:
+        if len(self) and now_s - self._oldest_s > self._age_s:
             self._select(now_s - self.seen_s <= self._age_s)
+            self._oldest_s = float(self.seen_s.min(initial=np.inf))
 
     def _select(self, keep: BoolArray) -> None:
         self.ids, self.means = self.ids[keep], self.means[keep]
         self.vectors, self.seen_s = self.vectors[keep], self.seen_s[keep]
+
+
+def among(values: IntArray, some: IntArray) -> BoolArray:
+    """Which values (n,) are among some (m,); `np.isin` takes several times as long for few."""
+    if not len(some):
+        return np.zeros(len(values), bool)
+    ordered = np.sort(some)
+    return np.asarray(ordered.take(ordered.searchsorted(values), mode="clip") == values)

@@ -119,10 +119,10 @@ class Tracker:
         tracks.detection, matched = matching.detection, matching.matched
         if np.count_nonzero(matched):
             self._correct(seen, matched)
-            changed = looks.learn(tracks, seen, matching, self._appearance, self.config)
+            changed = looks.learn(tracks, seen, matched, matching.similarity, self._appearance, self.config)
             if len(changed):
                 self._identities.part(tracks, changed)
-        self._found(seen, matching.taken, proven=first)
+        self._found(seen, matched, matching.taken, proven=first)
         self._tracks = self._identities.update(self._tracks, now)
         rows, events = self._reported(include_coasted), tuple(self._identities.events)
         if self._record is not None:
@@ -257,19 +257,24 @@ class Tracker:
         np.copyto(tracks.seen_box, tracks.box, where=matched)
         np.copyto(tracks.score, scores, where=matched)
         against = (matched & (tracks.classes != classes)).nonzero()[0]
-        scores[against] *= -1
+        if len(against):
+            scores[against] *= -1
         np.add(tracks.class_votes, scores, out=tracks.class_votes, where=matched)
-        outvoted = against[tracks.class_votes[against] < 0]
-        tracks.classes[outvoted] = classes[outvoted]
-        tracks.class_votes[outvoted] *= -1
+        if len(against):
+            outvoted = against[tracks.class_votes[against] < 0]
+            tracks.classes[outvoted] = classes[outvoted]
+            tracks.class_votes[outvoted] *= -1
 
-    def _found(self, seen: Seen, taken: BoolArray, *, proven: bool) -> None:
+    def _found(self, seen: Seen, matched: BoolArray, taken: BoolArray, *, proven: bool) -> None:
         """Drop tentative tracks that were missed, and found new ones on confident detections that nobody took.
 
         Those of a stream's first frame were there before it: they need not prove that they stay.
         """
-        c = self.config
-        self._tracks = tracks = self._tracks.select(self._tracks.proven | (self._tracks.detection >= 0))
+        c, tracks = self.config, self._tracks
+        if np.count_nonzero(tracks.proven) < len(tracks):
+            self._tracks = tracks = tracks.select(tracks.proven | matched)
+        if np.count_nonzero(taken) == len(taken):
+            return
         rows = (~taken & (seen.scores >= c.birth_score)).nonzero()[0]
         if not len(rows):
             return

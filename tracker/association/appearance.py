@@ -79,7 +79,7 @@ class AppearanceModel:
     @property
     def greatest_evidence(self) -> float:
         """Nats that two equal vectors are of one object; 0 where the embedder is not believed to tell objects apart."""
-        return float(self._stream.log_likelihood_ratio(np.ones(1), np.inf)[0])
+        return self._stream.greatest
 
     def doubt(self, similarity: DoubleArray) -> DoubleArray:
         """Evidence (n,) in nats that crops are of the tracks they were matched with; below `FOREIGN` they are not.
@@ -109,11 +109,12 @@ class AppearanceModel:
         Args:
             vectors: (n,) how many crops made the new means.
             age_s: (n,) over how many seconds.
-            lenient: (n, K) pairs that are refused later than others.
+            lenient: (n, K) pairs that are refused later than others; (n, 1) where all of a row are alike, as the result
+                is then.
         """
         q = min(max(self._stream.same_mean, 0.5), 0.999)
         variance = 1 / q**2 - 1
-        independent = np.clip(1 + age_s / CROP_MEMORY_S, 1, np.maximum(vectors, 1))  # (n,)
+        independent = np.minimum(np.maximum(1 + age_s / CROP_MEMORY_S, 1), np.maximum(vectors, 1))  # (n,)
         expected = (1 + variance * (1 / independent + OTHER_DAY_SHARE)) ** -0.5
         slack = np.where(lenient, HELD_SLACK, 1.0) * REFUSED_AT
         return np.asarray(1 - slack * (1 - expected[:, None]), np.float64)

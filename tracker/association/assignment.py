@@ -8,13 +8,19 @@ from scipy.optimize import linear_sum_assignment
 from tracker.types import BoolArray, DoubleArray, IntArray
 
 
-def assign(rows: IntArray, columns: IntArray, gain: DoubleArray) -> IntArray:
+def without_rival(rows: IntArray, columns: IntArray) -> BoolArray:
+    """Which pairs (P,), (P,) share neither row nor column with another."""
+    return np.asarray(np.bincount(rows)[rows] + np.bincount(columns)[columns] == 2)
+
+
+def assign(rows: IntArray, columns: IntArray, gain: DoubleArray, alone: BoolArray | None = None) -> IntArray:
     """Choose pairs, each row and column at most once, of greatest total gain.
 
     Args:
         rows: (P,) of each candidate pair.
         columns: (P,) of each candidate pair; no pair stands twice.
         gain: (P,) what the pair is worth; pairs of 0 or less are never chosen.
+        alone: (P,) which are `without_rival`, where that is known already.
 
     Returns:
         Indices of the chosen pairs, ascending.
@@ -23,13 +29,18 @@ def assign(rows: IntArray, columns: IntArray, gain: DoubleArray) -> IntArray:
     optimal assignment: whatever holds its row and column instead can be swapped for it without loss. Such pairs are
     taken first (those without any rival cost next to nothing); scipy solves what is left.
     """
-    chosen = np.zeros(len(gain), bool)
-    left = (gain > 0).nonzero()[0]
+    worth = gain > 0
+    if alone is None:
+        alone = without_rival(rows, columns)
+    if np.count_nonzero(alone) == len(alone):
+        return worth.nonzero()[0]
+    chosen = worth & alone
+    left = (worth & ~alone).nonzero()[0]
     while len(left):
         r, c = rows[left], columns[left]
-        rivalled = (np.bincount(r)[r] > 1) | (np.bincount(c)[c] > 1)
-        chosen[left[~rivalled]] = True
-        left = left[rivalled]
+        alone = without_rival(r, c)
+        chosen[left[alone]] = True
+        left = left[~alone]
         if not len(left):
             break
         r, c, g = rows[left], columns[left], gain[left]

@@ -23,7 +23,7 @@ class _Samples:
         n = len(values) if weights is None else float(weights.sum())
         if not n:
             return
-        mean = float(values.sum() if weights is None else weights @ values) / n
+        mean = float(np.add.reduce(values) if weights is None else weights @ values) / n
         share = n / (self.count + n)
         shift = mean - self.mean
         centred = values - mean
@@ -128,6 +128,15 @@ class StreamCalibration:
         expected = np.minimum(np.maximum(cosine, same - lost), same)
         ratio = (expected - different) / variance * (cosine - (expected + different) / 2)
         return np.asarray(ratio * belief, np.float64)
+
+    @property
+    def greatest(self) -> float:
+        """The log-likelihood ratio of a cosine of 1, whatever the gap."""
+        same, different, _, variance, belief = self._fitted()
+        if same <= different:
+            return 0.0
+        expected = min(1.0, same)
+        return (expected - different) / variance * (1 - (expected + different) / 2) * belief
 
     def cosine_of(self, evidence: float) -> float:
         """The cosine whose log-likelihood ratio is `evidence`, for tracks just seen; -inf where none tells anything."""

@@ -6,14 +6,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tracker.association.assignment import without_rival
 from tracker.association.pairs import overlapping
-from tracker.boxes import area
 from tracker.config import TrackerConfig
 from tracker.types import BoolArray, DoubleArray, FloatArray, IntArray
 
 MOST_COVERED = TrackerConfig().appearance_max_overlap
 """The `covered_share` up to which a crop shows its object: beyond it the crop shows the other one as well. It is where
 a tracker of default settings stops to learn from crops, so what else keeps or judges crops goes by the same ones."""
+_TINY = float(np.finfo(np.float64).tiny)
 
 
 class Candidates(NamedTuple):
@@ -25,12 +26,19 @@ class Candidates(NamedTuple):
     """(P,) rows of the detections."""
     overlap: DoubleArray
     """(P,) intersection over union of the widened boxes times the agreement of their heights, 0..1."""
+    alone: BoolArray
+    """(P,) whether no other pair has its track or its detection: of these nothing need be asked of rivals."""
+
+    @classmethod
+    def of(cls, tracks: IntArray, detections: IntArray, overlap: DoubleArray) -> Candidates:
+        """These pairs, (P,) each."""
+        return cls(tracks, detections, overlap, without_rival(tracks, detections))
 
     def select(self, keep: BoolArray) -> Candidates:
         """Some of the pairs; these where all are kept."""
         if np.count_nonzero(keep) == len(keep):
             return self
-        return Candidates(self.tracks[keep], self.detections[keep], self.overlap[keep])
+        return Candidates.of(self.tracks[keep], self.detections[keep], self.overlap[keep])
 
 
 def candidates(
@@ -47,13 +55,16 @@ def candidates(
     Returns:
         The pairs, and the `covered_share` of the detections (N,): one sweep finds both.
     """
-    count, half = len(track_std), track_boxes[2:] / 2
-    tracks = np.concatenate((track_boxes[:2] - half, track_boxes[:2] + half))  # (4, T) corners
-    wider = np.zeros(count + corners.shape[1])
+    count, centre, half = len(track_std), track_boxes[:2], track_boxes[2:] / 2
+    both = np.empty((4, count + corners.shape[1]))  # corners of tracks, then of detections
+    np.subtract(centre, half, out=both[:2, :count])
+    np.add(centre, half, out=both[2:, :count])
+    both[:, count:] = corners
+    wider = np.zeros(both.shape[1])
     np.multiply(np.minimum(track_std, 0.5), 2 * track_boxes[3], out=wider[:count])
-    rows, columns, common = overlapping(np.concatenate((tracks, corners), axis=1), corners, wider)
+    rows, columns, common = overlapping(both, corners, wider)
     end = int(rows.searchsorted(count))  # pairs of tracks come first
-    covered = _largest_share(rows[end:] - count, columns[end:], common[end:], sides[0] * sides[1])
+    covered = _largest_share(rows[end:] - count, columns[end:], common[end:], sides)
     return _with_overlap(rows[:end], columns[:end], common[:end], wider, track_boxes[2:], sides), covered
 
 
@@ -62,29 +73,33 @@ def _with_overlap(
 ) -> Candidates:
     """Pairs (P,), (P,) with their common area (P,), where track `t` makes the boxes `wider[t]` px wider and higher.
 
-    Of tracks (2, T) and detections (2, N) the widths and heights.
+    Of tracks (2, T) and detections (2, N) the widths and heights; those of tracks are above 0.
     """
     extra, track, seen = wider[t], tracks.take(t, axis=1), detections.take(d, axis=1)
     lower, higher = np.minimum(track[1], seen[1]), np.maximum(track[1], seen[1])
     track += extra
     seen += extra
     union = track[0] * track[1] + seen[0] * seen[1] - common
-    overlap = common / np.maximum(union, 1e-9) * (lower / np.maximum(higher, 1e-9))
-    return Candidates(t, d, overlap).select(overlap > 0)  # boxes without height go
+    overlap = common / union * (lower / higher)
+    keep = overlap > 0
+    if np.count_nonzero(keep) < len(keep):  # boxes without height go
+        t, d, overlap = t[keep], d[keep], overlap[keep]
+    return Candidates.of(t, d, overlap)
 
 
 def covered_share(boxes: DoubleArray) -> DoubleArray:
     """(N, 4) -> (N,) the largest share of each box that any one other box covers, 0..1."""
-    return _largest_share(*overlapping(boxes.T, boxes.T), area(boxes))
+    corners = boxes.T
+    return _largest_share(*overlapping(corners, corners), corners[2:] - corners[:2])
 
 
-def _largest_share(rows: IntArray, columns: IntArray, common: DoubleArray, own: DoubleArray) -> DoubleArray:
-    """Pairs (P,), (P,) among N boxes of areas `own` (N,), with their common areas (P,) -> (N,)."""
-    covered = np.zeros(len(own))
+def _largest_share(rows: IntArray, columns: IntArray, common: DoubleArray, sides: DoubleArray) -> DoubleArray:
+    """Pairs (P,), (P,) among N boxes of widths and heights (2, N), with their common areas (P,) -> (N,)."""
+    covered = np.zeros(sides.shape[1])
     others = (rows != columns).nonzero()[0]
     if len(others):
         np.maximum.at(covered, rows[others], common[others])
-        covered /= np.maximum(own, np.finfo(np.float64).tiny)  # what has no area overlaps nothing
+        covered /= np.maximum(sides[0] * sides[1], _TINY)  # what has no area overlaps nothing
     return covered
 
 

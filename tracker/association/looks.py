@@ -6,21 +6,27 @@ import numpy as np
 
 from tracker.association.appearance import AppearanceModel
 from tracker.association.evidence import cosine
-from tracker.association.matching import Matching, Seen
+from tracker.association.matching import Seen
 from tracker.config import TrackerConfig
 from tracker.table import TrackTable
-from tracker.types import BoolArray, FloatArray, IntArray
+from tracker.types import BoolArray, DoubleArray, FloatArray, IntArray
 
 
 def learn(
-    tracks: TrackTable, seen: Seen, matching: Matching, appearance: AppearanceModel, config: TrackerConfig
+    tracks: TrackTable,
+    seen: Seen,
+    matched: BoolArray,
+    similarity: DoubleArray,
+    appearance: AppearanceModel,
+    config: TrackerConfig,
 ) -> IntArray:
-    """Move the mean appearance of matched tracks towards crops that show the object alone.
+    """Move the mean appearance of matched tracks (T,) towards crops that show the object alone.
 
-    A crop that speaks against its track does not: it is kept aside. Once such crops agree for long enough, the track
-    has gone over to somebody else, as happens where one passes close to another: rows of these (n,).
+    A crop that speaks against its track, by its `similarity` (T,) to the mean, does not: it is kept aside. Once such
+    crops agree for long enough, the track has gone over to somebody else, as happens where one passes close to another:
+    rows of these (n,).
     """
-    matched, detection = matching.matched, matching.detection
+    detection = tracks.detection
     fit = matched & seen.fit.take(detection)  # (T,)
     tracks.unlooked[fit] = 0
     if np.count_nonzero(seen.has) < len(seen.has):
@@ -31,7 +37,7 @@ def learn(
         return t
     crops = seen.vectors.take(detection[t], axis=0)  # (n, D)
     _compare_with_others(tracks, t, crops, matched, appearance)
-    similarity = matching.similarity[t]
+    similarity = similarity[t]
     foreign = similarity < appearance.foreign_below
     if np.count_nonzero(foreign):
         foreign &= tracks.vectors[t] >= config.identify_vectors

@@ -54,8 +54,9 @@ class Matching:
     ) -> None:
         self._tracks, self._seen, self._config, self._appearance = tracks, seen, config, appearance
         self._record = record
-        self.detection: IntArray = np.full(len(tracks), -1)
+        self.detection: IntArray = np.empty(len(tracks), np.int64)
         """(T,) the row of the detection that continues each track, -1 where none does."""
+        self.detection.fill(-1)
         self.similarity: DoubleArray = np.zeros(len(tracks))
         """(T,) cosine of the track's mean with the vector of that detection; 0 where one of the two has none."""
         self.taken: BoolArray = np.zeros(len(seen.scores), bool)
@@ -95,30 +96,39 @@ class Matching:
         other_class = self._tracks.classes[t] != self._seen.classes[d]
         if np.count_nonzero(other_class):
             gain -= c.class_penalty * other_class
-        appearance, similarity = np.zeros(len(t)), np.zeros(len(t))
+        appearance = similarity = np.zeros(len(t))
         if with_appearance:
-            self._weigh_appearance(pairs, appearance, similarity)
+            appearance, similarity = self._weigh_appearance(pairs)
             gain += appearance
-        chosen = assign(t, d, gain)
+        chosen = assign(t, d, gain, pairs.alone)
         if self._record is not None:
             weighed = appearance if with_appearance else None
             self._record.add_stage(stage, pairs, centre, other_class, weighed, similarity, gain, chosen)
         t, d = t[chosen], d[chosen]
         self.detection[t], self.similarity[t], self.taken[d] = d, similarity[chosen], True
 
-    def _weigh_appearance(self, pairs: Candidates, nats: DoubleArray, similarity: DoubleArray) -> None:
-        """Write the evidence of appearance (P,), halved where a crop shows others too, and the cosines (P,)."""
+    def _weigh_appearance(self, pairs: Candidates) -> tuple[DoubleArray, DoubleArray]:
+        """The evidence of appearance (P,) and the cosines (P,), 0 where track or detection has no vector."""
+        known = self._seen.has[pairs.detections] & (self._tracks.vectors[pairs.tracks] > 0)
+        if np.count_nonzero(known) == len(known):
+            return self._weigh_known(*pairs)
+        nats, similarity = np.zeros(len(known)), np.zeros(len(known))
+        rows = known.nonzero()[0]
+        if len(rows):
+            t, d, overlap, alone = pairs.tracks[rows], pairs.detections[rows], pairs.overlap[rows], pairs.alone[rows]
+            nats[rows], similarity[rows] = self._weigh_known(t, d, overlap, alone)
+        return nats, similarity
+
+    def _weigh_known(
+        self, t: IntArray, d: IntArray, overlap: DoubleArray, alone: BoolArray
+    ) -> tuple[DoubleArray, DoubleArray]:
+        """The same of pairs that both have a vector: halved where a crop shows others too. Learns from sure ones."""
         tracks, seen, limit = self._tracks, self._seen, self._config.appearance_limit
-        known = (seen.has[pairs.detections] & (tracks.vectors[pairs.tracks] > 0)).nonzero()[0]
-        if not len(known):
-            return
-        t, d = pairs.tracks[known], pairs.detections[known]
-        found = similarity[known] = cosine(tracks.mean.take(t, axis=0), seen.vectors.take(d, axis=0))
-        evidence = self._appearance.evidence(found, seen.now - tracks.seen_s[t])
+        similarity = cosine(tracks.mean.take(t, axis=0), seen.vectors.take(d, axis=0))
+        nats = self._appearance.evidence(similarity, seen.now - tracks.seen_s[t])
+        nats = np.minimum(np.maximum(nats, -limit), limit)
         clean = seen.clean[d]
-        evidence = np.minimum(np.maximum(evidence, -limit), limit)
-        evidence[~clean] /= 2
-        nats[known] = evidence
-        alone = np.bincount(pairs.tracks)[t] + np.bincount(pairs.detections)[d] == 2
-        sure = (alone & clean & (pairs.overlap[known] > 0.5)).nonzero()[0]
-        self._appearance.observe_same(found[sure], tracks.unlooked[t[sure]])
+        nats[~clean] /= 2
+        sure = (alone & clean & (overlap > 0.5)).nonzero()[0]
+        self._appearance.observe_same(similarity[sure], tracks.unlooked[t[sure]])
+        return nats, similarity

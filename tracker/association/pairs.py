@@ -27,13 +27,15 @@ def overlapping(
     if a.shape[1] * b.shape[1] <= FEW:
         sides = np.minimum(a[2:, :, None], b[2:, None]) - np.maximum(a[:2, :, None], b[:2, None])  # (2, N, M)
         sides += gap[:, None]
-        rows, columns = ((sides[0] > 0) & (sides[1] > 0)).nonzero()
-        return rows, columns, (sides[0] * sides[1])[rows, columns]
+        width, height = sides[0], sides[1]
+        rows, columns = (np.minimum(width, height) > 0).nonzero()
+        return rows, columns, (width * height)[rows, columns]
     rows, columns = _swept(a, b, gap)  # (P',)
     low = np.maximum(a[:2].take(rows, axis=1), b[:2].take(columns, axis=1))
     sides = np.minimum(a[2:].take(rows, axis=1), b[2:].take(columns, axis=1)) - low + gap[rows]  # (2, P')
-    keep = ((sides[0] > 0) & (sides[1] > 0)).nonzero()[0]
-    return rows[keep], columns[keep], (sides[0] * sides[1])[keep]
+    width, height = sides[0], sides[1]
+    keep = (np.minimum(width, height) > 0).nonzero()[0]
+    return rows[keep], columns[keep], (width * height)[keep]
 
 
 def _swept(a: DoubleArray, b: DoubleArray, gap: DoubleArray) -> tuple[IntArray, IntArray]:

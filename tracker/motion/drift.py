@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from tracker.association.evidence import Candidates
-from tracker.types import DoubleArray
+from tracker.types import BoolArray, DoubleArray
 
 LEAST_PAIRS = 4
 """Fewer pairs tell nothing of all."""
@@ -31,25 +31,37 @@ def common_shift(box: DoubleArray, seen: DoubleArray, pairs: Candidates) -> Doub
         seen: (4, N) detected, cxcywh pixels.
         pairs: which of them may belong together. Those count that are the best of their track and of their detection.
     """
-    t, d, overlap = pairs
+    if len(pairs.tracks) < LEAST_PAIRS:
+        return np.zeros(2)
+    best = _mutually_best(pairs)
+    t, d = pairs.tracks[best], pairs.detections[best]
     if len(t) < LEAST_PAIRS:
         return np.zeros(2)
-    of_track, of_detection = np.zeros(box.shape[1]), np.zeros(seen.shape[1])
-    np.maximum.at(of_track, t, overlap)
-    np.maximum.at(of_detection, d, overlap)
-    best = (overlap >= of_track[t]) & (overlap >= of_detection[d]) & (overlap > LEAST_OVERLAP)
-    t, d = t[best], d[best]
-    if len(t) < LEAST_PAIRS:
-        return np.zeros(2)
-    left = seen[:2, d] - box[:2, t]  # (2, n)
-    middle = _medians(left)  # (2,)
+    left = seen[:2].take(d, axis=1) - box[:2].take(t, axis=1)  # (2, n)
+    middle = _medians(left)  # (2, 1)
+    own = OWN_NOISE * (box[3].take(t).sum() / len(t))
     # of a normal distribution: std = 1.48 median absolute deviations, and the median's error 1.25 std / sqrt(n)
-    std = 1.48 * _medians(np.abs(left - middle[:, None])) + OWN_NOISE * box[3, t].mean()
-    return np.asarray(middle * (np.abs(middle) > SURE * 1.25 * std / math.sqrt(len(t))))
+    least = SURE * 1.25 * (1.48 * _medians(np.abs(left - middle)) + own) / math.sqrt(len(t))
+    return np.asarray((middle * (np.abs(middle) > least))[:, 0])
+
+
+def _mutually_best(pairs: Candidates) -> BoolArray:
+    """(P,) which pairs overlap more than their track does with others and their detection does."""
+    best = pairs.overlap > LEAST_OVERLAP
+    rivals = (~pairs.alone).nonzero()[0]
+    if len(rivals):
+        t, d, overlap = pairs.tracks[rivals], pairs.detections[rivals], pairs.overlap[rivals]
+        of_track, of_detection = np.zeros(t.max() + 1), np.zeros(d.max() + 1)
+        np.maximum.at(of_track, t, overlap)
+        np.maximum.at(of_detection, d, overlap)
+        best[rivals] &= (overlap >= of_track[t]) & (overlap >= of_detection[d])
+    return best
 
 
 def _medians(rows: DoubleArray) -> DoubleArray:
-    """(2, n) -> (2,); `np.median` takes ten times as long for so few."""
-    rows = np.sort(rows, axis=1)
+    """(2, n), which are sorted in place -> (2, 1); `np.median` takes ten times as long for so few."""
+    rows.sort(axis=1)
     half = rows.shape[1] // 2
-    return np.asarray(rows[:, half] if rows.shape[1] % 2 else (rows[:, half - 1] + rows[:, half]) / 2)
+    if rows.shape[1] % 2:
+        return rows[:, half : half + 1]
+    return (rows[:, half - 1 : half] + rows[:, half : half + 1]) / 2

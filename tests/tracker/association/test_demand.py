@@ -148,7 +148,7 @@ def test_who_was_swapped_without_a_trace_is_found_out() -> None:
 
 
 def test_two_that_fit_a_track_equally_are_both_in_doubt() -> None:
-    twins = Candidates(np.array([0, 0, 1]), np.array([0, 1, 2]), np.array([0.9, 0.9, 0.9]))
+    twins = Candidates.of(np.array([0, 0, 1]), np.array([0, 1, 2]), np.array([0.9, 0.9, 0.9]))
     t, d, rivalled = _clear(twins, 2, 3)
     assert (t.tolist(), d.tolist(), rivalled.tolist()) == ([1], [2], [False])
 

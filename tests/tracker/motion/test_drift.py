@@ -19,7 +19,7 @@ def people(count: int, seed: int = 0) -> np.ndarray:
 
 
 def same(count: int) -> Candidates:
-    return Candidates(np.arange(count), np.arange(count), np.full(count, 0.6))
+    return Candidates.of(np.arange(count), np.arange(count), np.full(count, 0.6))
 
 
 def test_a_shift_of_all_is_found_though_some_go_their_own_ways() -> None:
