@@ -28,6 +28,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from sequences import write_sequence
 from simulation import Simulated, simulate
 
 from reid import Embedder
@@ -117,12 +118,7 @@ def simulated(config: DemoConfig, folder: Path) -> Simulated:
     clip = DemoClip(config)
     for _ in clip:
         pass
-    (folder / "gt").mkdir()
-    clip.truth.write(folder / "gt" / "gt.txt")
-    (folder / "seqinfo.ini").write_text(
-        f"[Sequence]\nframeRate={config.rate_hz:g}\nseqLength={config.frames}\n"
-        f"imWidth={config.width_px}\nimHeight={config.height_px}\n"
-    )
+    write_sequence(clip, folder, clip.info.name)
     return simulate(folder, config.seed)
 
 

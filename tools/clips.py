@@ -23,6 +23,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy
 
 import cv2
 import numpy as np
+from sequences import write_sequence
 
 import tracker
 from reid import Embedder
@@ -61,15 +62,10 @@ def ensure(config: DemoConfig, out: Path) -> tuple[Path, bool]:
     seen = folder / "seen.npz"
     if seen.is_file() and str(np.load(seen)["made_by"]) == known:
         return folder, False
-    (folder / "gt").mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     clip, embedder = DemoClip(config), default_embedder()
     frames, detections, vectors = watch(clip, embedder)
-    clip.truth.write(folder / "gt" / "gt.txt")
-    (folder / "seqinfo.ini").write_text(
-        f"[Sequence]\nname={name_of(config)}\nframeRate={config.rate_hz:g}\nseqLength={config.frames}\n"
-        f"imWidth={config.width_px}\nimHeight={config.height_px}\n",
-        encoding="ascii",
-    )
+    write_sequence(clip, folder, folder.name)
     (folder / CARD).write_text(embedder.card.to_json(), encoding="utf-8")
     # last, so that what was interrupted is made again
     said = {"frames": config.frames, "model_hash": embedder.info.model_hash, "made_by": known}

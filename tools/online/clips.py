@@ -19,6 +19,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from sequences import write_sequence
 from simulation import DetectorModel, simulate
 
 from online.composite import composite
@@ -125,17 +126,13 @@ def _play(config: ClipConfig, data: Path, out: Path) -> Play:
 
 def _film(play: Play, folder: Path) -> None:
     """Paint everything into a video, and write what is true of it."""
-    (folder / "gt").mkdir(parents=True)
+    folder.mkdir(parents=True)
     info = play.info
     writer = VideoWriter(folder / "video", (info.width_px, info.height_px), info.rate_hz or 1.0, codec=_CODEC)
     for frame in play:
         writer.write(frame.image)
     writer.close()
-    play.truth.write(folder / "gt" / "gt.txt")
-    (folder / "seqinfo.ini").write_text(
-        f"[Sequence]\nframeRate={info.rate_hz:g}\nseqLength={info.frames}\n"
-        f"imWidth={info.width_px}\nimHeight={info.height_px}\n"
-    )
+    write_sequence(play, folder, info.name)
 
 
 def _video(folder: Path) -> Path:
