@@ -43,6 +43,7 @@ class OnlineFolder:
     | `harvest/` | tracklet stores, `<camera>/<YYYYMMDD-HH>/`, hours in UTC |
     | `models/`, `current.json` | embedders, and which of them is live |
     | `training/` | work folders of training cycles |
+    | `watch.json` | how tracking went with the models that were live |
     | `people.json` | who is held out from training, by number of a track |
     | `history.jsonl` | what happened |
     | `state.json` | what an operator or an alarm switched off |
@@ -62,6 +63,8 @@ class OnlineFolder:
         """Which embedder is live."""
         self.training = path / "training"
         """Work folders of training cycles."""
+        self.watch = path / "watch.json"
+        """How tracking went with the models that were live."""
         self.people = path / "people.json"
         """Who is held out from training, by number of a track."""
         self.history = History(path / "history.jsonl", self.guard)

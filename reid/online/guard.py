@@ -2,27 +2,47 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reid.errors import DataError
+from reid.online.files import read_json, write_json
 from reid.online.live import LiveEmbedder
 from reid.online.watch import Verdict, Watch, WatchConfig
+
+_logger = logging.getLogger(__name__)
 
 
 class SwapGuard:
     """Watches every model that goes live, and has the embedder rolled back from one that is worse than the one before.
 
+    What it is compared with is the last model that was found good, for as long as it takes: neither a second model that
+    goes live meanwhile, nor the end of the process, makes an unwatched one the measure.
+
     Args:
         embedder: whose models are watched.
         config: see `WatchConfig`.
+        record: the file in which all this outlives the process; None: nothing does.
     """
 
-    def __init__(self, embedder: LiveEmbedder, config: WatchConfig | None = None) -> None:
-        self._embedder, self._watch = embedder, Watch(config)
-        self._model_hash = embedder.info.model_hash
+    def __init__(
+        self, embedder: LiveEmbedder, config: WatchConfig | None = None, *, record: Path | None = None
+    ) -> None:
+        self._embedder, self._watch, self._record = embedder, Watch(config), record
+        self._model_hash = self._good_hash = embedder.info.model_hash
         self._asked = False  # for the model before to be live again
+        self._seen: dict[str, Any] = {}  # what is to be written
+        self._written, self._writing = self._watch.blocks, False
+        saved = None if record is None else _read(record)
+        if saved is not None:
+            self._take_up(saved)
 
     def update(
         self,
@@ -40,14 +60,51 @@ class SwapGuard:
         it was made without any.
         """
         if model_hash is not None and model_hash != self._model_hash:
-            self._model_hash = model_hash
-            if self._asked:
-                self._watch.rolled_back()
-            else:
-                self._watch.swapped()
-            self._asked = False
+            self._changed(model_hash)
         verdict = self._watch.update(time_s, objects=objects, births=births, breaks=breaks, margins=margins)
+        if verdict.phase == "kept":
+            self._good_hash = self._model_hash
         if verdict.phase == "worse" and not self._asked:
             self._asked = True
             self._embedder.roll_back(verdict.reason)
+        if self._watch.blocks != self._written:
+            self._note()
         return verdict
+
+    def _changed(self, model_hash: str) -> None:
+        self._model_hash, self._asked = model_hash, False
+        if model_hash == self._good_hash:
+            self._watch.rolled_back()
+        else:
+            self._watch.swapped()
+
+    def _take_up(self, saved: dict[str, Any]) -> None:
+        """Go on where another process ended; with another model, as after a swap."""
+        try:
+            self._watch.restore(saved["watch"])
+            model_hash, self._good_hash = str(saved["model"]), str(saved["good"])
+        except (KeyError, TypeError, ValueError) as error:
+            _logger.warning("what was seen of earlier models is not used: %r", error)
+            self._watch = Watch(self._watch.config)
+            return
+        now, self._model_hash = self._model_hash, model_hash
+        if now != model_hash:
+            self._changed(now)
+
+    def _note(self) -> None:
+        """Have what is known written, by a thread that does not keep the tracking waiting."""
+        self._written = self._watch.blocks
+        self._seen = {"model": self._model_hash, "good": self._good_hash, "watch": self._watch.saved()}
+        if self._record is not None and not self._writing:
+            self._writing = True
+            self._embedder.run_beside(partial(self._write, self._record))
+
+    def _write(self, record: Path) -> None:
+        write_json(record, self._seen)
+        self._writing = False
+
+
+def _read(record: Path) -> dict[str, Any] | None:
+    with contextlib.suppress(DataError):  # what is damaged is written anew
+        return read_json(record)
+    return None

@@ -74,6 +74,7 @@ class LiveEmbedder:
         self._ready = False
         self._tried: tuple[str, float] | None = None  # SHA-256 of what could not be loaded, and when to try again
         self._errands: list[Callable[[], object]] = []  # what writes files, and so is done by the thread
+        self._waits_for: str | None = None  # why the first of them could not be done
         self._exchange = threading.Lock()  # held while it is decided which models there are
         self._wake, self._closed = threading.Event(), False
         self._thread = threading.Thread(target=self._run, name="reidtrack-live-embedder", daemon=True)
@@ -146,7 +147,11 @@ class LiveEmbedder:
     def roll_back(self, reason: str) -> None:
         """Have the model that is live here rolled back from; the one before it is ready a moment later."""
         number = self._number
-        self._errands.append(lambda: self._registry.roll_back(reason, number=number))
+        self.run_beside(lambda: self._registry.roll_back(reason, number=number))
+
+    def run_beside(self, job: Callable[[], object]) -> None:
+        """Have the thread that looks for models do this soon, such as to write a file; what fails is tried again."""
+        self._errands.append(job)
         self._wake.set()
 
     def close(self) -> None:
@@ -280,16 +285,25 @@ class LiveEmbedder:
             self._ready = self._waiting is not None and self._waiting[1] is embedder
 
     def _do_errands(self) -> None:
+        """In their order; what cannot be done now, since a disk is full or a file locked, waits for the next look."""
         while self._errands:
             try:
-                self._errands.pop(0)()
-            except (ModelError, DataError, OSError) as error:
+                self._errands[0]()
+            except ModelError as error:
                 self._report(str(error))
+            except (DataError, OSError) as error:
+                self._waits_for = str(error)
+                self._report(self._waits_for)
+                return
+            del self._errands[0]
+        if self.problem == self._waits_for:
+            self.problem = None
 
     def _put_off(self, model_hash: str, problem: str) -> None:
         self._tried = (model_hash, time.monotonic() + self.config.retry_s)
         self._report(problem)
 
     def _report(self, problem: str) -> None:
+        if problem != self.problem:  # what is tried again and again is told once
+            _logger.warning("%s; model %d stays live", problem, self._number)
         self.problem = problem
-        _logger.warning("%s; model %d stays live", problem, self._number)

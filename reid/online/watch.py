@@ -8,9 +8,9 @@ and the first two in relation to how many were, so that a rush hour is not taken
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass, field, fields
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,6 +127,8 @@ class Watch:
         self.config = config or WatchConfig()
         self.verdict = Verdict("calm")
         """What is thought now."""
+        self.blocks = 0
+        """How many were counted until now."""
         c = self.config
         self._looks = _look_times(round(c.after_s / c.block_s))
         self._before: deque[_Block] = deque(maxlen=round(c.before_s / c.block_s))
@@ -175,8 +177,10 @@ class Watch:
         return self.verdict
 
     def swapped(self) -> None:
-        """Another model is live from now on: watch it."""
-        self._before.extend(self._after)
+        """Another model is live from now on: watch it.
+
+        One that was watched until then is no measure for it: that stays the last one that was found good.
+        """
         self._begin(Verdict("watching"))
         self._settling_s = self.config.settle_s
 
@@ -185,10 +189,36 @@ class Watch:
         self._begin(Verdict("calm"))
         self._settling_s = self.config.settle_s
 
+    def saved(self) -> dict[str, Any]:
+        """All that `restore` needs, as JSON can say it."""
+        rows = {name: [list(astuple(b)) for b in part] for name, part in self._parts().items()}
+        return {"phase": self.verdict.phase, **rows}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Go on from what was `saved`, but for a block that had not ended.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is something else.
+        """
+        phases: tuple[Phase, ...] = ("calm", "watching", "kept", "worse")
+        phase = next((phase for phase in phases if phase == saved["phase"]), None)
+        if phase is None:
+            raise ValueError(f"phase must be one of {', '.join(phases)}, got {saved['phase']!r}")
+        before, after = ([_block(row) for row in saved[name]] for name in self._parts())
+        self._before.extend(before)
+        self._after = after
+        if phase in ("watching", "worse"):
+            comparisons = self._compare() if phase == "worse" else ()
+            self.verdict = Verdict(phase, len(after) * self.config.block_s, comparisons)
+
+    def _parts(self) -> dict[str, Iterable[_Block]]:
+        return {"before": self._before, "after": self._after}
+
     def _begin(self, verdict: Verdict) -> None:
         self._after, self._open, self.verdict = [], _Block(), verdict
 
     def _close(self, block: _Block) -> None:
+        self.blocks += 1
         if self.verdict.phase in ("calm", "kept"):
             self._before.append(block)
             return
@@ -229,6 +259,13 @@ class _Columns:
     births: NDArray[np.float64]
     breaks: NDArray[np.float64]
     margins: NDArray[np.float64] = field(repr=False)
+
+
+def _block(row: Sequence[float]) -> _Block:
+    """A row of `Watch.saved`."""
+    if len(row) != len(fields(_Block)) or not all(np.isfinite(value) for value in row):
+        raise ValueError(f"a block has {len(fields(_Block))} finite numbers, got {row!r}")
+    return _Block(*row)  # type: ignore[arg-type]
 
 
 def _columns(blocks: deque[_Block] | list[_Block]) -> _Columns:

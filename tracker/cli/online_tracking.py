@@ -70,7 +70,7 @@ class OnlineTracking:
 
         info = source.info
         self._harvester = Harvester(HarvestStore(self._folder, camera=info.name, rate_hz=info.rate_hz))
-        return [HarvestSink(self._harvester), GuardSink(SwapGuard(self.embedder))]
+        return [HarvestSink(self._harvester), GuardSink(SwapGuard(self.embedder, record=self._folder.watch))]
 
     def __enter__(self) -> OnlineTracking:
         if importlib.util.find_spec("torch") is None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
+
+import pytest
 
 from reid.online.guard import SwapGuard
 from reid.online.watch import WatchConfig
@@ -13,18 +18,32 @@ CONFIG = WatchConfig(before_s=1200, after_s=1200, block_s=20)
 class Embedder:
     """Notes what it is told."""
 
-    def __init__(self) -> None:
-        self.info = SimpleNamespace(model_hash="one")
+    def __init__(self, model: str = "one") -> None:
+        self.info = SimpleNamespace(model_hash=model)
         self.reasons: list[str] = []
+        self.jobs: list[Callable[[], object]] = []
 
     def roll_back(self, reason: str) -> None:
         self.reasons.append(reason)
 
+    def run_beside(self, job: Callable[[], object]) -> None:
+        self.jobs.append(job)
+
+    def do_jobs(self) -> None:
+        while self.jobs:
+            self.jobs.pop(0)()
+
 
 class Run:
-    def __init__(self) -> None:
-        self.embedder, self.time_s = Embedder(), 0.0
-        self.guard = SwapGuard(self.embedder, CONFIG)  # type: ignore[arg-type]
+    """One start of a tracker after the other."""
+
+    def __init__(self, record: Path | None = None) -> None:
+        self.record, self.time_s = record, 0.0
+        self.start("one")
+
+    def start(self, model: str) -> None:
+        self.embedder = Embedder(model)
+        self.guard = SwapGuard(self.embedder, CONFIG, record=self.record)  # type: ignore[arg-type]
 
     def go_on(self, seconds: float, model: str | None, births: int) -> str:
         phases = set()
@@ -32,6 +51,7 @@ class Run:
             self.time_s += 2.0
             born = births if k % 5 == 0 else 0
             verdict = self.guard.update(self.time_s, model, objects=10, births=born, breaks=born, margins=(0.9,))
+            self.embedder.do_jobs()
             phases.add(verdict.phase)
         return verdict.phase
 
@@ -54,3 +74,58 @@ def test_a_good_model_is_kept_and_frames_without_a_model_change_nothing() -> Non
     run.go_on(20, None, 2)
     assert run.go_on(1300, "two", 2) == "kept"
     assert run.embedder.reasons == []
+
+
+def test_a_model_that_another_took_the_place_of_unwatched_is_no_measure() -> None:
+    run = Run()
+    run.go_on(1300, "one", 1)
+    assert run.go_on(60, "two", 4) == "watching"
+    assert run.go_on(1300, "three", 4) == "worse"
+    assert run.embedder.reasons
+    # back to the second, of which nobody knows yet
+    assert run.go_on(1300, "two", 4) == "worse"
+    assert len(run.embedder.reasons) == 2
+    assert run.go_on(60, "one", 1) == "calm"
+
+
+def test_a_model_admitted_at_the_moment_of_a_rollback_is_watched() -> None:
+    run = Run()
+    run.go_on(1300, "one", 1)
+    assert run.go_on(1300, "two", 4) == "worse"
+    assert run.go_on(60, "three", 1) == "watching"
+    assert run.go_on(1300, "three", 1) == "kept"
+
+
+def test_the_end_of_the_process_ends_no_watching(tmp_path: Path) -> None:
+    run = Run(tmp_path / "watch.json")
+    run.go_on(1300, "one", 1)
+    run.start("two")  # it went live while no tracker ran
+    assert run.go_on(60, "two", 4) == "watching"
+    run.start("two")
+    assert run.go_on(1300, "two", 4) == "worse"
+    assert "new identities: 36 before" in run.embedder.reasons[0]
+    run.start("two")  # and ended before it was rolled back
+    assert run.go_on(2, "two", 1) == "worse"
+    assert run.embedder.reasons
+    run.start("one")
+    assert run.go_on(60, "one", 1) == "calm"
+    assert not run.embedder.reasons
+
+
+def test_a_record_that_is_damaged_begins_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    record = tmp_path / "watch.json"
+    for content in ("{half", '{"model": "two"}', '{"model": "two", "good": "one", "watch": {"phase": 3}}'):
+        record.write_text(content)
+        run = Run(record)
+        assert run.go_on(60, "one", 1) == "calm"
+        assert json.loads(record.read_text())["model"] == "one"
+    assert "what was seen of earlier models is not used" in caplog.text
+
+
+def test_what_could_not_be_written_is_written_as_it_is_by_then(tmp_path: Path) -> None:
+    run = Run(tmp_path / "watch.json")
+    run.embedder.do_jobs = lambda: None  # type: ignore[method-assign]
+    run.go_on(1300, "one", 1)
+    assert len(run.embedder.jobs) == 1
+    run.embedder.jobs[0]()
+    assert len(json.loads((tmp_path / "watch.json").read_text())["watch"]["before"]) == 60

@@ -232,6 +232,33 @@ def test_it_is_rolled_back_on_demand_and_the_model_before_it_goes_live(
     assert embedder.number == 0
 
 
+def test_a_rollback_that_fails_is_tried_again_and_told_once(
+    embedder: LiveEmbedder,
+    registry: ModelRegistry,
+    model: MakeModel,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    registry.admit(model(1))
+    swapped(embedder)
+    roll_back, tries = registry.roll_back, [0]
+
+    def full_disk(reason: str, *, number: int | None = None) -> int:
+        tries[0] += 1
+        if tries[0] < 4:
+            raise OSError("no space left")
+        return roll_back(reason, number=number)
+
+    monkeypatch.setattr(registry, "roll_back", full_disk)
+    embedder.roll_back("it was worse")
+    until(lambda: embedder.problem == "no space left" or tries[0] >= 4)
+    until(lambda: registry.current().number == 0)
+    swapped(embedder)
+    until(lambda: embedder.problem is None)
+    assert tries == [4]
+    assert caplog.text.count("no space left") == 1
+
+
 def test_the_newest_one_goes_live_where_several_are_admitted_before_a_swap(
     embedder: LiveEmbedder, registry: ModelRegistry, model: MakeModel
 ) -> None:

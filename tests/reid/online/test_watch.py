@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -137,14 +139,50 @@ def test_what_was_kept_is_what_the_next_one_is_compared_with() -> None:
     assert watch.verdict.phase == "worse"
 
 
-def test_a_second_swap_while_watching_is_compared_with_both_before() -> None:
+def test_a_second_swap_while_watching_is_compared_with_what_was_found_good() -> None:
     watch = Watch(SHORT)
-    now = feed(watch, 1300, births=2)
+    now = feed(watch, 1300, births=1)
     watch.swapped()
-    now = feed(watch, 300, start_s=now, births=2)
+    now = feed(watch, 70, start_s=now, births=4)
+    assert watch.verdict.phase == "watching", "too early to say that it is worse"
     watch.swapped()
-    feed(watch, 1300, start_s=now, births=2)
+    now = feed(watch, 1300, start_s=now, births=1)
     assert watch.verdict.phase == "kept"
+    watch.swapped()
+    feed(watch, 1300, start_s=now, births=4)
+    assert watch.verdict.phase == "worse"
+    assert "36 before" in watch.verdict.reason
+
+
+@pytest.mark.parametrize("at_s", [600, 1400, 1500, 2000, 2700])
+def test_what_is_saved_goes_on_as_if_nothing_had_happened(at_s: int) -> None:
+    def run(watch: Watch, first: int, last: int) -> Watch:
+        for k in range(first, last):
+            if k == 650:
+                watch.swapped()
+            watch.update(2.0 * k, objects=10, births=int(k % 5 == 0) * (4 if k > 650 else 1))
+        return watch
+
+    whole = run(Watch(SHORT), 0, 1000)
+    before = run(Watch(SHORT), 0, at_s // 2)
+    after = Watch(SHORT)
+    after.restore(json.loads(json.dumps(before.saved())))
+    assert after.verdict.phase == before.verdict.phase
+    run(after, at_s // 2, 1000)
+    assert after.verdict.phase == whole.verdict.phase == "worse"
+    # the block that had not ended is lost
+    assert after.verdict.comparisons[0].before == pytest.approx(whole.verdict.comparisons[0].before, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"phase": "asleep"}, {"before": [[1.0]]}, {"after": [[float("nan")] * 6]}, {"before": None}],
+    ids=["phase", "short", "nan", "none"],
+)
+def test_what_nobody_saved_is_not_taken_up(change: dict[str, Any]) -> None:
+    watch = Watch(SHORT)
+    with pytest.raises((TypeError, ValueError)):
+        watch.restore(watch.saved() | change)
 
 
 def test_seconds_in_which_nobody_is_there_do_not_count() -> None:
