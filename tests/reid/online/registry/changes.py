@@ -1,4 +1,4 @@
-"""What child processes of test_registry.py do to an online folder. Imports no test framework, to start quickly."""
+"""What child processes of the registry's tests do to an online folder. Imports no test framework, to start quickly."""
 
 from __future__ import annotations
 
