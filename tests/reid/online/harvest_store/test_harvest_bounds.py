@@ -1,0 +1,169 @@
+"""The store of a harvest keeps within its bounds of size and age: what goes first."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+
+import numpy as np
+import pytest
+from harvested import hour_of, stores
+
+from reid.data import open_crops
+from reid.online.harvest_store import HarvestStore, HarvestStoreConfig
+from reid.online.hours import hour_begin
+from reid.online.ledger import harvest_totals
+
+pytestmark = pytest.mark.usefixtures("fast_disk")
+
+
+def harvest(make, sheaf, plan, config):
+    """Store `plan`: (camera, hour, tracklets, crops of each), in rounds; the store of each camera, closed."""
+    frame = 0
+    for camera, hour, tracklets, crops in plan:
+        store = make(camera, config)
+        for _ in range(crops):
+            frame += 1
+            for first in range(0, tracklets, 10):
+                pieces = tuple(range(first + 1, min(first + 10, tracklets) + 1))
+                store.add(sheaf(hour_of(hour), frame, pieces, together=False))
+                assert store.disk_bytes <= config.most_mb * 1_000_000
+        store.close()
+
+
+class TestBounds:
+    def test_the_camera_and_the_hour_that_have_most_give(self, folder, make, sheaf):
+        config = HarvestStoreConfig(most_mb=1, least_free_mb=0, few_crops=2)
+        plan = [("door", 0, 5, 4), ("yard", 0, 10, 20), ("yard", 1, 5, 5), ("yard", 2, 6, 20)]
+        harvest(make, sheaf, plan, config)
+        found = {name: np.bincount(read.tracklet)[1:].tolist() for name, read in stores(folder).items()}
+        assert found[f"door/{hour_of(0)}"] == [4] * 5, "a quiet camera keeps all"
+        assert found[f"yard/{hour_of(1)}"] == [5] * 5, "and so does a quiet hour"
+        busy, later = found[f"yard/{hour_of(0)}"], found[f"yard/{hour_of(2)}"]
+        assert max(busy) - min(busy) <= 1, "tracklets of an hour shrink alike"
+        assert max(later) - min(later) <= 1
+        assert len(busy) == 10
+        assert sum(busy) < 200
+        assert 0.5 < sum(busy) / sum(later) < 2, "hours become alike"
+
+    def test_a_week_stays_below_the_cap_on_the_disk(self, folder, make, sheaf, caplog):
+        config = HarvestStoreConfig(most_mb=1, least_free_mb=0, few_crops=2)
+        rng = np.random.default_rng(3)
+        plan = [
+            (camera, hour, int(rng.integers(1, 8)), int(rng.integers(1, 8)))
+            for hour in range(0, 168, 12)
+            for camera in ("door", "yard")
+        ]
+        with caplog.at_level(logging.WARNING):
+            harvest(make, sheaf, plan, config)
+            found = stores(folder)
+        assert not caplog.text
+        taken = int(
+            subprocess.run(["du", "-s", "-B1", folder.harvest], capture_output=True, check=True).stdout.split()[0]
+        )
+        empty_folders = 4096 * (2 * len(found) + 3)
+        assert taken <= 1_000_000 + empty_folders
+        totals = harvest_totals(folder)
+        assert sum(total.size.crops for total in totals) == sum(map(len, found.values())) > 50
+        cameras = {name: sum(t.size.disk_bytes for t in totals if t.camera == name) for name in ("door", "yard")}
+        assert max(cameras.values()) < 1.3 * min(cameras.values())
+        assert len(open_crops(folder.harvest)) > 50
+
+    def test_the_hour_that_is_written_gives_too_and_goes_on(self, folder, make, sheaf):
+        config = HarvestStoreConfig(most_mb=1, least_free_mb=0, few_crops=2)
+        store = make("door", config)
+        for frame in range(1, 120):
+            store.add(sheaf(frame=frame, pieces=(1, 2, 3), together=frame == 1))
+            assert store.disk_bytes <= 1_000_000
+        before_close = store.totals()[0].size
+        store.close()
+        [read] = stores(folder).values()
+        assert sorted(set(read.tracklet.tolist())) == [1, 2, 3], "pieces keep their tracklets"
+        assert len(read.runs) == 1
+        assert read.together.tolist() == [[1, 2], [1, 3], [2, 3]]
+        assert len(read) == before_close.crops == store.totals()[0].size.crops
+        assert read.frame.min() < 60, "something of the beginning"
+        assert read.frame.max() == 119
+
+    def test_whole_tracklets_go_when_all_are_short_the_oldest_first(self, folder, make, sheaf):
+        config = HarvestStoreConfig(most_mb=1, least_free_mb=0, few_crops=4)
+        store = make("door", config)
+        for frame in range(1, 300):
+            store.add(sheaf(frame=frame, pieces=((frame - 1) // 2,), seed=1))
+        store.close()
+        [read] = stores(folder).values()
+        assert set(np.bincount(read.tracklet)[np.unique(read.tracklet)].tolist()) == {1, 2}
+        assert np.unique(read.frame).tolist() == list(range(int(read.frame.min()), 300))
+
+    def test_the_same_frames_give_the_same_store(self, tmp_path, sheaf, clock):
+        from reid.online import BaseModel, OnlineFolder
+
+        left = []
+        for name in ("a", "b"):
+            folder = OnlineFolder.make(tmp_path / name, BaseModel("m", "00"))
+            config = HarvestStoreConfig(most_mb=1, least_free_mb=0)
+            store = HarvestStore(folder, config, camera="door", session="s", clock=clock)
+            store.open()
+            for frame in range(1, 110):
+                store.add(sheaf(frame=frame, pieces=(1, 2)))
+            store.close()
+            left.append([read.frame.tolist() for read in stores(folder).values()])
+        assert left[0] == left[1]
+
+    def test_a_disk_that_is_about_to_be_full_is_left_alone(self, folder, make, sheaf):
+        store = make("door", HarvestStoreConfig(least_free_mb=10**9))
+        with pytest.raises(OSError, match="less than 1000000000 MB are free"):
+            store.add(sheaf())
+        assert not stores(folder)
+
+
+class TestAge:
+    def test_hours_go_when_they_were_kept_long_enough(self, folder, make, sheaf, clock):
+        clock.now_s = hour_begin(hour_of(0)) + 100
+        store = make("door", HarvestStoreConfig(keep_days=2, least_free_mb=0))
+        for hour in (0, 10, 47):
+            store.add(sheaf(hour_of(hour), number=hour))
+        store.close()
+        for days, left in ((1.9, 3), (2.06, 2), (2.5, 1), (4.1, 0)):
+            clock.now_s = hour_begin(hour_of(0)) + days * 86400
+            store = make("door", HarvestStoreConfig(keep_days=2, least_free_mb=0))
+            store.sweep()
+            store.close()
+            assert len(stores(folder)) == len(harvest_totals(folder)) == left
+        assert not (folder.harvest / "door").exists()
+
+    def test_a_clock_that_was_ahead_keeps_nothing_for_longer(self, folder, make, sheaf, clock):
+        store = make()
+        store.add(sheaf("20990101-00"))
+        store.close()
+        for days, left in ((0, 1), (29, 1), (31, 0)):
+            store = make()
+            clock.now_s = 1_780_000_000 + 86400 * days
+            store.sweep()
+            store.close()
+            assert len(stores(folder)) == left
+
+    def test_a_clock_that_is_behind_deletes_nothing(self, folder, make, sheaf, clock):
+        store = make()
+        store.add(sheaf(hour_of(0)))
+        store.add(sheaf(hour_of(100), number=2))
+        store.close()
+        for now_s in (0.0, 86400.0 * 20, 1_780_000_000.0 + 3600 * 101):
+            clock.now_s = now_s
+            store = make()
+            store.sweep()
+            store.close()
+        assert len(stores(folder)) == 2
+
+    def test_an_hour_that_is_over_is_finished(self, folder, make, sheaf, clock):
+        clock.now_s = hour_begin(hour_of(0)) + 10
+        store = make()
+        store.add(sheaf(hour_of(0)))
+        store.sweep()
+        assert not folder.history.read()
+        clock.now_s += 3600
+        store.sweep()
+        assert [event["event"] for event in folder.history.read()] == ["harvested"]
+        store.add(sheaf(hour_of(0), 2))
+        store.close()
+        assert [len(read) for read in stores(folder).values()] == [4]
