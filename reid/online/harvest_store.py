@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reid.errors import DataError, InputError
+from reid.checks import check_number, check_whole
+from reid.errors import DataError
 from reid.locking import is_locked
 from reid.online.folder import OnlineFolder
 from reid.online.hours import camera_folder, hour_name
@@ -50,17 +51,10 @@ class HarvestStoreConfig:
     """Of the chance by which crops go."""
 
     def __post_init__(self) -> None:
-        for name, value, least in (
-            ("most_mb", self.most_mb, 1),
-            ("few_crops", self.few_crops, 1),
-            ("least_free_mb", self.least_free_mb, 0),
-        ):
-            if value < least:
-                raise InputError(f"{name} must be {least} or more, got {value}")
-        if not self.keep_days > 0:
-            raise InputError(f"keep_days must be more than 0, got {self.keep_days}")
-        if not 1 <= self.jpeg_quality <= 100:
-            raise InputError(f"jpeg_quality must be within 1..100, got {self.jpeg_quality}")
+        for name, least in (("most_mb", 1), ("few_crops", 1), ("least_free_mb", 0)):
+            check_whole(name, getattr(self, name), least)
+        check_number("keep_days", self.keep_days, above=0, finite=False)
+        check_whole("jpeg_quality", self.jpeg_quality, 1, 100)
 
 
 class HarvestStore:

@@ -160,12 +160,12 @@ class TestOthers:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"most_mb": 0}, "most_mb must be 1 or more, got 0"),
-        ({"keep_days": 0}, "keep_days must be more than 0"),
-        ({"keep_days": float("nan")}, "keep_days must be more than 0"),
-        ({"few_crops": 0}, "few_crops must be 1 or more"),
-        ({"least_free_mb": -1}, "least_free_mb must be 0 or more"),
-        ({"jpeg_quality": 101}, r"jpeg_quality must be within 1\.\.100"),
+        ({"most_mb": 0}, "most_mb must be a whole number of at least 1, got 0"),
+        ({"keep_days": 0}, "keep_days must be a number above 0"),
+        ({"keep_days": float("nan")}, "keep_days must be a number above 0"),
+        ({"few_crops": 0}, "few_crops must be a whole number of at least 1"),
+        ({"least_free_mb": -1}, "least_free_mb must be a whole number of at least 0"),
+        ({"jpeg_quality": 101}, r"jpeg_quality must be a whole number within 1\.\.100"),
     ],
 )
 def test_impossible_settings_are_refused(wrong, message):
