@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracker.cli.adapt_settings import AdaptSettings
-from tracker.cli.checks import check_device, open_embedder, require_path, require_training
+from tracker.cli.checks import check_device, open_embedder, require_new_model, require_path, require_training
 from tracker.cli.context import Context
 from tracker.cli.errors import UsageError
 from tracker.cli.flags import parse_arguments
@@ -65,10 +65,7 @@ def _check(settings: AdaptSettings) -> None:
         raise UsageError("--embedder must be default or an .onnx file, got none: there must be something to teach")
     if settings.embedder != "default" and not Path(settings.embedder).is_file():
         raise UsageError(f"--embedder must be default or an .onnx file, and there is no file {settings.embedder}")
-    if settings.out.suffix.lower() != ".onnx":
-        raise UsageError(f"--out must be an .onnx file, got {settings.out}")
-    if settings.out.exists() and not settings.overwrite:
-        raise UsageError(f"--out: {settings.out} is there already: give another file, or --overwrite")
+    require_new_model(settings.out, replace=settings.overwrite)
     if len({source.resolve() for source in settings.source}) < len(settings.source):
         raise UsageError("VIDEO: each must be given once: what is held out of one would be learned from the other")
     keep = settings.keep

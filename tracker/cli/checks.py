@@ -23,6 +23,18 @@ def require_path(flag: str, path: Path) -> None:
         raise UsageError(f"{flag}: there is no file or folder {path}")
 
 
+def require_new_model(out: Path, *, replace: bool) -> None:
+    """Refuse an `--out` that cannot be a model file, or is one already that nobody wants replaced.
+
+    Raises:
+        UsageError: it is no .onnx file, or it is there.
+    """
+    if out.suffix.lower() != ".onnx":
+        raise UsageError(f"--out must be an .onnx file, got {out}")
+    if out.exists() and not replace:
+        raise UsageError(f"--out: {out} is there already: give another file, or --overwrite")
+
+
 def require_training(what: str) -> None:
     """Refuse before anything is done what could only fail later for want of a package.
 

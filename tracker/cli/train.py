@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tracker.cli.checks import require_path
+from tracker.cli.checks import require_new_model, require_path
 from tracker.cli.context import Context
 from tracker.cli.errors import UsageError
 from tracker.cli.flags import parse_arguments
@@ -70,10 +70,7 @@ def _check(settings: TrainSettings) -> None:
     require_path("DATA", settings.source)
     if settings.validate_on is not None:
         require_path("--validate-on", settings.validate_on)
-    if settings.out.suffix.lower() != ".onnx":
-        raise UsageError(f"--out must be an .onnx file, got {settings.out}")
-    if settings.out.exists() and not (settings.overwrite or settings.resume):
-        raise UsageError(f"--out: {settings.out} is there already: give another file, or --overwrite")
+    require_new_model(settings.out, replace=settings.overwrite or settings.resume)
     folder = settings.out.with_suffix(".train")
     if (folder / "checkpoint.pt").exists() and not (settings.overwrite or settings.resume):
         raise UsageError(f"{folder} holds a training already: --resume goes on with it, --overwrite replaces it")
