@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+from reid.checks import is_number
+from reid.errors import InputError
+
 DistanceName = Literal["euclidean", "squared_euclidean", "cosine"]
 """What TripletLoss and the other losses measure by; `cosine` is 1 - cosine, from 0 to 2."""
 
@@ -28,3 +31,13 @@ MiningName = Literal[
 
 Reduction = Literal["mean", "nonzero"]
 """`mean` over all selected terms, or over those whose loss is not zero. A soft margin is never zero: both are one."""
+
+
+def check_margin(margin: Margin) -> None:
+    """Refuse what is no margin.
+
+    Raises:
+        InputError: it is neither "soft" nor a finite number above 0.
+    """
+    if margin != "soft" and not (is_number(margin) and float(margin) > 0):
+        raise InputError(f'margin must be "soft" or a finite number above 0, got {margin!r}')

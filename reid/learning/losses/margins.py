@@ -50,16 +50,6 @@ def not_a_number_of(embeddings: Tensor) -> Tensor:
     return 0.0 * at_least_float32(embeddings.detach()).sum()
 
 
-def check_margin(margin: Margin) -> None:
-    """Refuse what is no margin.
-
-    Raises:
-        InputError: it is neither "soft" nor a finite number above 0.
-    """
-    if margin != "soft" and not (isinstance(margin, int | float) and 0 < margin < float("inf")):
-        raise InputError(f'margin must be "soft" or a finite number above 0, got {margin!r}')
-
-
 def check_reduction(reduction: str) -> None:
     """Refuse what is no reduction.
 

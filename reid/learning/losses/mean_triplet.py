@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 
 from reid.learning.distances import pairwise
-from reid.learning.loss_choices import DistanceName, Margin, Reduction
-from reid.learning.losses.margins import check_margin, check_reduction, not_a_number_of, terms
+from reid.learning.loss_choices import DistanceName, Margin, Reduction, check_margin
+from reid.learning.losses.margins import check_reduction, not_a_number_of, terms
 from reid.learning.relations import resolve_masks
 
 

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 from reid.errors import InputError
 from reid.learning.distances import check_distance, paired, pairwise, to_chosen
-from reid.learning.loss_choices import DistanceName, Margin, MiningName, Reduction
+from reid.learning.loss_choices import DistanceName, Margin, MiningName, Reduction, check_margin
 from reid.learning.losses.all_triplets import all_triplets
-from reid.learning.losses.margins import Terms, check_margin, check_reduction, not_a_number_of, terms
+from reid.learning.losses.margins import Terms, check_reduction, not_a_number_of, terms
 from reid.learning.losses.statistics import BatchStatistics, batch_statistics
 from reid.learning.mining import BatchAll, Exhaustive, Hard, Miner, Pairs, Triplets, open_miner
 from reid.learning.relations import resolve_masks

@@ -7,8 +7,9 @@ from torch import Tensor
 
 from reid.errors import InputError
 from reid.learning.distances import at_least_float32, pairwise
+from reid.learning.loss_choices import check_margin
 from reid.learning.losses.all_triplets import all_triplets
-from reid.learning.losses.margins import check_margin, not_a_number_of
+from reid.learning.losses.margins import not_a_number_of
 from reid.learning.relations import check_labels, relations_between, resolve_masks
 
 

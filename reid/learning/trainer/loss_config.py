@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from reid.checks import check_number, check_whole, is_number
+from reid.checks import check_number, check_whole
 from reid.errors import InputError
-from reid.learning.loss_choices import DistanceName, LossKind, Margin, MiningName, Reduction
+from reid.learning.loss_choices import DistanceName, LossKind, Margin, MiningName, Reduction, check_margin
 
 # What each kind is shaped by; of the others it must be said that they have no effect.
 _SHAPED_BY: dict[LossKind, tuple[str, ...]] = {
@@ -67,8 +67,7 @@ class LossConfig:
     """Weight of the teacher, where there is one."""
 
     def __post_init__(self) -> None:
-        if self.margin != "soft" and not (is_number(self.margin) and float(self.margin) > 0):
-            raise InputError(f'margin must be "soft" or a finite number above 0, got {self.margin!r}')
+        check_margin(self.margin)
         check_number("scale", self.scale, above=0)
         check_whole("memory_batches", self.memory_batches, 0)
         check_whole("refresh_epochs", self.refresh_epochs, 1)
