@@ -14,6 +14,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from reid.online.config import OnlineConfig
 from tracker.cli.adapt_settings import AdaptSettings
 from tracker.cli.schema import Key, keys, sections
 from tracker.cli.settings import TrackSettings
@@ -50,7 +51,7 @@ This page is written by `python tools/write_reference.py` from the dataclasses; 
 not this file.
 """
 YAML_HEAD = """\
-# reidtrack {command} --config configs/{name}.yaml
+# reidtrack {command} --{flag} configs/{name}.yaml
 #
 # Every key with its default: a file of defaults changes nothing. Copy the lines that you want to change.
 # Written by `python tools/write_reference.py`; change the dataclasses' documentation, not this file.
@@ -68,6 +69,9 @@ def main() -> int:
         "docs/training-configuration.md": reference(TRAINING_HEAD, TrainSettings),
         "configs/track.yaml": default_file(TrackSettings, name="track", command="track SOURCE"),
         "configs/train.yaml": default_file(TrainSettings, name="train", command="train DATA"),
+        "configs/online.yaml": default_file(
+            OnlineConfig, name="online", command="track SOURCE --online DIR", flag="online-config"
+        ),
         "configs/adapt.yaml": default_file(AdaptSettings, name="adapt", command="adapt VIDEO"),
     }
     for path, text in ((ROOT / name, text) for name, text in texts.items()):
@@ -97,14 +101,16 @@ def reference(head: str, settings: type[Any]) -> str:
     return "\n".join(parts)
 
 
-def default_file(settings: type[Any], *, name: str, command: str) -> str:
+def default_file(settings: type[Any], *, name: str, command: str, flag: str = "config") -> str:
     """The YAML file of all keys at their defaults."""
-    lines = [YAML_HEAD.format(command=command, name=name)]
+    lines = [YAML_HEAD.format(command=command, name=name, flag=flag)]
     for section, members in by_section(settings):
         indent = ""
         if section:
-            lines += ["", *comment(section_doc(settings, section), ""), f"{section}:"]
-            indent = "  "
+            *parents, last = section.split(".")  # a section in another one follows the keys of that
+            outer = "  " * len(parents)
+            lines += [*([] if parents else [""]), *comment(section_doc(settings, section), outer), f"{outer}{last}:"]
+            indent = outer + "  "
         for key in members:
             lines += [*comment(key.doc, indent), f"{indent}{key.path[-1]}: {render(key.default)}"]
     return "\n".join(lines) + "\n"
@@ -120,7 +126,9 @@ def by_section(settings: type[Any]) -> Iterator[tuple[str, list[Key]]]:
 
 def section_doc(settings: type[Any], section: str) -> str:
     """The first paragraph of the documentation of a section's dataclass."""
-    text = sections(settings)[section].__doc__ or ""
+    for name in section.split("."):
+        settings = sections(settings)[name]
+    text = settings.__doc__ or ""
     return " ".join(text.strip().split("\n\n")[0].split())
 
 

@@ -8,8 +8,13 @@ from reid.checks import check_number, check_whole
 from reid.device import Device
 from reid.errors import DeviceError, InputError
 from reid.online.gate import GateConfig
+from reid.online.harvest_config import HarvestConfig
+from reid.online.harvest_store import HarvestStoreConfig
+from reid.online.live import LiveConfig
 from reid.online.purity import PurityConfig
+from reid.online.registry import RegistryConfig
 from reid.online.slices import SliceConfig
+from reid.online.watch import WatchConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +76,46 @@ class AdaptConfig:
     """How it is taught."""
     gate: GateConfig = field(default_factory=GateConfig)
     """What it must show before it goes live."""
+
+
+@dataclass(frozen=True, slots=True)
+class CycleConfig:
+    """When it is learned again."""
+
+    least_new_crops: int = 500
+    """Crops that must have been harvested since the last round."""
+    wait_s: float = 30.0
+    """Seconds between two looks at whether there is enough."""
+
+    def __post_init__(self) -> None:
+        check_whole("least_new_crops", self.least_new_crops, 0)
+        check_number("wait_s", self.wait_s, above=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnConfig(AdaptConfig):
+    """What a worker does in an online folder."""
+
+    cycle: CycleConfig = field(default_factory=CycleConfig)
+    """When it is learned again."""
+    models: RegistryConfig = field(default_factory=RegistryConfig)
+    """Which embedders are kept."""
+    nice: int = 10
+    """How far the worker stands back behind other work on the CPU, 0..19."""
+
+    def __post_init__(self) -> None:
+        check_whole("nice", self.nice, 0, 19)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnlineConfig(LearnConfig):
+    """All settings of an online folder: of the tracker that harvests and of the worker beside it."""
+
+    harvest: HarvestConfig = field(default_factory=HarvestConfig)
+    """Which crops are harvested."""
+    store: HarvestStoreConfig = field(default_factory=HarvestStoreConfig)
+    """How much of a harvest is kept, and for how long."""
+    live: LiveConfig = field(default_factory=LiveConfig)
+    """How a running tracker comes to use an embedder that was admitted."""
+    watch: WatchConfig = field(default_factory=WatchConfig)
+    """How an embedder is watched once it is live."""

@@ -33,7 +33,7 @@ class CropMemoryConfig:
     most_height_px: int = 256
     """Crops that are higher are reduced to this height; embedders take 256 px or fewer."""
     jpeg_quality: int = 92
-    """1..100."""
+    """Quality of the crops that are kept, 1..100."""
 
     def __post_init__(self) -> None:
         for name in ("crops", "most_bytes", "most_height_px"):

@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from reid.checks import check_number, check_whole
 from reid.errors import ReidError
-from reid.online.config import AdaptConfig
+from reid.online.config import AdaptConfig, CycleConfig
 from reid.online.folder import OnlineFolder
 from reid.online.gate import Verdict
 from reid.online.hours import HOUR_S, hour_begin
@@ -26,20 +25,6 @@ from reid.online.registry import ModelRegistry
 from reid.online.registry_state import Window
 
 Stop = Callable[[], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class CycleConfig:
-    """When it is learned again."""
-
-    least_new_crops: int = 500
-    """Crops that must have been harvested since the last round."""
-    wait_s: float = 30.0
-    """Seconds between two looks at whether there is enough."""
-
-    def __post_init__(self) -> None:
-        check_whole("least_new_crops", self.least_new_crops, 0)
-        check_number("wait_s", self.wait_s, above=0)
 
 
 class Learned(Protocol):

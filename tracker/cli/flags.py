@@ -21,9 +21,24 @@ _SHARED_EPILOG = "-v, --verbose (more messages, tracebacks) and -q, --quiet (err
 
 
 def parse_arguments(
-    settings: type[T], argv: Sequence[str], *, command: str, summary: str, examples: str, config: bool = False
+    settings: type[T],
+    argv: Sequence[str],
+    *,
+    command: str,
+    summary: str,
+    examples: str,
+    config: bool | type[Any] = False,
 ) -> T:
     """Settings from defaults, then the file of `--config` (where the command takes one), then flags.
+
+    Args:
+        settings: the dataclass.
+        argv: the words of the command line.
+        command: what is run, for messages.
+        summary: what it does, for the help.
+        examples: lines for the help.
+        config: whether it takes `--config`; a dataclass where a file may hold the keys of others as well, which are
+            checked and left alone.
 
     Raises:
         UsageError: a flag, a value or the file is wrong.
@@ -46,7 +61,9 @@ def parse_arguments(
     values: dict[KeyPath, Any] = {}
     file = given.pop("config", None)
     if file is not None:
-        values |= load_config(file, settings)
+        known = {key.path for key in keys(settings)}
+        held = load_config(file, config if isinstance(config, type) else settings)
+        values |= {path: value for path, value in held.items() if path in known}
     values |= {tuple(name.split(".")): value for name, value in given.items() if name != "help_all"}
     try:
         return build(settings, values)

@@ -12,12 +12,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from tracker.cli.config_file import load_config
 from tracker.cli.context import Context
 from tracker.cli.errors import UsageError
+from tracker.cli.schema import build
 from tracker.cli.settings import TrackSettings
 
 if TYPE_CHECKING:
     from reid.online import Harvester
+    from reid.online.config import OnlineConfig
     from reid.online.live import LiveEmbedder
     from tracker.types import Sink, Source
 
@@ -45,6 +48,8 @@ class OnlineTracking:
         from reid.online.live import LiveEmbedder
         from reid.online.registry import ModelRegistry
 
+        self._config = _config_of(settings.online_config)
+        self._config_file = settings.online_config
         base = DEFAULT_MODEL if settings.embedder == "default" else Path(settings.embedder)
         info = Embedder(base, device=settings.device).info
         self._context, self._path = context, settings.online
@@ -54,8 +59,9 @@ class OnlineTracking:
             self._cleanup.enter_context(self._folder.lock_tracker())
         except DataError as error:
             raise UsageError(f"--online: {error}") from error
-        registry = ModelRegistry(self._folder, base=base)
-        self.embedder: LiveEmbedder = self._cleanup.enter_context(LiveEmbedder(registry, device=settings.device))
+        registry = ModelRegistry(self._folder, base=base, config=self._config.models)
+        live = LiveEmbedder(registry, device=settings.device, config=self._config.live)
+        self.embedder: LiveEmbedder = self._cleanup.enter_context(live)
         """The embedder that is live in the folder, exchanged between two frames when a better one is admitted."""
         self._began_with = self.embedder.number
         self._harvester: Harvester | None = None
@@ -68,9 +74,11 @@ class OnlineTracking:
         from tracker.sinks.guard import GuardSink
         from tracker.sinks.harvest import HarvestSink
 
-        info = source.info
-        self._harvester = Harvester(HarvestStore(self._folder, camera=info.name, rate_hz=info.rate_hz))
-        return [HarvestSink(self._harvester), GuardSink(SwapGuard(self.embedder, record=self._folder.watch))]
+        c, info = self._config, source.info
+        store = HarvestStore(self._folder, c.store, camera=info.name, rate_hz=info.rate_hz)
+        self._harvester = Harvester(store, c.harvest)
+        guard = SwapGuard(self.embedder, c.watch, record=self._folder.watch)
+        return [HarvestSink(self._harvester), GuardSink(guard)]
 
     def __enter__(self) -> OnlineTracking:
         if importlib.util.find_spec("torch") is None:
@@ -82,6 +90,8 @@ class OnlineTracking:
         log = (self._path / "worker.log").open("ab")
         self._cleanup.callback(log.close)
         command = [sys.executable, "-m", "tracker.cli.main", "online", "worker", str(self._path), "--with-parent"]
+        if self._config_file is not None:
+            command += ["--config", str(self._config_file.resolve())]
         # a group of its own: Ctrl-C is for the tracker, which ends the worker in its own time
         limits = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         self._worker = subprocess.Popen(  # noqa: S603 - this program
@@ -126,3 +136,14 @@ class OnlineTracking:
         say(f"embedder: model {number} of {self._path}{changed}")
         if self.embedder.problem:
             say(f"not used: {self.embedder.problem}")
+
+
+def _config_of(file: Path | None) -> OnlineConfig:
+    """The settings that a file gives; all defaults without one.
+
+    Raises:
+        UsageError: the file is wrong.
+    """
+    from reid.online.config import OnlineConfig
+
+    return build(OnlineConfig, {} if file is None else load_config(file, OnlineConfig))

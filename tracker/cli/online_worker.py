@@ -8,21 +8,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reid.online.config import AdaptConfig
-from reid.online.cycle import CycleConfig
+from reid.online.config import AdaptConfig, LearnConfig, OnlineConfig
 from tracker.cli.checks import require_training
 from tracker.cli.context import Context
 from tracker.cli.errors import UsageError
 from tracker.cli.flags import parse_arguments
 from tracker.cli.online_settings import open_folder
-from tracker.cli.schema import argument, flag_only, part_of
+from tracker.cli.schema import argument, flag_only
 from tracker.cli.stopping import stop_when_asked
 from tracker.cli.train_progress import TrainDisplay
 
 if TYPE_CHECKING:
     from reid.online.cycle import Learned, Round, Stop, Task
 
-_MOST_NICE = 19
 _SUMMARY = """\
 Learn from what was harvested in an online folder, whenever there is enough, and let a better embedder go live. The
 tracker takes it over between two frames. One worker a folder; Ctrl-C ends it after the step that is under way. Needs
@@ -34,7 +32,7 @@ _EXAMPLES = """\
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerSettings(AdaptConfig):
+class WorkerSettings(LearnConfig):
     """Settings of `reidtrack online worker`."""
 
     folder: Path = field(metadata=argument("DIR"))
@@ -43,25 +41,12 @@ class WorkerSettings(AdaptConfig):
     """One round, now; then end. Exit code 1 where no embedder was admitted."""
     with_parent: bool = field(default=False, metadata=flag_only())
     """End when the process that started it is gone, however that ended."""
-    nice: int = 10
-    """How far it stands back behind other work on the CPU, 0..19."""
-    cycle: CycleConfig = field(default_factory=CycleConfig)
-    """When it is learned again."""
-
-    def __post_init__(self) -> None:
-        if isinstance(self.nice, bool) or not isinstance(self.nice, int) or not 0 <= self.nice <= _MOST_NICE:
-            raise ValueError(f"nice must be a whole number within 0..{_MOST_NICE}, got {self.nice!r}")
-
-    @property
-    def config(self) -> AdaptConfig:
-        """How it learns."""
-        return part_of(self, AdaptConfig)
 
 
 def run(argv: Sequence[str], context: Context) -> int:
     """Learn until it is stopped, or once."""
     settings = parse_arguments(
-        WorkerSettings, argv, command="online worker", summary=_SUMMARY, examples=_EXAMPLES, config=True
+        WorkerSettings, argv, command="online worker", summary=_SUMMARY, examples=_EXAMPLES, config=OnlineConfig
     )
     folder = open_folder(settings.folder)
     require_training("learning on site")
@@ -94,7 +79,7 @@ def run(argv: Sequence[str], context: Context) -> int:
 
         try:
             work(
-                folder, ModelRegistry(folder), learn, settings.config, settings.cycle,
+                folder, ModelRegistry(folder, config=settings.models), learn, settings, settings.cycle,
                 once=settings.once, stop=stop, told=tell,
             )  # fmt: skip
         except DataError as error:  # another worker is at work

@@ -64,6 +64,8 @@ class TrackSettings:
     online: Path | None = field(default=None, metadata=flag_only("DIR"))
     """Learn on site: keep crops of what is followed in this folder, have a worker teach the embedder beside the
     tracking, and use what came of it. Pictures of whoever is there stay in the folder; see docs/online.md."""
+    online_config: Path | None = field(default=None, metadata=flag_only("FILE"))
+    """Settings of that folder, for the harvest, the worker and the watch over embedders: see configs/online.yaml."""
     show: bool = False
     """Show a window while it runs; q or Esc stops."""
     tracker: TrackerConfig = field(default_factory=TrackerConfig)

@@ -125,6 +125,8 @@ def _check(settings: TrackSettings) -> None:
         raise UsageError(f"--detector: there is no file {settings.detector}")
     if settings.online is not None and settings.embedder == "none":
         raise UsageError("--online needs an embedder to teach, got --embedder none")
+    if settings.online_config is not None and settings.online is None:
+        raise UsageError("--online-config needs the folder that it is for: --online DIR")
     if settings.online is not None and settings.refine:
         raise UsageError("--refine compares vectors of one embedder, and --online may exchange it: give one of the two")
     if not settings.save and not settings.show and settings.online is None:

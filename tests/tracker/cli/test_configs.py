@@ -6,10 +6,12 @@ import subprocess
 import sys
 from dataclasses import MISSING
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from reid.online.config import OnlineConfig
 from tracker import TrackerConfig
 from tracker.cli.adapt_settings import AdaptSettings
 from tracker.cli.config_file import load_config
@@ -23,8 +25,10 @@ from tracker.pipeline import PipelineConfig
 ROOT = Path(__file__).resolve().parents[3]
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
 SOURCE = {("source",): "x"}
-OF_OTHERS: dict[str, type] = {"train": TrainSettings, "adapt": AdaptSettings}
-"""Files of other commands than `track`."""
+OF_OTHERS: dict[str, type] = {"train": TrainSettings, "adapt": AdaptSettings, "online": OnlineConfig}
+"""Files of others than `track`."""
+REQUIRED: dict[type, dict[str, Any]] = {AdaptSettings: {"source": (Path("x"),)}, OnlineConfig: {}}
+"""What no file can give, where it is not `SOURCE`."""
 
 
 def parse(*words: str) -> TrackSettings:
@@ -40,16 +44,16 @@ def test_every_file_loads_and_is_commented(path: Path) -> None:
     settings = OF_OTHERS.get(path.stem, TrackSettings)
     values = load_config(path, settings)
     assert values
-    source = (Path("x"),) if settings is AdaptSettings else "x"
-    assert isinstance(build(settings, {("source",): source, **values}), settings)
+    given = {(name,): value for name, value in REQUIRED.get(settings, {"source": "x"}).items()}
+    assert isinstance(build(settings, {**given, **values}), settings)
     assert path.read_text(encoding="utf-8").startswith("# ")
 
 
 @pytest.mark.parametrize(("name", "settings"), [("track", TrackSettings), *OF_OTHERS.items()])
 def test_the_default_file_is_the_defaults_and_has_every_key(name: str, settings: type) -> None:
     values = load_config(ROOT / "configs" / f"{name}.yaml", settings)
-    source = (Path("x"),) if settings is AdaptSettings else "x"
-    assert build(settings, {("source",): source, **values}) == settings(source=source)
+    required = REQUIRED.get(settings, {"source": "x"})
+    assert build(settings, {**{(name,): value for name, value in required.items()}, **values}) == settings(**required)
     assert set(values) == {key.path for key in keys(settings) if key.in_file}
 
 
@@ -62,7 +66,7 @@ def test_the_command_has_the_defaults_of_the_library() -> None:
     assert (settings.every, settings.include_coasted) == (pipeline.every, pipeline.include_coasted)
 
 
-@pytest.mark.parametrize("settings", [TrackSettings, TrainSettings])
+@pytest.mark.parametrize("settings", [TrackSettings, TrainSettings, OnlineConfig])
 def test_every_key_is_documented_has_a_default_and_a_flag(settings: type) -> None:
     for key in keys(settings):
         assert len(key.doc) > 10, f"{key.name} has no documentation"

@@ -17,6 +17,7 @@ from reid.locking import is_locked
 from reid.online import OnlineFolder, harvest_totals
 from tracker.cli.main import main
 
+CONFIGS = Path(__file__).resolve().parents[3] / "configs"
 WIDTH_PX, HEIGHT_PX, FRAMES = 320, 240, 40
 
 
@@ -67,6 +68,24 @@ def test_what_is_followed_is_harvested_and_the_folder_says_how_it_stands(
     assert crops.together.tolist() == [[0, 1]]
 
 
+def test_a_file_of_settings_is_for_the_harvest_and_for_the_worker(
+    scene: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch", reason="the worker needs the extra [train]")
+    (scene / "site.yaml").write_text("harvest:\n  least_height_px: 200\nlesson:\n  steps: 0\n")
+    assert track("--online", "site", "--online-config", "site.yaml") == 2
+    assert "site.yaml: lesson.steps must be a whole number of at least 1" in capsys.readouterr().err
+    assert not (scene / "site").exists()
+    (scene / "site.yaml").write_text("harvest:\n  least_height_px: 200\ncycle:\n  least_new_crops: 0\nnice: 3\n")
+    assert track("--online", "site", "--online-config", "site.yaml") == 0
+    assert "harvested 0 crops" in capsys.readouterr().out  # they are 120 px
+    (scene / "site.yaml").write_text("gate:\n  replicates: 100\nharvest:\n  least_height_px: 200\n")
+    assert main(["online", "worker", "site", "--once", "--config", "site.yaml"]) == 1
+    assert "refused" in capsys.readouterr().out
+    assert main(["online", "worker", "site", "--once", "--config", str(CONFIGS / "track.yaml")]) == 2
+    assert "unknown key detector" in capsys.readouterr().err
+
+
 def test_two_trackers_do_not_share_a_folder(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert track("--online", "site") == 0
     with OnlineFolder.open(scene / "site").lock_tracker():
@@ -92,6 +111,7 @@ def test_a_folder_keeps_to_the_embedder_that_it_was_begun_with(scene: Path, caps
         (["track", "scene", "--online", "site", "--embedder", "none"], "--online needs an embedder to teach"),
         (["track", "scene", "--detector", "det.txt", "--online", "scene"], "must be an online folder, or empty"),
         (["track", "scene", "--detector", "det.txt", "--online", "site", "--refine"], "give one of the two"),
+        (["track", "scene", "--online-config", "site.yaml"], "--online-config needs the folder"),
         (["online", "status", "nowhere"], "is no online folder"),
         (["online", "history", "nowhere"], "is no online folder"),
         (["online", "worker", "nowhere"], "is no online folder"),
@@ -99,7 +119,7 @@ def test_a_folder_keeps_to_the_embedder_that_it_was_begun_with(scene: Path, caps
         (["online", "forget", "nowhere", "x"], "NUMBER"),
         (["online", "sing"], "unknown command 'online sing'"),
     ],
-    ids=["none", "other-folder", "refine", "status", "history", "worker", "nice", "forget", "unknown"],
+    ids=["none", "other-folder", "refine", "config", "status", "history", "worker", "nice", "forget", "unknown"],
 )
 def test_bad_input_is_refused(words: Sequence[str], says: str, scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(list(words)) == 2
