@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from tracker.arrays import among, every, some
 from tracker.association.appearance import AppearanceModel
 from tracker.association.assignment import assign
 from tracker.config import TrackerConfig
 from tracker.explanation.record import Compared, UpdateRecord, Weighed
-from tracker.memory import IdentityMemory, among
+from tracker.memory import IdentityMemory
 from tracker.table import TIME_SLACK_S, TrackTable, unit
 from tracker.types import BoolArray, DoubleArray, IntArray, TrackEvent, TrackEventKind
 
@@ -72,7 +73,7 @@ class Identities:
     def update(self, tracks: TrackTable, now: float) -> TrackTable:
         """Number the tracks that have proved themselves, and correct numbers that are not settled yet."""
         self._memory.forget_old(now)
-        if np.count_nonzero(tracks.settled) == len(tracks):
+        if every(tracks.settled):
             return tracks
         c = self._config
         rows = (~tracks.settled).nonzero()[0]  # (n,) the others are done with
@@ -81,15 +82,15 @@ class Identities:
         tracks.proven[rows] = proven
         numbered = tracks.ids[rows] > 0
         asking = seen & proven & ((tracks.mean_s[rows] == now) | ~numbered)
-        if np.count_nonzero(asking):
+        if some(asking):
             lost = _missing(tracks)
             least = min(c.recover_evidence, c.recall_evidence)
             if (len(lost) or len(self._memory)) and self._appearance.greatest_evidence > least:
                 # who may be a known one is not given a new number before there is a crop or two to tell by
                 asking &= numbered | (tracks.vectors[rows] >= c.identify_vectors) | (age >= c.identify_s)
-            if np.count_nonzero(asking):
+            if some(asking):
                 tracks = self._identify(tracks, rows[asking], lost, now)
-        if np.count_nonzero(age > c.settle_s):
+        if some(age > c.settle_s):
             late = (~tracks.settled & (tracks.ids > 0) & (now - tracks.born_s > c.settle_s)).nonzero()[0]
             self._join(tracks, late)
         return tracks
@@ -104,12 +105,12 @@ class Identities:
         held = np.where(before != tracks.own_ids[asking], before, 0)  # (n,) claims of old ones
         choice = self._choose(tracks, asking, lost, held, now)  # (n,) numbers, 0 for none
         # where the memory was too small or too short to keep who is claimed, there is nothing to ask again by
-        if np.count_nonzero(held):
+        if some(held):
             forgotten = (held > 0) & ~self._memory.knows(held)
             choice[forgotten] = held[forgotten]
         goes_on = (choice == 0) & ((held > 0) | (before == 0))
         claims, found = (choice != held) & (choice > 0), lost[:0]
-        if np.count_nonzero(claims):
+        if some(claims):
             found = lost[among(tracks.ids[lost], choice)]
             self._claim(tracks, asking[claims], choice[claims], tracks.ids[found], now)
         self._go_on(tracks, asking[goes_on], now)
@@ -134,7 +135,7 @@ class Identities:
             means = np.concatenate((means, self._memory.means[remembered]))
         similarity = (tracks.mean.take(asking, axis=0) @ means.T).astype(np.float64)  # (n, K)
         # (n, K), or (n, 1) where nobody holds any
-        holds = held[:, None] == numbers if np.count_nonzero(held) else np.zeros((len(held), 1), bool)
+        holds = held[:, None] == numbers if some(held) else np.zeros((len(held), 1), bool)
         vectors, watched_s = tracks.vectors[asking], now - tracks.first_vector_s[asking]
         least = self._appearance.least_likeness(vectors, watched_s, holds)
         possible = (similarity >= least) & (vectors >= c.identify_vectors)[:, None]  # (n, K)
@@ -145,7 +146,7 @@ class Identities:
             seen_s = np.concatenate((tracks.seen_s[lost], self._memory.seen_s[remembered]))
             least = np.broadcast_to(least, similarity.shape)
             self.record.compared = Compared(numbers, len(lost), seen_s, held, similarity, least, possible)
-        if not np.count_nonzero(possible):
+        if not some(possible):
             return choice
         hopeful = np.flatnonzero(possible.any(axis=1))  # (m,)
         evidence = self._appearance.evidence(similarity[hopeful], np.inf) + _HELD_BONUS * holds[hopeful]  # (m, K)
@@ -240,7 +241,7 @@ def _reachable(tracks: TrackTable, asking: IntArray, lost: IntArray, config: Tra
     """
     last_s = np.where(tracks.doubt[lost] < 0, tracks.mean_s[lost], tracks.seen_s[lost])
     absent = tracks.born_s[asking] > last_s
-    if not np.count_nonzero(absent):
+    if not some(absent):
         return absent
     gap = now - last_s
     here, there = tracks.seen_box[:, asking], tracks.seen_box[:, lost]  # (4, P)

@@ -37,9 +37,10 @@ def gone(
     late = (unseen_s > soonest + TIME_SLACK_S).nonzero()[0]
     if not len(late):
         return late
-    limit = np.full(len(late), config.max_lost_s)
+    unseen_s = unseen_s[late]
+    lost = unseen_s > config.max_lost_s + TIME_SLACK_S
     if frame_size is not None:
-        centre = box[:2, late]
-        outside = (centre < 0).any(axis=0) | (centre > np.array(frame_size)[:, None]).any(axis=0)
-        limit[outside] = config.max_outside_s
-    return late[unseen_s[late] > limit + TIME_SLACK_S]
+        x, y, (width, height) = box[0, late], box[1, late], frame_size
+        outside = (x < 0) | (y < 0) | (x > width) | (y > height)
+        lost = np.where(outside, unseen_s > config.max_outside_s + TIME_SLACK_S, lost)
+    return late[lost]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tracker.arrays import among, some
 from tracker.types import BoolArray, DoubleArray, FloatArray, IntArray
 
 
@@ -52,7 +53,7 @@ class IdentityMemory:
     def take(self, ids: IntArray) -> None:
         """Remove identities."""
         known = among(self.ids, ids)
-        if np.count_nonzero(known):
+        if some(known):
             self._select(~known)
 
     def seen_anew(self, means: FloatArray, vectors: DoubleArray) -> IdentityMemory:
@@ -73,11 +74,3 @@ class IdentityMemory:
     def _select(self, keep: BoolArray) -> None:
         self.ids, self.means = self.ids[keep], self.means[keep]
         self.vectors, self.seen_s = self.vectors[keep], self.seen_s[keep]
-
-
-def among(values: IntArray, some: IntArray) -> BoolArray:
-    """Which values (n,) are among some (m,); `np.isin` takes several times as long for few."""
-    if not len(some):
-        return np.zeros(len(values), bool)
-    ordered = np.sort(some)
-    return np.asarray(ordered.take(ordered.searchsorted(values), mode="clip") == values)

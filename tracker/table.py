@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tracker.arrays import every, some
 from tracker.motion.kalman import MotionState
 from tracker.types import BoolArray, DoubleArray, FloatArray, IntArray
 
@@ -144,36 +142,34 @@ class TrackTable:
 
     def select(self, keep: BoolArray) -> TrackTable:
         """A table of some rows (T,); this one where all are kept."""
-        if np.count_nonzero(keep) == len(keep):
+        if every(keep):
             return self
-        return TrackTable(*(column[keep] if name in _LOOKS else column[..., keep] for name, column in self._columns()))
+        rows = keep.nonzero()[0]
+        return TrackTable(*[getattr(self, name).take(rows, axis=axis) for name, axis in _AXES])
 
     def append(self, other: TrackTable) -> TrackTable:
         """A table of the rows of both."""
-        pairs = zip(self._columns(), other._columns(), strict=True)
-        return TrackTable(*(np.concatenate((a, b), axis=0 if name in _LOOKS else -1) for (name, a), (_, b) in pairs))
-
-    def _columns(self) -> Iterator[tuple[str, NDArray[Any]]]:
-        return ((name, getattr(self, name)) for name in _NAMES)
+        return TrackTable(*[np.concatenate((getattr(self, n), getattr(other, n)), axis=axis) for n, axis in _AXES])
 
     def learn(self, rows: IntArray, crops: FloatArray, now: float, memory_s: float) -> None:
         """Move the mean appearance of rows towards their crops' vectors (n, D): a plain mean at first, then fading.
 
         The array of crops is used up.
         """
-        count, mean = self.vectors[rows], self.mean.take(rows, axis=0)
+        before, mean = self.vectors[rows], self.mean.take(rows, axis=0)
+        count = before + 1
         fading = 1 - np.exp((self.mean_s[rows] - now) / max(memory_s, 1e-9))
-        share = np.maximum(1 / (count + 1), fading).astype(np.float32)  # (n,)
+        share = np.maximum(1 / count, fading).astype(np.float32)  # (n,)
         # mean + share (crops - mean)
         crops -= mean
         crops *= share[:, None]
         crops += mean
         self.mean[rows] = unit(crops, mean)
-        if np.count_nonzero(count) < len(count):
-            self.first_vector_s[rows[count == 0]] = now
-        self.vectors[rows] = count + 1
+        if not every(before):
+            self.first_vector_s[rows[before == 0]] = now
+        self.vectors[rows] = count
         self.mean_s[rows] = now
-        if np.count_nonzero(self.doubt):
+        if some(self.doubt):
             cleared = rows[self.doubt[rows] < 0]
             self.doubt[cleared], self.doubted[cleared] = 0, 0
 
@@ -193,15 +189,13 @@ class TrackTable:
         self.doubt[rows], self.doubted[rows] = 0, 0
 
 
-_NAMES = tuple(field.name for field in fields(TrackTable))
-_LOOKS = frozenset({"mean", "doubted"})
-"""Of these columns tracks are the first axis, of all others the last."""
+_AXES = tuple((field.name, 0 if field.name in ("mean", "doubted") else -1) for field in fields(TrackTable))
+"""The columns, and which axis of each has one place a track."""
 
 
 def unit(vectors: FloatArray, otherwise: FloatArray) -> FloatArray:
     """(n, D) scaled to unit length; rows of no length become those of `otherwise`."""
     norm = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))[:, None]  # (n, 1)
-    some = norm > 1e-6
-    whole = np.count_nonzero(some) == len(some)
-    scaled: FloatArray = vectors / norm if whole else np.divide(vectors, norm, out=otherwise.copy(), where=some)
+    long = norm > 1e-6
+    scaled: FloatArray = vectors / norm if every(long) else np.divide(vectors, norm, out=otherwise.copy(), where=long)
     return scaled

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tracker import lives
+from tracker.arrays import every, some
 from tracker.association import demand, looks
 from tracker.association.appearance import AppearanceModel
 from tracker.association.evidence import Candidates, candidates
@@ -70,6 +71,7 @@ class Tracker:
         self._tracks = TrackTable.zeros(0, self._appearance.dimension or 0)
         self._identities = Identities(self.config, self._appearance)
         self._time_s: float | None = None
+        self._all_seen = True  # in the last update
         self._record: UpdateRecord | None = None
         self._explanation: Explanation | None = None
 
@@ -104,11 +106,11 @@ class Tracker:
         now, dt = self._clock(time_s)
         affine = None if camera_motion is None else camera.check_affine(camera_motion)
         tracks, motion = self._tracks, self._moved(dt, affine)
-        gone = lives.gone(tracks.seen_s, motion.box, now, detections.frame_size, self.config)
+        gone = self._gone(motion, dt, now, detections.frame_size)
         if len(gone):
             stays = np.ones(len(tracks), bool)
             stays[gone] = False
-            tracks, motion = tracks.select(stays), motion.of(stays)
+            tracks, motion = tracks.select(stays), motion.of(stays.nonzero()[0])
         # whatever is raised up to here, by `embed` too, leaves the tracker as it was
         seen, pairs = self._look(detections, tracks, motion, now, embed)
 
@@ -117,7 +119,8 @@ class Tracker:
         matching = Matching(tracks, seen, self.config, self._appearance, self._record)
         matching.run(pairs)
         tracks.detection, matched = matching.detection, matching.matched
-        if np.count_nonzero(matched):
+        self._all_seen = every(matched)
+        if some(matched):
             self._correct(seen, matched)
             changed = looks.learn(tracks, seen, matched, matching.similarity, self._appearance, self.config)
             if len(changed):
@@ -206,7 +209,13 @@ class Tracker:
     def _moved(self, dt: float, affine: DoubleArray | None) -> MotionState:
         """All tracks, predicted to the time of the frame and along with the camera."""
         motion = self._tracks.motion if affine is None else camera.move(self._tracks.motion, affine)
-        return kalman.predict(motion, dt, self._noise, hidden=self._tracks.detection < 0)
+        return kalman.predict(motion, dt, self._noise, None if self._all_seen else self._tracks.detection < 0)
+
+    def _gone(self, motion: MotionState, dt: float, now: float, frame_size: tuple[int, int] | None) -> IntArray:
+        """Which tracks, predicted to the time of the frame, left the picture or are lost for good."""
+        if self._all_seen and dt <= min(self.config.max_lost_s, self.config.max_outside_s):
+            return np.zeros(0, np.int64)
+        return lives.gone(self._tracks.seen_s, motion.box, now, frame_size, self.config)
 
     def _look(
         self, detections: Detections, tracks: TrackTable, motion: MotionState, now: float, embed: EmbedRows | None
@@ -214,11 +223,12 @@ class Tracker:
         """What the further steps need to know of the detections, and which of the tracks these may continue."""
         c, scores = self.config, detections.scores
         corners, confident = np.array(detections.boxes.T, np.float64, order="C"), scores >= c.high_score
-        sides = corners[2:] - corners[:2]
-        box = np.concatenate((corners[:2] + sides / 2, sides))  # (4, N)
+        box = np.empty_like(corners)  # (4, N)
+        sides = np.subtract(corners[2:], corners[:2], out=box[2:])
+        np.add(corners[:2], sides / 2, out=box[:2])
         pairs, covered = candidates(motion.box, np.sqrt(motion.covariance[0, 0]), corners, sides)
         shift = common_shift(motion.box, box, pairs)
-        if np.count_nonzero(shift):
+        if some(shift):
             motion.box[:2] += shift[:, None]
             pairs, covered = candidates(motion.box, np.sqrt(motion.covariance[0, 0]), corners, sides)
         wanted = confident.nonzero()[0]
@@ -271,9 +281,9 @@ class Tracker:
         Those of a stream's first frame were there before it: they need not prove that they stay.
         """
         c, tracks = self.config, self._tracks
-        if np.count_nonzero(tracks.proven) < len(tracks):
+        if not every(tracks.proven):
             self._tracks = tracks = tracks.select(tracks.proven | matched)
-        if np.count_nonzero(taken) == len(taken):
+        if every(taken):
             return
         rows = (~taken & (seen.scores >= c.birth_score)).nonzero()[0]
         if not len(rows):
@@ -300,10 +310,10 @@ class Tracker:
         self, rows: IntArray, boxes: DoubleArray, now: float, events: tuple[TrackEvent, ...], seen: Seen | None = None
     ) -> Tracks:
         """These rows with their boxes, (4, n) cxcywh."""
-        tracks = self._tracks
+        tracks, centre, half = self._tracks, boxes[:2], boxes[2:] / 2
         return Tracks(
             tracks.ids[rows],
-            cxcywh_to_xyxy(boxes.T).astype(np.float32, order="C"),
+            np.concatenate((centre - half, centre + half)).T.astype(np.float32, order="C"),
             tracks.score[rows].astype(np.float32),
             tracks.classes[rows],
             tracks.detection[rows],

@@ -14,7 +14,7 @@ import tracker
 from peers.base import Appearance, Peer, Result, Scene, Seen, Step
 from tracker import Detections, Tracker, TrackerConfig
 
-_CORE = ("tracker.py", "table.py", "identities.py", "memory.py", "lives.py", "config.py", "boxes.py")
+_CORE = ("tracker.py", "table.py", "identities.py", "memory.py", "lives.py", "config.py", "boxes.py", "arrays.py")
 _PACKAGES = ("association", "motion", "types")
 
 

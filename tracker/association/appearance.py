@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tracker.arrays import some
 from tracker.association.calibration import StreamCalibration
 from tracker.errors import InputError
 from tracker.types import (
@@ -126,7 +127,7 @@ class AppearanceModel:
         against its track stands for is not known: the object may have changed at any time since the last look.
         """
         weights = None
-        if np.count_nonzero(unlooked):
+        if some(unlooked):
             weights = 1 + np.where(similarity < self.foreign_below, 0, np.minimum(unlooked, STANDS_FOR))
         self._stream.observe_same(similarity, weights)
 

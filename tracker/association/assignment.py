@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from tracker.arrays import every
 from tracker.types import BoolArray, DoubleArray, IntArray
 
 
@@ -32,7 +33,7 @@ def assign(rows: IntArray, columns: IntArray, gain: DoubleArray, alone: BoolArra
     worth = gain > 0
     if alone is None:
         alone = without_rival(rows, columns)
-    if np.count_nonzero(alone) == len(alone):
+    if every(alone):
         return worth.nonzero()[0]
     chosen = worth & alone
     left = (worth & ~alone).nonzero()[0]

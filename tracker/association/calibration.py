@@ -27,7 +27,7 @@ class _Samples:
         share = n / (self.count + n)
         shift = mean - self.mean
         centred = values - mean
-        spread = float(centred @ (centred if weights is None else weights * centred)) / n
+        spread = float(centred.dot(centred if weights is None else weights * centred)) / n
         # parallel variance: (Chan, Golub, LeVeque 1979)
         self.variance = (1 - share) * self.variance + share * spread + share * (1 - share) * shift**2
         self.mean += share * shift

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tracker.arrays import every
 from tracker.association.assignment import without_rival
 from tracker.association.pairs import overlapping
 from tracker.config import TrackerConfig
@@ -36,7 +37,7 @@ class Candidates(NamedTuple):
 
     def select(self, keep: BoolArray) -> Candidates:
         """Some of the pairs; these where all are kept."""
-        if np.count_nonzero(keep) == len(keep):
+        if every(keep):
             return self
         return Candidates.of(self.tracks[keep], self.detections[keep], self.overlap[keep])
 
@@ -82,7 +83,7 @@ def _with_overlap(
     union = track[0] * track[1] + seen[0] * seen[1] - common
     overlap = common / union * (lower / higher)
     keep = overlap > 0
-    if np.count_nonzero(keep) < len(keep):  # boxes without height go
+    if not every(keep):  # boxes without height go
         t, d, overlap = t[keep], d[keep], overlap[keep]
     return Candidates.of(t, d, overlap)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
+from tracker.arrays import every, some
 from tracker.association.appearance import AppearanceModel
 from tracker.association.evidence import cosine
 from tracker.association.matching import Seen
@@ -29,7 +28,7 @@ def learn(
     detection = tracks.detection
     fit = matched & seen.fit.take(detection)  # (T,)
     tracks.unlooked[fit] = 0
-    if np.count_nonzero(seen.has) < len(seen.has):
+    if not every(seen.has):
         passed = seen.clean & seen.confident & ~seen.has  # (N,)
         tracks.unlooked += matched & passed.take(detection)
     t = fit.nonzero()[0]
@@ -39,9 +38,9 @@ def learn(
     _compare_with_others(tracks, t, crops, matched, appearance)
     similarity = similarity[t]
     foreign = similarity < appearance.foreign_below
-    if np.count_nonzero(foreign):
+    if some(foreign):
         foreign &= tracks.vectors[t] >= config.identify_vectors
-    if not np.count_nonzero(foreign):
+    if not some(foreign):
         tracks.learn(t, crops, seen.now, config.appearance_memory_s)
         return t[:0]
     evidence = appearance.doubt(similarity[foreign]).clip(-4, 0)
@@ -60,9 +59,10 @@ def _compare_with_others(
 
     Of the tracks `matched` (T,), `t` (n,) are those that were looked at; what was seen of these are `crops` (n, D).
     """
-    known = tracks.vectors > 0  # (T,)
-    mine, there = known[t], (matched & known).nonzero()[0]
-    if np.count_nonzero(mine) < len(t):
+    there = matched.nonzero()[0]
+    if not every(tracks.vectors):
+        known = tracks.vectors > 0  # (T,)
+        there, mine = there[known[there]], known[t]
         t, crops = t[mine], crops[mine]
     if len(there) > 1 and len(t):
         others = there.take(there.searchsorted(t, side="right"), mode="wrap")

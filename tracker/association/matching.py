@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from tracker.arrays import every, some
 from tracker.association.appearance import AppearanceModel
 from tracker.association.assignment import assign
 from tracker.association.evidence import Candidates, cosine
@@ -74,15 +75,19 @@ class Matching:
         detection": they add up, and 0 is where a match is as likely as none.
         """
         c, tracks, seen = self._config, self._tracks, self._seen
-        proven, confident = tracks.proven[pairs.tracks], seen.confident[pairs.detections]
-        self._stage("confident", pairs.select(proven & confident), c.motion_centre, with_appearance=True)
-        if np.count_nonzero(seen.confident) < len(seen.confident):
+        every_proven, every_confident = every(tracks.proven), every(seen.confident)
+        first = pairs
+        if not (every_proven and every_confident):
+            first = pairs.select(tracks.proven[pairs.tracks] & seen.confident[pairs.detections])
+        self._stage("confident", first, c.motion_centre, with_appearance=True)
+        if not every_confident:
             weak = (seen.scores >= c.low_score) & ~seen.confident
             waiting = tracks.proven & (self.detection < 0) & (seen.now - tracks.seen_s <= c.max_lost_s / 2)
             left = pairs.select(weak[pairs.detections] & waiting[pairs.tracks])
             self._stage("weak", left, c.low_score_min_overlap, with_appearance=False)
-        if np.count_nonzero(proven) < len(proven):
-            left = pairs.select(~proven & confident & ~self.taken[pairs.detections])
+        if not every_proven:
+            free = seen.confident & ~self.taken
+            left = pairs.select(free[pairs.detections] & ~tracks.proven[pairs.tracks])
             self._stage("tentative", left, c.motion_centre, with_appearance=True)
         if self._record is not None:
             self._record.matched(tracks, seen, pairs, self.detection, ~self.taken)
@@ -94,7 +99,7 @@ class Matching:
             return
         gain = c.motion_weight * (pairs.overlap - centre)
         other_class = self._tracks.classes[t] != self._seen.classes[d]
-        if np.count_nonzero(other_class):
+        if some(other_class):
             gain -= c.class_penalty * other_class
         appearance = similarity = np.zeros(len(t))
         if with_appearance:
@@ -109,9 +114,9 @@ class Matching:
 
     def _weigh_appearance(self, pairs: Candidates) -> tuple[DoubleArray, DoubleArray]:
         """The evidence of appearance (P,) and the cosines (P,), 0 where track or detection has no vector."""
-        known = self._seen.has[pairs.detections] & (self._tracks.vectors[pairs.tracks] > 0)
-        if np.count_nonzero(known) == len(known):
+        if every(self._seen.has) and every(self._tracks.vectors):
             return self._weigh_known(*pairs)
+        known = self._seen.has[pairs.detections] & (self._tracks.vectors[pairs.tracks] > 0)
         nats, similarity = np.zeros(len(known)), np.zeros(len(known))
         rows = known.nonzero()[0]
         if len(rows):
@@ -128,7 +133,9 @@ class Matching:
         nats = self._appearance.evidence(similarity, seen.now - tracks.seen_s[t])
         nats = np.minimum(np.maximum(nats, -limit), limit)
         clean = seen.clean[d]
-        nats[~clean] /= 2
+        mixed = (~clean).nonzero()[0]
+        if len(mixed):
+            nats[mixed] /= 2
         sure = (alone & clean & (overlap > 0.5)).nonzero()[0]
         self._appearance.observe_same(similarity[sure], tracks.unlooked[t[sure]])
         return nats, similarity

@@ -39,10 +39,12 @@ def common_shift(box: DoubleArray, seen: DoubleArray, pairs: Candidates) -> Doub
         return np.zeros(2)
     left = seen[:2].take(d, axis=1) - box[:2].take(t, axis=1)  # (2, n)
     middle = _medians(left)  # (2, 1)
-    own = OWN_NOISE * (box[3].take(t).sum() / len(t))
+    spread = _medians(np.abs(left - middle))  # (2, 1)
+    shift, deviation = middle[:, 0].tolist(), spread[:, 0].tolist()
+    own = OWN_NOISE * (float(np.add.reduce(box[3].take(t))) / len(t))
     # of a normal distribution: std = 1.48 median absolute deviations, and the median's error 1.25 std / sqrt(n)
-    least = SURE * 1.25 * (1.48 * _medians(np.abs(left - middle)) + own) / math.sqrt(len(t))
-    return np.asarray((middle * (np.abs(middle) > least))[:, 0])
+    least = [SURE * 1.25 * (1.48 * each + own) / math.sqrt(len(t)) for each in deviation]
+    return np.array([px if abs(px) > most else 0.0 for px, most in zip(shift, least, strict=True)])
 
 
 def _mutually_best(pairs: Candidates) -> BoolArray:

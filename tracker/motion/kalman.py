@@ -60,9 +60,9 @@ class MotionState:
         velocity: DoubleArray = self.state[1]
         return velocity
 
-    def of(self, rows: IntArray | BoolArray) -> MotionState:
-        """Some of the tracks, by their numbers or a mask."""
-        return MotionState(self.state[..., rows], self.covariance[..., rows])
+    def of(self, rows: IntArray) -> MotionState:
+        """Some of the tracks (n,)."""
+        return MotionState(self.state.take(rows, axis=-1), self.covariance.take(rows, axis=-1))
 
 
 def start(measured: DoubleArray, noise: MotionNoise) -> MotionState:
@@ -90,7 +90,7 @@ def predict(motion: MotionState, dt_s: float, noise: MotionNoise, hidden: BoolAr
     cube, square = dt_s**3 / 3, dt_s**2 / 2
     q = np.array([[a * cube, b * cube], [a * square, b * square], [a * dt_s, b * dt_s]])
     step = np.array([[1.0, 2 * dt_s, dt_s**2], [0.0, 1.0, dt_s], [0.0, 0.0, 1.0]])
-    covariance = (step @ motion.covariance.reshape(3, -1)).reshape(3, 2, -1)
+    covariance = step.dot(motion.covariance.reshape(3, -1)).reshape(3, 2, -1)
     covariance += q[..., None]
     state = motion.state.copy()
     if hidden is not None:

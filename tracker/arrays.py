@@ -1,0 +1,28 @@
+"""Questions to small arrays, asked many times an update: numpy's own answers cost several times as much for few."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracker.types import BoolArray, IntArray
+
+
+def every(values: NDArray[Any]) -> bool:
+    """Whether all of them are true, or differ from 0."""
+    return bool(np.count_nonzero(values) == len(values))
+
+
+def some(values: NDArray[Any]) -> bool:
+    """Whether any of them is true, or differs from 0."""
+    return bool(np.count_nonzero(values))
+
+
+def among(values: IntArray, others: IntArray) -> BoolArray:
+    """Which values (n,) are among the others (m,)."""
+    if not len(others):
+        return np.zeros(len(values), bool)
+    ordered = np.sort(others)
+    return np.asarray(ordered.take(ordered.searchsorted(values), mode="clip") == values)
