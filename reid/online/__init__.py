@@ -3,6 +3,8 @@
 Nothing here but `reid.online.worker` imports torch.
 """
 
+from reid.online.burst_config import BurstConfig
+from reid.online.burst_recorder import BurstRecorder
 from reid.online.folder import BaseModel, OnlineFolder
 from reid.online.forgetting import Forgotten, forget
 from reid.online.harvest import Harvester
@@ -15,6 +17,8 @@ from reid.online.locks import FileLock
 
 __all__ = [
     "BaseModel",
+    "BurstConfig",
+    "BurstRecorder",
     "FileLock",
     "Forgotten",
     "HarvestConfig",

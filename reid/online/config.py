@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from reid.checks import check_number, check_whole
 from reid.device import Device
 from reid.errors import DeviceError, InputError
+from reid.online.burst_config import BurstConfig
 from reid.online.gate import GateConfig
 from reid.online.harvest_config import HarvestConfig
 from reid.online.harvest_store import HarvestStoreConfig
@@ -115,6 +116,8 @@ class OnlineConfig(LearnConfig):
     """Which crops are harvested."""
     store: HarvestStoreConfig = field(default_factory=HarvestStoreConfig)
     """How much of a harvest is kept, and for how long."""
+    bursts: BurstConfig = field(default_factory=BurstConfig)
+    """How much of what the detector gave is recorded, so that embedders can be tried on it."""
     live: LiveConfig = field(default_factory=LiveConfig)
     """How a running tracker comes to use an embedder that was admitted."""
     watch: WatchConfig = field(default_factory=WatchConfig)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from reid.errors import ReidError
+from reid.online.burst_store import burst_files
 from reid.online.config import AdaptConfig, CycleConfig
 from reid.online.folder import OnlineFolder
 from reid.online.gate import Verdict
@@ -54,6 +55,8 @@ class Task:
     """The embedder that the folder was begun with."""
     out: Path
     """The file to write."""
+    replay: Path
+    """Bursts of what detectors gave a while ago, a folder of them, to try the embedder on."""
     people: Path
     """The file that says who is held out for the gate, see `reid.online.worker.adapt`."""
     seed: int
@@ -119,8 +122,10 @@ def run_round(
     here.mkdir(parents=True)
     folder.history.append("cycle_started", round=number, crops=crops, live=live.number)
     try:
-        harvest = _slice_of(folder, registry, here / "harvest")
-        task = Task(harvest, live.path, registry.path(0), here / "candidate.onnx", folder.people, number)
+        task = Task(
+            _slice_of(folder, registry, here / "harvest"), live.path, registry.path(0), here / "candidate.onnx",
+            _bursts_of(folder, here / "replay"), folder.people, number,
+        )  # fmt: skip
         result = learn(task, config, stop)
         if stop():
             return None
@@ -192,10 +197,18 @@ def _slice_of(folder: OnlineFolder, registry: ModelRegistry, into: Path) -> Path
     return into
 
 
+def _bursts_of(folder: OnlineFolder, into: Path) -> Path:
+    """The bursts as they are now: both embedders are tried on the same ones."""
+    for number, path in enumerate(burst_files(folder.replay), 1):
+        into.mkdir(exist_ok=True)
+        _linked(str(path), str(into / f"{number:06d}.npz"))
+    return into
+
+
 def _linked(source: str, target: str) -> None:
-    """A second name for a picture; of what is written to, and where there are no such names, a copy."""
+    """A second name for a picture or a burst; of what is written to, and where there are no such names, a copy."""
     with contextlib.suppress(FileNotFoundError):  # it went meanwhile
-        if Path(source).suffix == ".jpg":
+        if Path(source).suffix in (".jpg", ".npz"):
             with contextlib.suppress(OSError):
                 os.link(source, target)
                 return

@@ -41,6 +41,7 @@ class OnlineFolder:
     | `lock.tracker`, `lock.worker` | locked while a tracker, a worker is at work |
     | `lock.harvest` | locked while somebody else changes what was harvested |
     | `harvest/` | tracklet stores, `<camera>/<YYYYMMDD-HH>/`, hours in UTC |
+    | `replay/` | bursts of what detectors gave, `<camera>/<number>.npz` |
     | `models/`, `current.json` | embedders, and which of them is live |
     | `training/` | work folders of training cycles |
     | `watch.json` | how tracking went with the models that were live |
@@ -57,6 +58,8 @@ class OnlineFolder:
         """Tracklet stores."""
         self.harvest_lock = path / "lock.harvest"
         """Locked while what was harvested is being changed by somebody else than the tracker, who lets go."""
+        self.replay = path / "replay"
+        """Bursts of what detectors gave, to try embedders on."""
         self.models = path / "models"
         """Embedders."""
         self.current = path / "current.json"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from reid.errors import DataError, InputError
+from reid.online.burst_store import discard_drafts, forget_bursts, sessions_with
 from reid.online.files import read_json, write_json
 from reid.online.folder import OnlineFolder
 from reid.online.hours import camera_folder
@@ -29,14 +31,28 @@ class Forgotten:
 
     size: StoreSize
     """How much it was."""
+    bursts: int
+    """How many bursts of detections in which it appeared, with everybody else in them."""
     sessions: tuple[str, ...]
     """Starts of a tracker from which it was harvested, the latest first."""
     elsewhere: tuple[str, ...]
     """Further sessions in which the same number stands for somebody, likely another one: they are as they were."""
 
 
+@dataclass(slots=True)
+class _Trace:
+    """What is there of an identity, of one session."""
+
+    seen_unix_s: float = -math.inf
+    """When it was seen last."""
+    numbers: set[int] = field(default_factory=set)
+    """Under which numbers the same tracklets were reported."""
+
+
 def forget(folder: OnlineFolder, identity: int, *, camera: str | None = None, session: str | None = None) -> Forgotten:
     """Take an identity out of a harvest: tracklets that show it, all that was said of them, and their vectors.
+
+    And every burst of detections in which it appears, with everybody else in it.
 
     A tracker numbers identities anew with each start, so that a number alone does not say whom. Whatever a tracker
     that is running sees from now on, it harvests again. To be ended at any moment, and to be called again then.
@@ -56,14 +72,19 @@ def forget(folder: OnlineFolder, identity: int, *, camera: str | None = None, se
     if lock is None:
         raise DataError(f"{folder.harvest} is being changed by another process: wait for it")
     with lock:
-        stores = _stores_of(folder, camera)
-        latest: dict[str, float] = {}  # by session, when it was seen last
-        for store in stores:
-            _sessions_with(store, identity, latest)
-        known = sorted(latest, key=lambda name: -latest[name])
+        cameras = _cameras(folder, camera)
+        stores = [folder.harvest / name / hour for name, hour in hour_folders(folder.harvest) if name in cameras]
+        replays = [folder.replay / name for name in cameras]
+        for replay in replays:
+            discard_drafts(replay)  # before looking, see `reid.online.burst_store`
+        traces = _traces(stores, replays, identity)
+        known = sorted(traces, key=lambda name: -traces[name].seen_unix_s)
         chosen = known if session == ALL else [name for name in known if name == session]
         if session is None:
             chosen = known[:1]
+        numbers = {number for name in chosen for number in traces[name].numbers}
+        # bursts before stores: these say under which numbers else it went, to whoever has to do it once more
+        bursts = sum(forget_bursts(replay, numbers, chosen) for replay in replays)
         size = StoreSize()
         for store in stores if chosen else ():
             gone = _forget_in(store, identity, chosen)
@@ -76,7 +97,7 @@ def forget(folder: OnlineFolder, identity: int, *, camera: str | None = None, se
         _forget_side(folder, identity, chosen)
         with contextlib.suppress(OSError):  # a full disk keeps nobody from forgetting
             folder.history.append("forgotten", camera=camera, identity=identity, sessions=chosen, crops=size.crops)
-    return Forgotten(size, tuple(chosen), tuple(name for name in known if name not in chosen))
+    return Forgotten(size, bursts, tuple(chosen), tuple(name for name in known if name not in chosen))
 
 
 def _forget_side(folder: OnlineFolder, identity: int, sessions: Sequence[str]) -> None:
@@ -88,18 +109,27 @@ def _forget_side(folder: OnlineFolder, identity: int, sessions: Sequence[str]) -
             write_json(folder.people, {name: side for name, side in sides.items() if not name.endswith(gone)})
 
 
-def _stores_of(folder: OnlineFolder, camera: str | None) -> list[Path]:
-    """Stores of a camera."""
-    found = hour_folders(folder.harvest)
-    cameras = sorted({name for name, _ in found})
-    if camera is None and len(cameras) > 1:
-        raise InputError(
-            f"camera must be given, since identities of several are harvested: one of {', '.join(cameras)}"
-        )
-    if camera is not None and camera not in cameras and camera_folder(camera) not in cameras:
-        raise InputError(f"camera must be one that was harvested, {', '.join(cameras) or 'none yet'}, got {camera!r}")
-    wanted = cameras if camera is None else [camera, camera_folder(camera)]
-    return [folder.harvest / name / hour for name, hour in found if name in wanted]
+def _cameras(folder: OnlineFolder, camera: str | None) -> list[str]:
+    """Folders of a camera."""
+    found = sorted({path.name for root in (folder.harvest, folder.replay) for path in root.glob("*/")})
+    if camera is None and len(found) > 1:
+        raise InputError(f"camera must be given, since identities of several are harvested: one of {', '.join(found)}")
+    if camera is not None and camera not in found and camera_folder(camera) not in found:
+        raise InputError(f"camera must be one that was harvested, {', '.join(found) or 'none yet'}, got {camera!r}")
+    return found if camera is None else sorted({camera, camera_folder(camera)})
+
+
+def _traces(stores: Sequence[Path], replays: Sequence[Path], identity: int) -> dict[str, _Trace]:
+    """What is there of an identity, by session."""
+    traces: dict[str, _Trace] = {}
+    for replay in replays:
+        for session, began_s in sessions_with(replay, identity).items():
+            trace = traces.setdefault(session, _Trace())
+            trace.seen_unix_s = max(began_s, trace.seen_unix_s)
+            trace.numbers.add(identity)
+    for store in stores:
+        _look_for(identity, store, traces)
+    return traces
 
 
 def _session_of(store: Path, crop: Record, runs: Mapping[int, Record]) -> str:
@@ -107,15 +137,17 @@ def _session_of(store: Path, crop: Record, runs: Mapping[int, Record]) -> str:
     return str(run.get("session") or f"{store.name} run {crop['run']}")
 
 
-def _sessions_with(store: Path, identity: int, latest: dict[str, float]) -> None:
-    """Take down in which sessions of a store an identity was seen, and when last."""
+def _look_for(identity: int, store: Path, traces: dict[str, _Trace]) -> None:
+    """Add what a store has of an identity."""
 
     def look(crops: list[Record], runs: Mapping[int, Record]) -> list[Record]:
+        tracklets = {crop["tracklet"] for crop in crops if crop["identity"] == identity}
         for crop in crops:
-            if crop["identity"] == identity:
-                session = _session_of(store, crop, runs)
+            if crop["tracklet"] in tracklets:
+                trace = traces.setdefault(_session_of(store, crop, runs), _Trace())
                 seen_s = crop["time_s"] + (runs[crop["run"]]["began_unix_s"] or 0.0)
-                latest[session] = max(seen_s, latest.get(session, seen_s))
+                trace.seen_unix_s = max(seen_s, trace.seen_unix_s)
+                trace.numbers.add(crop["identity"])
         return crops
 
     tidy_tracklets(store, look, wait_s=_PATIENCE_S)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ from reid.errors import InputError
 from reid.evaluation import EvaluationConfig, Report, evaluate
 from reid.evaluation.bootstrap import Estimate
 from reid.evaluation.collection import Collection
+
+REPLAY: Final = "numbers in the replay"
+"""Name of a figure: in how many tracks people fell apart, where recent detections are tracked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +33,16 @@ class GateConfig:
     """Bootstrap replicates behind the 95 % intervals."""
     most_canary_loss: float = 0.005
     """How much mAP it may lose on the fixed set of figures that comes with the package."""
+    most_new_numbers: float = 0.05
+    """By what share more numbers it may give to the same people than the embedder that is live, where what a detector
+    gave a while ago is tracked again with both. Only in an online folder is there such a record."""
 
     def __post_init__(self) -> None:
         if not self.gaps_s or not all(is_number(gap) and gap > 0 for gap in self.gaps_s):
             raise InputError(f"gaps_s must be numbers above 0, got {self.gaps_s!r}")
         check_whole("replicates", self.replicates, 100)
         check_number("most_canary_loss", self.most_canary_loss, least=0, most=1)
+        check_number("most_new_numbers", self.most_new_numbers, least=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +83,14 @@ def judge(
     canary: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]],
     config: GateConfig | None = None,
     *,
+    numbers: tuple[Sequence[int], Sequence[int]] | None = None,
     seed: int = 0,
 ) -> Verdict:
     """Compare two embedders.
 
     The candidate is admitted where objects are found again better (mAP after several gaps), and more of their pairs
     pass where 1 in 1000 others does (AUC, where too few others are known to say that), both with a lower bound above
-    zero; and where it has not forgotten what it knew.
+    zero; where it has not forgotten what it knew; and where a tracker does not lose people more often with it.
 
     Args:
         live: (N, D) vectors of the crops by the embedder that is live.
@@ -90,6 +99,9 @@ def judge(
         canary: of the fixed set: vectors of the embedder that the site began with (K, D) and of the candidate (K, E),
             and who it is (K,). So that not every round forgets a little, it is not compared with the one that is live.
         config: see `GateConfig`.
+        numbers: how many numbers a tracker gave in the same B stretches of detections, (B,) with the live embedder
+            and (B,) with the candidate: who is lost and not known again gets another one. None: nobody looked; none of
+            either: there was nothing to look at, which is said.
         seed: of the bootstrap.
 
     Raises:
@@ -99,20 +111,32 @@ def judge(
     figures = _figures([_reports(vectors, crops, c, seed) for vectors in (live, candidate)])
     kept = [map_of(vectors, canary[2]) for vectors in canary[:2]]
     figures["canary mAP"] = Difference(kept[0], kept[1], kept[1] - kept[0], kept[1] - kept[0])
+    if numbers is not None and len(numbers[0]):
+        before, after = map(sum, numbers)
+        figures[REPLAY] = Difference(before, after, after - before, after - before)
     if not c.enabled:
         return Verdict(admitted=True, reason="the gate is off", figures=figures)
+    if refusal := _refusal(figures, len(crops), c):
+        return Verdict(admitted=False, reason=refusal, figures=figures)
+    untried = "" if numbers is None or REPLAY in figures else "; there were no detections to try it on"
+    return Verdict(admitted=True, reason=f"found again: {_said(figures['found again'])}{untried}", figures=figures)
+
+
+def _refusal(figures: Mapping[str, Difference], crops: int, config: GateConfig) -> str:
+    """What speaks against the candidate; nothing where it may go live."""
     wanted = ("found again", "TPR at FPR 1e-3" if "TPR at FPR 1e-3" in figures else "AUC")
     missing = [name for name in wanted if name not in figures]
     if missing:
-        reason = f"{' and '.join(missing)} cannot be measured on {len(crops)} held-out crops: more are needed"
-        return Verdict(admitted=False, reason=reason, figures=figures)
+        return f"{' and '.join(missing)} cannot be measured on {crops} held-out crops: more are needed"
     for name in wanted:
         if not figures[name].low > 0:
-            return Verdict(admitted=False, reason=f"{name}: {_said(figures[name])}, not surely better", figures=figures)
-    if figures["canary mAP"].value < -c.most_canary_loss:
-        reason = f"it has forgotten: canary mAP {_said(figures['canary mAP'])}"
-        return Verdict(admitted=False, reason=reason, figures=figures)
-    return Verdict(admitted=True, reason=f"found again: {_said(figures['found again'])}", figures=figures)
+            return f"{name}: {_said(figures[name])}, not surely better"
+    if figures["canary mAP"].value < -config.most_canary_loss:
+        return f"it has forgotten: canary mAP {_said(figures['canary mAP'])}"
+    replay = figures.get(REPLAY)
+    if replay is not None and replay.value > config.most_new_numbers * replay.live:
+        return f"people are lost more often with it: {REPLAY} {replay.live:.0f} -> {replay.candidate:.0f}"
+    return ""
 
 
 def _reports(vectors: NDArray[np.float32], crops: Crops, config: GateConfig, seed: int) -> list[Report]:

@@ -164,7 +164,7 @@ class HarvestWriter:
         rows = [row for row, crop in enumerate(sheaf.crops) if least <= 0 or sharpness(crop) >= least]
         return dataclasses.replace(
             sheaf,
-            crops=tuple(_at_most(sheaf.crops[row], self._config.most_side_px) for row in rows),
+            crops=tuple(at_most(sheaf.crops[row], self._config.most_side_px) for row in rows),
             pieces=sheaf.pieces[rows],
             identities=sheaf.identities[rows],
             boxes=sheaf.boxes[rows],
@@ -234,8 +234,8 @@ def _bytes_of(sheaf: Sheaf) -> int:
     return sum(crop.nbytes for crop in sheaf.crops)
 
 
-def _at_most(crop: NDArray[np.uint8], side_px: int) -> NDArray[np.uint8]:
-    """A crop (H, W, 3) made smaller where one side is longer."""
+def at_most(crop: NDArray[np.uint8], side_px: int) -> NDArray[np.uint8]:
+    """A crop (H, W, 3), made smaller where one side is longer."""
     height_px, width_px = crop.shape[:2]
     if max(height_px, width_px) <= side_px:
         return crop

@@ -58,6 +58,8 @@ from reid.online.slices import SliceConfig, accompanied, hold_out, of_pieces, si
 _EPOCH_STEPS = 50
 _MOST_HELD_OUT = 4000  # crops: all their pairs are looked at
 _SHARES = (1.0, 0.75, 0.5, 0.35, 0.25)
+Replay = Callable[[Embedder], Sequence[int]]
+"""How many numbers a tracker gives with an embedder, by stretch of detections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ def adapt(
     *,
     base: str | Path | None = None,
     people: str | Path | None = None,
+    replay: Replay | None = None,
     seed: int = 0,
     progress: Callable[[TrainProgress], None] = lambda _row: None,
     stop: Callable[[], bool] = lambda: False,
@@ -98,6 +101,8 @@ def adapt(
         base: the embedder that the site began with, of which nothing may be forgotten; None: `start`.
         people: a file that says who was held out before, which is read, and written before anything is trained; None:
             nobody was.
+        replay: how many numbers a tracker gives with an embedder in each of several stretches of detections, the same
+            for both; None: there is no such record.
         seed: of all that is drawn.
         progress: is called with every row of the training's history.
         stop: is asked after every step; True ends it without a result.
@@ -121,7 +126,7 @@ def adapt(
         missing = _too_few(trained.crops, held_out.crops, c.slices)
         if missing:
             return AdaptResult(admitted=False, reason=missing, verdict=None, model=None, counts=counts)
-        held_out, lesson = _accompanied(held_out), _Lesson(live, Path(start), first, load_figures(), c, seed)
+        held_out, lesson = _accompanied(held_out), _Lesson(live, Path(start), first, load_figures(), c, replay, seed)
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=".adapt-") as folder:
             draft = Path(folder) / out.name
@@ -201,14 +206,22 @@ class _Lesson:
         base: what the site began with.
         figures: the fixed set.
         config: see `AdaptConfig`.
+        replay: see `adapt`.
         seed: of all that is drawn.
     """
 
     def __init__(
-        self, live: Embedder, start: Path, base: Embedder, figures: Figures, config: AdaptConfig, seed: int
+        self,
+        live: Embedder,
+        start: Path,
+        base: Embedder,
+        figures: Figures,
+        config: AdaptConfig,
+        replay: Replay | None,
+        seed: int,
     ) -> None:
         self._live, self._start, self._base, self._figures = live, start, base, figures
-        self._config, self._seed = config, seed
+        self._config, self._replay, self._seed = config, replay, seed
         self._began = OnnxGraph(start)
 
     def teach(
@@ -252,7 +265,10 @@ class _Lesson:
         canary = self._figures.canary
         fixed = _vectors(self._base, canary), _vectors(candidate, canary), canary.identity
         vectors = _vectors(candidate, held_out.crops)
-        return judge(held_out.vectors, vectors, held_out.crops, fixed, self._config.gate, seed=self._seed)
+        numbers = None if self._replay is None else (self._replay(self._live), self._replay(candidate))
+        return judge(
+            held_out.vectors, vectors, held_out.crops, fixed, self._config.gate, numbers=numbers, seed=self._seed
+        )
 
     def _base_vectors(self, trained: _Seen) -> NDArray[np.float32]:
         """(N, D) of what is trained on and of the figures, by what the site began with."""

@@ -13,7 +13,8 @@ from tracker.cli.online_settings import open_folder
 from tracker.cli.schema import argument, flag_only
 
 _SUMMARY = """\
-Delete every crop and record that was harvested of somebody, by the number under which the tracker reported them.
+Delete every crop and record that was harvested of somebody, by the number under which the tracker reported them, and
+every burst of detections in which they appear.
 Numbers begin anew with each start of a tracker: without --session the latest start that has the number is meant. What
 an embedder learned from those crops stays in its weights."""
 _EXAMPLES = """\
@@ -50,7 +51,8 @@ def run(argv: Sequence[str], context: Context) -> int:
         context.result(f"nothing was harvested of {settings.identity}")
         return 1
     context.result(
-        f"deleted {gone.size.crops} crops of {gone.size.tracklets} tracklets, of session {', '.join(gone.sessions)}"
+        f"deleted {gone.size.crops} crops of {gone.size.tracklets} tracklets and {gone.bursts} bursts of detections, "
+        f"of session {', '.join(gone.sessions)}"
     )
     if gone.elsewhere:
         context.result(f"the number is also in session {', '.join(gone.elsewhere)}: likely somebody else, left alone")

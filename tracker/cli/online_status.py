@@ -19,6 +19,7 @@ def run(argv: Sequence[str], context: Context) -> int:
     folder = open_folder(settings.folder)
     from reid.locking import is_locked
     from reid.online import harvest_totals
+    from reid.online.burst_store import burst_totals
     from reid.online.locks import holder_of
     from reid.online.registry import ModelRegistry
 
@@ -37,6 +38,8 @@ def run(argv: Sequence[str], context: Context) -> int:
         )
     if not totals:
         context.result("nothing is harvested yet")
+    for kept in burst_totals(folder):
+        context.result(f"detections of {kept.camera}: {kept.bursts} bursts, {kept.disk_bytes / 1e6:.1f} MB")
     for kind in ("tracker", "worker"):
         lock = folder.path / f"lock.{kind}"
         if lock.exists() and is_locked(lock):

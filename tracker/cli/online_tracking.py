@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -48,7 +49,7 @@ class OnlineTracking:
         from reid.online.live import LiveEmbedder
         from reid.online.registry import ModelRegistry
 
-        self._config = _config_of(settings.online_config)
+        self._config, self._settings = _config_of(settings.online_config), settings
         self._config_file = settings.online_config
         base = DEFAULT_MODEL if settings.embedder == "default" else Path(settings.embedder)
         info = Embedder(base, device=settings.device).info
@@ -69,16 +70,19 @@ class OnlineTracking:
 
     def sinks(self, source: Source) -> list[Sink]:
         """What harvests from this source, and what watches over an embedder that went live."""
-        from reid.online import Harvester, HarvestStore
+        from reid.online import BurstRecorder, Harvester, HarvestStore
         from reid.online.guard import SwapGuard
+        from tracker.sinks.burst import BurstSink
         from tracker.sinks.guard import GuardSink
         from tracker.sinks.harvest import HarvestSink
 
         c, info = self._config, source.info
         store = HarvestStore(self._folder, c.store, camera=info.name, rate_hz=info.rate_hz)
         self._harvester = Harvester(store, c.harvest)
+        tracker = self._settings.tracker
+        recorder = BurstRecorder(store, c.bursts, least_score=tracker.high_score, tracker=asdict(tracker))
         guard = SwapGuard(self.embedder, c.watch, record=self._folder.watch)
-        return [HarvestSink(self._harvester), GuardSink(guard)]
+        return [HarvestSink(self._harvester), BurstSink(recorder), GuardSink(guard)]
 
     def __enter__(self) -> OnlineTracking:
         if importlib.util.find_spec("torch") is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from tracker.cli.context import Context
 from tracker.cli.errors import UsageError
 from tracker.cli.flags import parse_arguments
 from tracker.cli.online_settings import open_folder
+from tracker.cli.replaying import numbers_of
 from tracker.cli.schema import argument, flag_only
 from tracker.cli.stopping import stop_when_asked
 from tracker.cli.train_progress import TrainDisplay
@@ -68,7 +70,8 @@ def run(argv: Sequence[str], context: Context) -> int:
         with TrainDisplay(context) as display:
             return adapt(
                 [task.harvest], task.live, task.out, config,
-                base=task.base, people=task.people, seed=task.seed, progress=display, stop=stop,
+                base=task.base, people=task.people, replay=partial(numbers_of, task.replay, stop=stop),
+                seed=task.seed, progress=display, stop=stop,
             )  # fmt: skip
 
     parent = os.getppid()

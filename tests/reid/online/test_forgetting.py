@@ -5,13 +5,24 @@ from __future__ import annotations
 import base64
 import itertools
 import json
+import time
 
 import numpy as np
 import pytest
 
 from reid.data.stores import find_stores
 from reid.errors import InputError
-from reid.online import HarvestConfig, Harvester, HarvestStore, HarvestStoreConfig, forget
+from reid.online import (
+    BurstConfig,
+    BurstRecorder,
+    HarvestConfig,
+    Harvester,
+    HarvestStore,
+    HarvestStoreConfig,
+    forget,
+)
+from reid.online.burst import read_burst
+from reid.online.burst_store import burst_files
 from reid.online.files import read_json, write_json
 from reid.online.hours import hour_name
 from reid.online.ledger import harvest_totals
@@ -83,6 +94,83 @@ def test_no_byte_is_left(folder, fill):
     assert [read.picture(row).read_bytes() for read, row in kept] == pixels, "others are as they were"
     assert sum(total.size.crops for total in harvest_totals(folder)) == 6
     assert read_json(folder.people) == {f"door, s: {OTHER}": False}
+
+
+@pytest.fixture
+def burst(folder, clock):
+    """`burst(identities, session)`: a burst in which these are reported, and a picture of its own; its path."""
+    image = np.random.default_rng(5).integers(0, 256, (100, 100, 3), np.uint8)
+
+    def burst(identities, session="s", camera="door", finish=True):
+        config = BurstConfig(first_s=0, length_s=5, least_s=1)
+        store = HarvestStore(folder, HarvestStoreConfig(least_free_mb=0), camera=camera, session=session)
+        recorder = BurstRecorder(store, config, wall=clock)
+        for time_s in range(4):
+            boxes = [[0, 0, 50, 100], [50, 0, 100, 100]]
+            recorder.observe(image, boxes=boxes, scores=[1, 1], time_s=time_s, ids=identities)
+        if not finish:
+            return recorder
+        recorder.close()
+        return burst_files(folder.replay / camera)[-1]
+
+    return burst
+
+
+class TestBursts:
+    def test_every_burst_goes_in_which_somebody_was(self, folder, fill, burst):
+        fill()
+        theirs, others = burst([SOMEBODY, OTHER]), burst([OTHER])
+        earlier = burst([SOMEBODY], session="monday")
+        picture = read_burst(theirs).jpegs[0][-300:]
+        for stray in (".000009.npz-draft", ".000010.npz-draft"):  # of processes that were killed
+            theirs.with_name(stray).write_bytes(picture)
+        assert {theirs, others, earlier} <= set(traces(folder, [picture]))
+        removed = forget(folder, SOMEBODY)
+        assert (removed.bursts, removed.sessions, removed.elsewhere) == (1, ("s",), ("monday",))
+        assert sorted(traces(folder, [picture])) == sorted([others, earlier])
+        assert forget(folder, SOMEBODY, session="all").bursts == 1
+        assert [path for path in folder.replay.rglob("*") if path.is_file()] == [others]
+
+    def test_so_do_those_in_which_the_same_track_had_another_number(self, folder, clock, sheaf, burst):
+        store = HarvestStore(folder, HarvestStoreConfig(least_free_mb=0), camera="door", session="s", clock=clock)
+        store.open()
+        store.add(sheaf(frame=1, pieces=(1, 2), identities=(5, 6)))
+        store.add(sheaf(frame=2, pieces=(1, 2), identities=(SOMEBODY, 6)))
+        store.close()
+        before, other = burst([5]), burst([6])
+        assert forget(folder, SOMEBODY).bursts == 1
+        assert not before.exists()
+        assert other.exists()
+
+    def test_who_is_in_a_burst_alone_is_forgotten_as_well(self, folder, burst):
+        path = burst([SOMEBODY], camera="roof")
+        with pytest.raises(InputError, match="camera must be one that was harvested, roof, got 'door'"):
+            forget(folder, SOMEBODY, camera="door")
+        assert (forget(folder, SOMEBODY).sessions, path.exists()) == (("s",), False)
+
+    def test_a_burst_that_is_being_recorded_never_comes_to_be(self, folder, fill, burst):
+        fill()
+        recorder = burst([SOMEBODY], finish=False)
+        assert wait_for(lambda: list(folder.replay.rglob("*draft")))
+        assert forget(folder, SOMEBODY).bursts == 0
+        recorder.close()
+        assert recorder.failure is None
+        assert not [path for path in folder.replay.rglob("*") if path.is_file()]
+
+    def test_nobody_knows_who_is_in_a_damaged_one(self, folder, fill, burst):
+        fill()
+        damaged = burst([OTHER])
+        damaged.write_bytes(damaged.read_bytes()[:-500])
+        assert forget(folder, SOMEBODY).bursts == 1
+        assert not damaged.exists()
+
+
+def wait_for(condition, timeout_s=10):
+    """What a condition comes to, once it is true."""
+    end_s = time.monotonic() + timeout_s
+    while not (found := condition()) and time.monotonic() < end_s:
+        time.sleep(0.01)
+    return found
 
 
 def test_a_tracklet_that_shows_somebody_goes_as_a_whole(folder, clock, sheaf):

@@ -12,10 +12,12 @@ import cv2
 import numpy as np
 import pytest
 
-from reid.embedder import DEFAULT_MODEL
+from reid.embedder import DEFAULT_MODEL, Embedder
 from reid.locking import is_locked
 from reid.online import OnlineFolder, harvest_totals
+from reid.online.burst import read_burst
 from tracker.cli.main import main
+from tracker.cli.replaying import numbers_of
 
 CONFIGS = Path(__file__).resolve().parents[3] / "configs"
 WIDTH_PX, HEIGHT_PX, FRAMES = 320, 240, 40
@@ -179,6 +181,28 @@ def test_somebody_is_forgotten(scene: Path, capsys: pytest.CaptureFixture[str]) 
     assert totals[0].size.tracklets == 1
     assert main(["online", "forget", "site", "1"]) == 1
     assert "nothing was harvested of 1" in capsys.readouterr().out
+
+
+def test_what_was_detected_is_recorded_and_can_be_tracked_again(
+    scene: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (scene / "online.yaml").write_text("bursts: {first_s: 0.5, length_s: 2, least_s: 1}\n", encoding="ascii")
+    assert track("--online", "site", "--online-config", "online.yaml", "--tracker.high-score", "0.55") == 0
+    capsys.readouterr()
+    assert main(["online", "status", "site"]) == 0
+    assert re.search(r"detections of scene: 1 bursts, 0\.\d MB", capsys.readouterr().out)
+    burst = read_burst(scene / "site" / "replay" / "scene" / "000001.npz")
+    assert len(burst.time_s) == 20
+    assert (burst.info.identities, burst.info.tracker["high_score"]) == ((1, 2), 0.55)
+    damaged = scene / "site" / "replay" / "scene" / "000002.npz"
+    damaged.write_bytes(b"")
+    embedder = Embedder("default", device="cpu")
+    assert numbers_of(scene / "site" / "replay", embedder, stop=lambda: False) == [2]
+    assert numbers_of(scene / "site" / "replay", embedder, stop=lambda: True) == []
+    damaged.unlink()
+    assert main(["online", "forget", "site", "2"]) == 0
+    assert "and 1 bursts of detections, of session" in capsys.readouterr().out
+    assert not list((scene / "site" / "replay").rglob("*.npz"))
 
 
 def test_the_worker_says_that_there_is_too_little_to_learn_from(

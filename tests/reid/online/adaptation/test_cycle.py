@@ -15,6 +15,7 @@ from reid.data.stores import read_store_crops
 from reid.embedder import DEFAULT_MODEL
 from reid.errors import DataError, InputError, ModelError
 from reid.online import BaseModel, OnlineFolder
+from reid.online.burst_store import burst_files
 from reid.online.config import AdaptConfig
 from reid.online.cycle import CycleConfig, Stop, Task, harvested_crops, is_due, run_round, work
 from reid.online.gate import Difference, Verdict
@@ -94,6 +95,22 @@ def test_a_better_model_goes_live_with_its_figures(folder: OnlineFolder, better:
     assert record.window is not None
     assert record.window[1] - record.window[0] == 3600
     assert "admitted" in events(folder)
+    assert not list(folder.training.iterdir())
+
+
+def test_a_round_has_the_bursts_that_there_are_at_its_beginning(folder: OnlineFolder) -> None:
+    bursts = [folder.replay / camera / "000001.npz" for camera in ("door", "yard")]
+    for path in bursts:
+        path.parent.mkdir(parents=True)
+        path.write_bytes(path.parent.name.encode())
+    learner, tried = Learner(during=lambda: look()), list[bytes]()
+
+    def look() -> None:
+        bursts[0].unlink()
+        tried.extend(path.read_bytes() for path in burst_files(learner.asked[-1].replay))
+
+    run_round(folder, ModelRegistry(folder), learner, AdaptConfig())
+    assert tried == [b"door", b"yard"]
     assert not list(folder.training.iterdir())
 
 

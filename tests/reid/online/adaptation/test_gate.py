@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from reid.data import Crops
 from reid.data.pictures import MemoryPictures
 from reid.errors import InputError
-from reid.online.gate import GateConfig, judge
+from reid.online.gate import REPLAY, GateConfig, judge
 
 Vectors = NDArray[np.float32]
 PEOPLE, EACH = 30, 12
@@ -72,6 +72,29 @@ def test_one_that_has_forgotten_is_refused() -> None:
     assert "forgotten" in verdict.reason
 
 
+@pytest.mark.parametrize(
+    ("live", "candidate", "admitted"),
+    [([40, 60], [40, 60], True), ([40, 60], [50, 30], True), ([40, 60], [42, 63], True), ([40, 60], [43, 63], False)],
+    ids=["as-often", "less-often", "hardly-more-often", "more-often"],
+)
+def test_one_with_which_people_are_lost_more_often_is_refused(
+    live: list[int], candidate: list[int], admitted: bool
+) -> None:
+    verdict = judge(vectors(2.5), vectors(1.0), held_out(), SAME, numbers=(live, candidate))
+    assert verdict.admitted == admitted
+    assert (verdict.figures[REPLAY].live, verdict.figures[REPLAY].candidate) == (sum(live), sum(candidate))
+    if not admitted:
+        assert verdict.reason == "people are lost more often with it: numbers in the replay 100 -> 106"
+
+
+def test_where_there_is_nothing_to_replay_the_others_decide() -> None:
+    verdict = judge(vectors(2.5), vectors(1.0), held_out(), SAME, numbers=([], []))
+    assert verdict.admitted
+    assert verdict.reason.endswith("; there were no detections to try it on")
+    assert REPLAY not in verdict.figures
+    assert not judge(vectors(1.0), vectors(2.5), held_out(), SAME, numbers=([], [])).admitted
+
+
 def test_people_are_drawn_and_not_their_pieces() -> None:
     """Pieces of one person are drawn together: the figure is the same, its interval another one."""
     rows = np.arange(12 * EACH)
@@ -116,3 +139,5 @@ def test_settings_are_checked() -> None:
         GateConfig(replicates=10)
     with pytest.raises(InputError, match="most_canary_loss"):
         GateConfig(most_canary_loss=2)
+    with pytest.raises(InputError, match="most_new_numbers"):
+        GateConfig(most_new_numbers=-0.1)

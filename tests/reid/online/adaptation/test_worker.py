@@ -67,6 +67,22 @@ def test_it_learns_from_tracklets_alone_and_the_gate_lets_it_out(film: Film, dim
     assert [path.name for path in out.parent.iterdir()] == ["better.onnx"]
 
 
+def test_both_are_tried_on_the_replay(film: Film, dim_eyes: Path, tmp_path: Path) -> None:
+    tried = []
+
+    def replay(embedder: Embedder) -> list[int]:
+        tried.append(embedder.info.model_hash)
+        return [20 * len(tried)]
+
+    store, out = film(people=90, beside=6), tmp_path / "better.onnx"
+    result = adapt([store], dim_eyes, out, CONFIG, replay=replay)
+    assert tried[0] == Embedder(dim_eyes, device="cpu").info.model_hash
+    assert len(set(tried)) == 2
+    assert not result.admitted
+    assert result.reason == "people are lost more often with it: numbers in the replay 20 -> 40"
+    assert not out.exists()
+
+
 def test_what_is_no_better_is_not_written(film: Film, dim_eyes: Path, tmp_path: Path) -> None:
     lesson = dataclasses.replace(LESSON, steps=50, learning_rate=1e-7)
     result = adapt([film(people=90, beside=6)], dim_eyes, tmp_path / "same.onnx", AdaptConfig(lesson=lesson))

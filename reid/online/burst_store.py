@@ -1,0 +1,182 @@
+"""Where bursts lie: the last few of each camera, `replay/<camera>/<number>.npz`, and never more than a number of bytes.
+
+A burst that is being recorded has an empty draft from its beginning, into which it is written at the end. Whoever
+forgets somebody deletes drafts first and looks at bursts then: a burst whose draft is gone never comes to be.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from reid.atomic import sync_folder
+from reid.errors import DataError
+from reid.online.burst import Burst, BurstInfo, read_burst_info
+from reid.online.burst_config import BurstConfig
+from reid.online.folder import OnlineFolder
+from reid.online.hours import camera_folder
+
+_logger = logging.getLogger(__name__)
+_MB = 1_000_000
+_DAY_S = 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class BurstTotal:
+    """What is kept of one camera."""
+
+    camera: str
+    """Folder of the camera."""
+    bursts: int
+    """How many."""
+    disk_bytes: int
+    """What they take."""
+
+
+class BurstStore:
+    """Keeps the bursts of one camera, and bounds those of all; for one thread.
+
+    Args:
+        folder: where; the caller holds its `lock_tracker`.
+        camera: name of the source.
+        config: how much is kept.
+        keep_days: days after which a burst is deleted.
+        least_free_mb: megabytes that stay free on the disk.
+        clock: seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        folder: OnlineFolder,
+        camera: str,
+        config: BurstConfig,
+        *,
+        keep_days: float,
+        least_free_mb: int,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._root, self._here = folder.replay, folder.replay / camera_folder(camera)
+        self._config, self._clock = config, clock
+        self._keep_s, self._least_free_bytes = keep_days * _DAY_S, least_free_mb * _MB
+
+    def begin(self) -> Path:
+        """The empty draft of a burst that is being recorded.
+
+        Raises:
+            OSError: it cannot be made, or the disk is about to be full.
+        """
+        self._here.mkdir(parents=True, exist_ok=True)
+        self._check_free()
+        number = max((int(path.stem) for path in burst_files(self._here)), default=0) + 1
+        draft = self._here / f".{number:06d}.npz-draft"
+        draft.touch()
+        return draft
+
+    def keep(self, draft: Path, burst: Burst) -> None:
+        """Write a burst into its draft, under its name from then on; nothing, where the draft was deleted.
+
+        Raises:
+            OSError: it cannot be written, or the disk is about to be full; the draft is gone then.
+        """
+        try:
+            self._check_free()
+            with contextlib.suppress(FileNotFoundError):
+                with draft.open("r+b") as file:
+                    burst.write(file)
+                    file.flush()
+                    os.fsync(file.fileno())
+                draft.replace(draft.with_name(draft.name[1:].removesuffix("-draft")))
+                sync_folder(self._here)
+        except OSError:
+            draft.unlink(missing_ok=True)
+            raise
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Delete what was kept for long enough, what is of a wrong clock, and what is too much: the oldest first."""
+        now_s = self._clock()
+        for path, info in _infos(self._root):
+            if info is not None and not -_DAY_S <= now_s - info.began_unix_s <= self._keep_s:
+                path.unlink(missing_ok=True)
+        for path in burst_files(self._here)[: -self._config.bursts]:
+            path.unlink(missing_ok=True)
+        while (excess := _excess(self._root, self._config.most_mb * _MB)) is not None:
+            excess.unlink(missing_ok=True)
+
+    def _check_free(self) -> None:
+        if shutil.disk_usage(self._here).free < self._least_free_bytes:
+            raise OSError(errno.ENOSPC, f"less than {self._least_free_bytes // _MB} MB are free", str(self._here))
+
+
+def burst_files(root: Path) -> list[Path]:
+    """Every burst below a folder; of each camera the oldest first."""
+    return sorted(path for path in root.rglob("*.npz") if path.stem.isdecimal())
+
+
+def discard_drafts(root: Path) -> None:
+    """Delete what is being recorded below a folder, and what killed processes left: they never become bursts."""
+    for draft in root.rglob(".*.npz-draft"):
+        draft.unlink(missing_ok=True)
+
+
+def burst_totals(folder: OnlineFolder) -> tuple[BurstTotal, ...]:
+    """What is kept, by camera."""
+    totals: dict[str, BurstTotal] = {}
+    for path in burst_files(folder.replay):
+        with contextlib.suppress(FileNotFoundError):
+            total = totals.get(path.parent.name, BurstTotal(path.parent.name, 0, 0))
+            size = total.disk_bytes + path.stat().st_size
+            totals[total.camera] = BurstTotal(total.camera, total.bursts + 1, size)
+    return tuple(totals.values())
+
+
+def sessions_with(root: Path, identity: int) -> dict[str, float]:
+    """In bursts of which sessions somebody was reported, and when the last of these began, seconds since 1970."""
+    found: dict[str, float] = {}
+    for _, info in _infos(root):
+        if info is not None and identity in info.identities:
+            found[info.session] = max(info.began_unix_s, found.get(info.session, info.began_unix_s))
+    return found
+
+
+def forget_bursts(root: Path, identities: Collection[int], sessions: Collection[str]) -> int:
+    """Delete all bursts of sessions in which one of these was reported, and the damaged; how many that was."""
+    gone = 0
+    for path, info in _infos(root):
+        if info is None or (info.session in sessions and not set(identities).isdisjoint(info.identities)):
+            path.unlink(missing_ok=True)
+            gone += 1
+    return gone
+
+
+def _infos(root: Path) -> list[tuple[Path, BurstInfo | None]]:
+    """Every burst that is there, and what it is of; None where that cannot be said."""
+    found: list[tuple[Path, BurstInfo | None]] = []
+    for path in burst_files(root):
+        try:
+            found.append((path, read_burst_info(path)))
+        except FileNotFoundError:  # deleted meanwhile
+            continue
+        except DataError as error:
+            _logger.warning("%s", error)
+            found.append((path, None))
+    return found
+
+
+def _excess(root: Path, most_bytes: int) -> Path | None:
+    """The oldest burst of the camera that has most, where all take more than they may."""
+    sizes: dict[Path, int] = {path: path.stat().st_size for path in burst_files(root)}
+    if sum(sizes.values()) <= most_bytes:
+        return None
+    cameras: dict[Path, int] = {}
+    for path, size in sizes.items():
+        cameras[path.parent] = cameras.get(path.parent, 0) + size
+    most = max(cameras, key=lambda camera: (cameras[camera], camera.name))
+    return next(path for path in sizes if path.parent == most)

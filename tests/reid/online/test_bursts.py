@@ -1,0 +1,238 @@
+"""Bursts of what a detector gave: when they are recorded, what is in them, and that they stay few."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from reid.errors import DataError, InputError
+from reid.online import BurstConfig, BurstRecorder, HarvestStore, HarvestStoreConfig, OnlineFolder
+from reid.online.burst import read_burst, read_burst_info
+from reid.online.burst_store import BurstStore, burst_files, burst_totals
+
+IMAGE = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
+BOXES = np.array([[10.0, 10, 30, 60], [60, 20, 90, 100], [100, 0, 120, 40], [-5, 100, 20, 140]])
+SCORES = [0.9, 0.8, 0.2, 0.6]
+CONFIG = BurstConfig(first_s=10, every_s=100, length_s=8, least_s=2)
+Record = Callable[..., BurstRecorder]
+Clock = Any
+
+
+@pytest.fixture
+def record(folder: OnlineFolder, clock: Clock) -> Iterator[Record]:
+    made = []
+
+    def make(config: BurstConfig = CONFIG, camera: str = "door", session: str = "s", **more: Any) -> BurstRecorder:
+        kept = HarvestStoreConfig(**{"least_free_mb": 0, "keep_days": 2} | more)
+        store = HarvestStore(folder, kept, camera=camera, session=session)
+        made.append(BurstRecorder(store, config, tracker={"high_score": 0.5}, wall=clock))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+def show(recorder: BurstRecorder, begin_s: float, end_s: float, ids: Any = (1, 2), **more: Any) -> None:
+    """Two frames a second; all is seen in each."""
+    for time_s in np.arange(begin_s, end_s, 0.5).tolist():
+        recorder.observe(IMAGE, **{"boxes": BOXES, "scores": SCORES, "time_s": time_s, "ids": ids} | more)
+
+
+def test_all_that_was_detected_is_kept(folder: OnlineFolder, record: Record, clock: Clock) -> None:
+    with record() as recorder:
+        show(recorder, 0, 18, classes=[0, 2, 0, 0])
+        show(recorder, 18, 19.5, ids=[3])  # a moment later somebody has a number
+        show(recorder, 20, 60, ids=[4])
+    (path,) = burst_files(folder.path)
+    assert path == folder.replay / "door" / "000001.npz"
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+    burst = read_burst(path)
+    info = burst.info
+    assert info == read_burst_info(path)
+    assert (info.camera, info.session, info.identities, info.frame_size) == ("door", "s", (1, 2, 3), (160, 120))
+    assert (info.began_unix_s, info.tracker) == (clock(), {"high_score": 0.5})
+    np.testing.assert_array_equal(burst.time_s, np.arange(10, 18, 0.5))
+    np.testing.assert_array_equal(burst.first, np.arange(17) * 4)
+    np.testing.assert_array_equal(burst.boxes, np.tile(BOXES, (16, 1)).astype(np.float32))
+    np.testing.assert_array_equal(burst.scores, np.tile(SCORES, 16).astype(np.float32))
+    assert burst.classes[:4].tolist() == [0, 2, 0, 0]
+    crops = burst.crops(np.array([5, 7]))
+    assert [crop.shape for crop in crops] == [(80, 30, 3), (20, 20, 3)]
+    assert np.abs(crops[0].astype(int) - IMAGE[20:100, 60:90]).mean() < 12
+    with pytest.raises(DataError, match=r"pictures of the detections \[1, 2\]"):
+        burst.crops(np.array([1, 2]))
+
+
+def test_it_waits_for_two_and_for_its_turn(folder: OnlineFolder, record: Record) -> None:
+    with record() as recorder:
+        show(recorder, 0, 50, boxes=BOXES[:1], scores=[0.9])
+        show(recorder, 50, 400)
+    began = [read_burst(path).time_s[0] for path in burst_files(folder.replay)]
+    assert began == [50, 150, 250, 350]
+    assert recorder.bursts == 4
+
+
+def test_empty_frames_count_and_crops_are_made_smaller(folder: OnlineFolder, record: Record) -> None:
+    with record(BurstConfig(first_s=0, length_s=8, most_side_px=16)) as recorder:
+        show(recorder, 0, 1)
+        show(recorder, 1, 6, boxes=[], scores=[])
+        show(recorder, 6, 8)
+    burst = read_burst(burst_files(folder.replay)[0])
+    assert np.diff(burst.first).tolist() == [4, 4, *[0] * 10, 4, 4, 4, 4]
+    assert burst.crops(np.array([0]))[0].shape == (16, 6, 3)
+
+
+def test_the_end_of_a_source_ends_a_burst(folder: OnlineFolder, record: Record) -> None:
+    with record() as recorder:
+        show(recorder, 0, 15)  # five seconds of it
+        show(recorder, 0, 11)  # another source; one second of a burst
+        show(recorder, 0, 5)
+    assert [len(read_burst(path).time_s) for path in burst_files(folder.replay)] == [10]
+    assert not list(folder.replay.rglob("*draft"))
+
+
+def test_a_burst_ends_where_it_grows_too_large(folder: OnlineFolder, record: Record) -> None:
+    large = np.random.default_rng(0).integers(0, 256, (800, 800, 3), np.uint8)
+    whole = [[0, 0, 800, 800]] * 2  # 1.6 MB as JPEG
+    with record(BurstConfig(first_s=0, every_s=1000, length_s=8, least_s=1, burst_mb=5, most_side_px=800)) as recorder:
+        for time_s in np.arange(0, 20, 0.5).tolist():
+            recorder.observe(large, boxes=whole, scores=[1, 1], time_s=time_s)
+            _settle(recorder)
+    (path,) = burst_files(folder.replay)
+    assert 5e6 < path.stat().st_size < 8e6
+    assert 3 <= len(read_burst(path).time_s) < 16
+
+
+def _settle(recorder: BurstRecorder) -> None:
+    """Wait until what was handed over is done."""
+    done = threading.Event()
+    recorder._jobs.put((None, done.set))
+    assert done.wait(10)
+
+
+def test_a_slow_disk_ends_it_and_keeps_nobody_waiting(
+    folder: OnlineFolder, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+    begin = BurstStore.begin
+
+    def late(store: BurstStore) -> Path:
+        assert go_on.wait(10)
+        return begin(store)
+
+    monkeypatch.setattr(BurstStore, "begin", late)
+    large = np.zeros((400, 400, 3), np.uint8)
+    with record(BurstConfig(first_s=0, every_s=1000, length_s=60, least_s=1, queue_mb=10)) as recorder:
+        began = time.perf_counter()
+        for time_s in np.arange(0, 40, 0.5).tolist():  # 1 MB a frame
+            recorder.observe(large, boxes=[[0, 0, 400, 400]] * 2, scores=[1, 1], time_s=time_s)
+        assert time.perf_counter() - began < 5
+        go_on.set()
+    assert len(read_burst(burst_files(folder.replay)[0]).time_s) == 10
+
+
+class TestBounds:
+    def test_the_last_ones_are_kept(self, folder: OnlineFolder, record: Record) -> None:
+        with record(BurstConfig(first_s=10, every_s=100, length_s=8, bursts=2)) as recorder:
+            show(recorder, 0, 400)
+        with record(camera="yard") as recorder:
+            show(recorder, 0, 20)
+        kept = [path.relative_to(folder.replay).as_posix() for path in burst_files(folder.replay)]
+        assert kept == ["door/000003.npz", "door/000004.npz", "yard/000001.npz"]
+        totals = burst_totals(folder)
+        assert [(total.camera, total.bursts) for total in totals] == [("door", 2), ("yard", 1)]
+        assert totals[1].disk_bytes == (folder.replay / "yard" / "000001.npz").stat().st_size
+
+    def test_all_cameras_together_take_no_more_than_they_may(self, folder: OnlineFolder, record: Record) -> None:
+        noise = np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)
+        config = BurstConfig(first_s=0, every_s=20, length_s=4, least_s=1, most_mb=7, most_side_px=300)
+        for camera, end_s in (("yard", 10), ("door", 60)):
+            with record(config, camera=camera) as recorder:
+                for time_s in np.arange(0, end_s, 0.5).tolist():  # 2.8 MB a burst
+                    recorder.observe(noise, boxes=[[0, 0, 300, 300]] * 2, scores=[1, 1], time_s=time_s)
+        assert sum(total.disk_bytes for total in burst_totals(folder)) <= 7e6
+        assert [total.camera for total in burst_totals(folder)] == ["door", "yard"], "who has most gives"
+
+    @pytest.mark.parametrize("days", [3, -2], ids=["old", "of-a-wrong-clock"])
+    def test_they_expire(self, folder: OnlineFolder, record: Record, clock: Clock, days: float) -> None:
+        with record() as recorder:
+            show(recorder, 0, 20)
+            _settle(recorder)
+            assert len(burst_files(folder.replay)) == 1
+            clock.now_s += 86400 * days
+            show(recorder, 20, 105, boxes=[], scores=[], ids=[])
+        assert burst_files(folder.replay) == []
+
+    def test_what_a_killed_process_left_goes(self, folder: OnlineFolder, record: Record) -> None:
+        (folder.replay / "door").mkdir(parents=True)
+        left = folder.replay / "door" / ".000007.npz-draft"
+        left.write_bytes(b"pictures")
+        record().close()
+        assert not left.exists()
+
+
+class TestWhatGoesWrong:
+    def test_a_full_disk_costs_the_burst_and_nothing_else(
+        self, folder: OnlineFolder, record: Record, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with caplog.at_level(logging.WARNING), record(least_free_mb=10**9) as recorder:
+            show(recorder, 0, 200)
+        assert "detections are not recorded, tracking goes on: " in caplog.text
+        assert "less than 1000000000 MB are free" in (recorder.failure or "")
+        assert not list(folder.replay.rglob("*.npz*"))
+
+    def test_a_disk_that_fails_at_the_end(
+        self, folder: OnlineFolder, record: Record, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        failing = [OSError(28, "No space left on device")]
+
+        def fsync(_file: int) -> None:
+            if failing:
+                raise failing.pop()
+
+        monkeypatch.setattr("os.fsync", fsync)
+        with record() as recorder:
+            show(recorder, 0, 60)
+            _settle(recorder)
+            assert "No space left" in (recorder.failure or "")
+            assert not list(folder.replay.rglob("*.npz*"))
+            show(recorder, 60, 160)  # the next one tries again
+        assert recorder.failure is None
+        assert len(burst_files(folder.replay)) == 1
+
+    def test_a_damaged_file_is_told_by_name(self, folder: OnlineFolder, record: Record) -> None:
+        with record() as recorder:
+            show(recorder, 0, 20)
+        (path,) = burst_files(folder.replay)
+        for data in (path.read_bytes()[:-200], b"", b"PK\x03\x04 and nothing more"):
+            path.write_bytes(data)
+            with pytest.raises(DataError, match=r"000001\.npz is damaged.* delete it"):
+                read_burst(path)
+        with pytest.raises(FileNotFoundError):
+            read_burst(Path("nowhere.npz"))
+
+    @pytest.mark.parametrize(
+        ("wrong", "message"),
+        [
+            ({"boxes": BOXES[:2]}, r"boxes and classes must have 4 rows, as scores"),
+            ({"classes": [1]}, r"boxes and classes must have 4 rows, as scores"),
+            ({"scores": [0.5, 2, 0, 0]}, "scores must be within 0..1"),
+            ({"boxes": np.full((4, 4), np.nan)}, r"boxes\[0\] must be finite"),
+        ],
+    )
+    def test_arrays_that_do_not_fit_are_refused(self, record: Record, wrong: dict[str, Any], message: str) -> None:
+        with pytest.raises(InputError, match=message):
+            show(record(), 0, 1, **wrong)
+
+    def test_settings_are_checked(self) -> None:
+        for name, value in (("bursts", 0), ("length_s", 0.0), ("first_s", -1.0), ("jpeg_quality", 101)):
+            with pytest.raises(InputError, match=name):
+                BurstConfig(**{name: value})
