@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shlex
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from reid.online.worker import AdaptResult
 
 _EXIT_REFUSED, _EXIT_INTERRUPTED = 1, 130
+_PREFIX, _LOCK = ".adapting-", "lock"
 _SUMMARY = """\
 Teach an embedder what one site looks like, without labels: everybody is followed through the videos, and what is sure
 of the tracklets is learned from (crops of one tracklet show one object, tracklets seen at one moment show two).
@@ -85,12 +87,23 @@ def _is_store(source: Path) -> bool:
 
 @contextlib.contextmanager
 def _working_folder(settings: AdaptSettings) -> Iterator[Path]:
-    """Where embedders lie until one takes its place, and tracklets that nobody keeps."""
+    """Where embedders lie until one takes its place, and tracklets that nobody keeps.
+
+    These are pictures of people: what a run left that was killed is deleted by the next one.
+    """
+    from reid.online import FileLock
+
     if settings.keep is not None:
         settings.keep.mkdir(parents=True, exist_ok=True)
     settings.out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=settings.out.parent, prefix=".adapt-") as folder:
-        yield Path(folder)
+    for left in settings.out.parent.glob(f"{_PREFIX}*"):
+        if (lock := FileLock.attempt(left / _LOCK)) is not None:
+            with lock:
+                shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=settings.out.parent, prefix=_PREFIX) as name:
+        folder = Path(name)
+        with FileLock.attempt(folder / _LOCK) or contextlib.nullcontext():
+            yield folder
 
 
 def _teach(settings: AdaptSettings, folder: Path, context: Context) -> tuple[list[Path], bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from reid.embedder import DEFAULT_MODEL
+from reid.online import FileLock
 from reid.tracklets import TrackletWriter
 from tracker.cli.main import main
 
@@ -100,6 +102,30 @@ def test_a_result_that_is_there_is_kept(store: Path, tmp_path: Path, capsys: pyt
     assert main(["adapt", str(store), "--out", str(tmp_path / "site.onnx")]) == 2
     assert "--overwrite" in capsys.readouterr().err
     assert (tmp_path / "site.onnx").read_text() == "mine"
+
+
+def test_what_a_killed_run_left_is_deleted_and_that_of_a_running_one_is_not(store: Path, tmp_path: Path) -> None:
+    killed, running = tmp_path / ".adapting-killed", tmp_path / ".adapting-running"
+    for folder in (killed, running):
+        shutil.copytree(store, folder / "pass-1")
+    lock = FileLock.attempt(running / "lock")
+    assert lock is not None
+    with lock:
+        main(
+            [
+                "adapt",
+                str(store),
+                "--out",
+                str(tmp_path / "out.onnx"),
+                "--lesson.steps",
+                "1",
+                "--slices.least-held-out",
+                "999",
+            ]
+        )
+        assert not killed.exists()
+        assert [path.name for path in tmp_path.glob(".adapting-*")] == [running.name]
+        assert (running / "pass-1" / "store.jsonl").exists()
 
 
 def test_tracklets_are_learned_from_and_the_verdict_is_told(
