@@ -107,16 +107,18 @@ class Detections:
 
 def _check_boxes(value: ArrayLike) -> FloatArray:
     boxes: FloatArray = as_rows("boxes", value, (None, 4), np.float32)
-    infinite, negative = ~np.isfinite(boxes), boxes[:, 2:] < boxes[:, :2]
-    if np.count_nonzero(infinite) or np.count_nonzero(negative):
-        refuse_row("boxes", boxes, np.asarray(infinite.any(axis=1)), "finite")
+    finite, negative = np.isfinite(boxes), boxes[:, 2:] < boxes[:, :2]
+    if np.count_nonzero(finite) < boxes.size or np.count_nonzero(negative):
+        refuse_row("boxes", boxes, np.asarray(~finite.all(axis=1)), "finite")
         refuse_row("boxes", boxes, np.asarray(negative.any(axis=1)), "x1, y1, x2, y2 with x2 >= x1 and y2 >= y1")
     return boxes
 
 
 def _check_unit_range(name: str, value: ArrayLike, n: int) -> FloatArray:
     array: FloatArray = as_rows(name, value, (n,), np.float32)
-    refuse_row(name, array, ~((array >= 0) & (array <= 1)), "within 0..1")  # ~(...) also catches NaN
+    within = (array >= 0) & (array <= 1)  # not so where there is NaN
+    if np.count_nonzero(within) < n:
+        refuse_row(name, array, ~within, "within 0..1")
     return array
 
 
