@@ -238,8 +238,8 @@ class BurstRecorder:
 
     def _keep(self, recording: _Recording) -> None:
         if recording.draft is not None:
-            self._store.keep(recording.draft, recording.burst())
-            self.bursts, self.failure = self.bursts + 1, None
+            self.bursts += self._store.keep(recording.draft, recording.burst())
+            self.failure = None
 
     def _drop(self, recording: _Recording) -> None:
         draft, recording.draft = recording.draft, None

@@ -79,25 +79,27 @@ class BurstStore:
         draft.touch()
         return draft
 
-    def keep(self, draft: Path, burst: Burst) -> None:
-        """Write a burst into its draft, under its name from then on; nothing, where the draft was deleted.
+    def keep(self, draft: Path, burst: Burst) -> bool:
+        """Write a burst into its draft, under its name from then on; False where the draft was deleted meanwhile.
 
         Raises:
             OSError: it cannot be written, or the disk is about to be full; the draft is gone then.
         """
         try:
             self._check_free()
-            with contextlib.suppress(FileNotFoundError):
-                with draft.open("r+b") as file:
-                    burst.write(file)
-                    file.flush()
-                    os.fsync(file.fileno())
-                draft.replace(draft.with_name(draft.name[1:].removesuffix("-draft")))
-                sync_folder(self._here)
+            with draft.open("r+b") as file:
+                burst.write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(draft.with_name(draft.name[1:].removesuffix("-draft")))
+        except FileNotFoundError:
+            return False
         except OSError:
             draft.unlink(missing_ok=True)
             raise
+        sync_folder(self._here)
         self.tidy()
+        return True
 
     def tidy(self) -> None:
         """Delete what was kept for long enough, what is of a wrong clock, and what is too much: the oldest first."""

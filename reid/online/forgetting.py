@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reid.errors import DataError, InputError
-from reid.online.burst_store import discard_drafts, forget_bursts, sessions_with
+from reid.online.burst_store import burst_files, discard_drafts, forget_bursts, sessions_with
 from reid.online.files import read_json, write_json
 from reid.online.folder import OnlineFolder
 from reid.online.hours import camera_folder
@@ -75,8 +75,7 @@ def forget(folder: OnlineFolder, identity: int, *, camera: str | None = None, se
         cameras = _cameras(folder, camera)
         stores = [folder.harvest / name / hour for name, hour in hour_folders(folder.harvest) if name in cameras]
         replays = [folder.replay / name for name in cameras]
-        for replay in replays:
-            discard_drafts(replay)  # before looking, see `reid.online.burst_store`
+        discard_drafts(folder.replay)  # before looking, see `reid.online.burst_store`
         traces = _traces(stores, replays, identity)
         known = sorted(traces, key=lambda name: -traces[name].seen_unix_s)
         chosen = known if session == ALL else [name for name in known if name == session]
@@ -111,7 +110,8 @@ def _forget_side(folder: OnlineFolder, identity: int, sessions: Sequence[str]) -
 
 def _cameras(folder: OnlineFolder, camera: str | None) -> list[str]:
     """Folders of a camera."""
-    found = sorted({path.name for root in (folder.harvest, folder.replay) for path in root.glob("*/")})
+    bursts = {path.parent.name for path in burst_files(folder.replay)}
+    found = sorted(bursts.union(name for name, _ in hour_folders(folder.harvest)))
     if camera is None and len(found) > 1:
         raise InputError(f"camera must be given, since identities of several are harvested: one of {', '.join(found)}")
     if camera is not None and camera not in found and camera_folder(camera) not in found:

@@ -112,7 +112,7 @@ def judge(
     kept = [map_of(vectors, canary[2]) for vectors in canary[:2]]
     figures["canary mAP"] = Difference(kept[0], kept[1], kept[1] - kept[0], kept[1] - kept[0])
     if numbers is not None and len(numbers[0]):
-        before, after = map(sum, numbers)
+        before, after = float(sum(numbers[0])), float(sum(numbers[1]))
         figures[REPLAY] = Difference(before, after, after - before, after - before)
     if not c.enabled:
         return Verdict(admitted=True, reason="the gate is off", figures=figures)

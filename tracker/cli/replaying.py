@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tracker.config import TrackerConfig
+from tracker.types import Detections, EmbedRows, FloatArray, IntArray
 
 if TYPE_CHECKING:
     from reid.embedder import Embedder
+    from reid.online.burst import Burst
 
 _logger = logging.getLogger(__name__)
 
 
-def numbers_of(bursts: Path, embedder: Embedder, *, stop: Callable[[], bool]) -> list[int]:
+def numbers_of(bursts: Path, embedder: Embedder, *, stop: Callable[[], bool] = lambda: False) -> list[int]:
     """How many numbers a tracker gives with this embedder in each burst below a folder; without those that are damaged.
 
     Args:
@@ -31,7 +39,27 @@ def numbers_of(bursts: Path, embedder: Embedder, *, stop: Callable[[], bool]) ->
         if stop():
             break
         try:
-            found.append(replay(read_burst(path), embedder, stop=stop).births)
+            burst = read_burst(path)
+            config = _settings(burst.info.tracker)
+            found.append(replay(_frames(burst, embedder), embedder.info, config, stop=stop).births)
         except DataError as error:  # the same for every embedder
             _logger.warning("%s", error)
     return found
+
+
+def _frames(burst: Burst, embedder: Embedder) -> Iterator[tuple[float, Detections, EmbedRows]]:
+    def embed(first: int, rows: IntArray) -> FloatArray:
+        return embedder.crops(burst.crops(first + rows))
+
+    for number, time_s in enumerate(burst.time_s.tolist()):
+        begin, end = burst.first[number : number + 2].tolist()
+        rows = np.arange(begin, end)
+        seen = Detections(
+            burst.boxes[rows], burst.scores[rows], burst.classes[rows], frame_size=burst.info.frame_size
+        )  # fmt: skip
+        yield time_s, seen, partial(embed, begin)
+
+
+def _settings(said: Mapping[str, Any]) -> TrackerConfig:
+    """Those of a tracker's settings that this version knows."""
+    return TrackerConfig(**{f.name: said[f.name] for f in fields(TrackerConfig) if f.name in said})
