@@ -6,6 +6,7 @@ Trains nothing itself: that is handed over, so that whoever asks for the state o
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
 import os
 import shutil
@@ -15,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from reid.errors import ReidError
+from reid.errors import DataError, ReidError
 from reid.online.burst_store import burst_files
 from reid.online.config import AdaptConfig, CycleConfig
+from reid.online.files import read_json, write_json
 from reid.online.folder import OnlineFolder
 from reid.online.gate import Verdict
 from reid.online.hours import HOUR_S, hour_begin
@@ -26,6 +28,9 @@ from reid.online.registry import ModelRegistry
 from reid.online.registry_state import Window
 
 Stop = Callable[[], bool]
+_ROUND = "round.json"
+_STALE_S = 86400.0
+"""A round that is older begins anew: what was harvested since is worth more."""
 
 
 class Learned(Protocol):
@@ -59,6 +64,8 @@ class Task:
     """Bursts of what detectors gave a while ago, a folder of them, to try the embedder on."""
     people: Path
     """The file that says who is held out for the gate, see `reid.online.worker.adapt`."""
+    lesson: Path
+    """The folder in which the training is kept as long as it is under way."""
     seed: int
     """Of all that is drawn."""
 
@@ -108,42 +115,84 @@ def run_round(
 ) -> Round | None:
     """Learn once from all that is harvested; None where it was told to stop.
 
-    A round that fails is told in the history and ends there; the next one begins anew. Call it with the worker's lock.
+    A round that fails is told in the history and ends there; the next one begins anew. One that was stopped, or whose
+    process ended, goes on where it was. Call it with the worker's lock.
 
     Raises:
         OSError: the folder cannot be written.
     """
-    state = folder.change_state(lambda state: {**state, "rounds": int(state.get("rounds", 0)) + 1})
-    number, totals = int(state["rounds"]), harvest_totals(folder)
-    crops = sum(total.size.crops for total in totals)
-    live, here = registry.current(), folder.training / str(number)
-    window = _window(totals, registry)
-    shutil.rmtree(folder.training, ignore_errors=True)  # what an earlier round left that was killed
-    here.mkdir(parents=True)
-    folder.history.append("cycle_started", round=number, crops=crops, live=live.number)
+    begun = _unfinished(folder, registry) or _begin(folder, registry)
+    here = folder.training / str(begun.number)
+    task = Task(
+        here / "harvest", registry.current().path, registry.path(0), here / "candidate.onnx", here / "replay",
+        folder.people, here / "lesson", begun.number,
+    )  # fmt: skip
     try:
-        task = Task(
-            _slice_of(folder, registry, here / "harvest"), live.path, registry.path(0), here / "candidate.onnx",
-            _bursts_of(folder, here / "replay"), folder.people, number,
-        )  # fmt: skip
         result = learn(task, config, stop)
         if stop():
             return None
-        figures = _plain(result)
-        if result.model is None:
-            folder.history.append("refused", round=number, reason=result.reason, **figures)
-            done = Round(number, None, result.reason)
-        else:
-            model = registry.admit(result.model, {"round": number, **figures}, window=window, reason=result.reason)
-            done = Round(number, model, result.reason)
+        done = _settled(folder, registry, begun, result)
     except Exception as error:  # noqa: BLE001 - whatever it was, it ends this round and not the worker
         reason = f"it failed: {error if isinstance(error, ReidError) else f'{type(error).__name__}: {error}'}"
-        folder.history.append("refused", round=number, reason=reason)
-        done = Round(number, None, reason)
-    finally:
-        shutil.rmtree(here, ignore_errors=True)
-    folder.change_state(lambda state: {**state, "learned_crops": crops})
+        folder.history.append("refused", round=begun.number, reason=reason)
+        done = Round(begun.number, None, reason)
+    shutil.rmtree(here, ignore_errors=True)
+    folder.change_state(lambda state: {**state, "learned_crops": begun.crops})
     return done
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A round that is under way: `training/<number>/round.json`, written once all that it needs is there."""
+
+    number: int
+    crops: int
+    """How many there were to learn from."""
+    live: str
+    """SHA-256 of the embedder that is taught."""
+    window: Window | None
+    """From when to when that was seen which no embedder before had learned from."""
+    unix_s: float
+    """When it began."""
+
+
+def _begin(folder: OnlineFolder, registry: ModelRegistry) -> _Begun:
+    """Set aside what a new round learns from."""
+    state = folder.change_state(lambda state: {**state, "rounds": int(state.get("rounds", 0)) + 1})
+    number, totals, live = int(state["rounds"]), harvest_totals(folder), registry.current()
+    crops = sum(total.size.crops for total in totals)
+    begun = _Begun(number, crops, live.sha256, _window(totals, registry), time.time())
+    here = folder.training / str(number)
+    shutil.rmtree(folder.training, ignore_errors=True)  # what cannot go on
+    here.mkdir(parents=True)
+    folder.history.append("cycle_started", round=number, crops=crops, live=live.number)
+    _slice_of(folder, registry, here / "harvest")
+    _bursts_of(folder, here / "replay")
+    write_json(here / _ROUND, dataclasses.asdict(begun))
+    return begun
+
+
+def _unfinished(folder: OnlineFolder, registry: ModelRegistry) -> _Begun | None:
+    """The round that was under way, if it can go on: nobody forgot anything, and the same embedder is live."""
+    number = folder.state().get("rounds", 0)
+    try:
+        saved = read_json(folder.training / str(number) / _ROUND)
+        begun = None if saved is None else _Begun(**saved | {"window": saved["window"] and tuple(saved["window"])})
+    except (DataError, KeyError, TypeError):
+        return None
+    if begun is None or begun.live != registry.current().sha256 or not 0 <= time.time() - begun.unix_s < _STALE_S:
+        return None
+    return begun
+
+
+def _settled(folder: OnlineFolder, registry: ModelRegistry, begun: _Begun, result: Learned) -> Round:
+    """What came of a round, told to the registry or the history."""
+    figures = _plain(result)
+    if result.model is None:
+        folder.history.append("refused", round=begun.number, reason=result.reason, **figures)
+        return Round(begun.number, None, result.reason)
+    model = registry.admit(result.model, {"round": begun.number, **figures}, window=begun.window, reason=result.reason)
+    return Round(begun.number, model, result.reason)
 
 
 def work(
@@ -165,9 +214,10 @@ def work(
         OSError: the folder cannot be written.
     """
     with folder.lock_worker():
-        shutil.rmtree(folder.training, ignore_errors=True)  # what a worker left that was killed
+        if _unfinished(folder, registry) is None:
+            shutil.rmtree(folder.training, ignore_errors=True)  # what a worker left that was killed
         while not stop():
-            if once or is_due(folder, cycle):
+            if once or is_due(folder, cycle) or _goes_on(folder, registry):
                 done = run_round(folder, registry, learn, config, stop=stop)
                 if done is not None:
                     told(done)
@@ -180,8 +230,12 @@ def work(
                 waited += step_s
 
 
-def _slice_of(folder: OnlineFolder, registry: ModelRegistry, into: Path) -> Path:
-    """The harvest as it is now, without copying pictures where the disk can do without.
+def _goes_on(folder: OnlineFolder, registry: ModelRegistry) -> bool:
+    return not folder.state().get("paused") and _unfinished(folder, registry) is not None
+
+
+def _slice_of(folder: OnlineFolder, registry: ModelRegistry, into: Path) -> None:
+    """Set the harvest aside as it is now, without copying pictures where the disk can do without.
 
     Hours that a model was the first to learn from which made tracking worse are left out. What a tracker thins out or
     an operator forgets meanwhile is gone from this slice with the end of the round.
@@ -194,15 +248,13 @@ def _slice_of(folder: OnlineFolder, registry: ModelRegistry, into: Path) -> Path
             continue
         with contextlib.suppress(shutil.Error):  # what went meanwhile is not learned from
             shutil.copytree(folder.harvest / camera / hour, into / camera / hour, copy_function=_linked)
-    return into
 
 
-def _bursts_of(folder: OnlineFolder, into: Path) -> Path:
-    """The bursts as they are now: both embedders are tried on the same ones."""
+def _bursts_of(folder: OnlineFolder, into: Path) -> None:
+    """Set the bursts aside as they are now: both embedders are tried on the same ones."""
     for number, path in enumerate(burst_files(folder.replay), 1):
         into.mkdir(exist_ok=True)
         _linked(str(path), str(into / f"{number:06d}.npz"))
-    return into
 
 
 def _linked(source: str, target: str) -> None:

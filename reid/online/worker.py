@@ -6,10 +6,11 @@ two; of all other pairs nobody knows, and they are neither drawn together nor pu
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import glob
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ from reid.learning.trainer import (
 )
 from reid.learning.trainer.cost import Batch, Cost
 from reid.learning.trainer.distributed import Processes
+from reid.learning.trainer.folder import Folder
 from reid.learning.trainer.metric import MetricLoss
 from reid.learning.trainer.running import limited_threads
 from reid.learning.trainer.teacher import Teacher
@@ -87,6 +89,7 @@ def adapt(
     base: str | Path | None = None,
     people: str | Path | None = None,
     replay: Replay | None = None,
+    kept_in: str | Path | None = None,
     seed: int = 0,
     progress: Callable[[TrainProgress], None] = lambda _row: None,
     stop: Callable[[], bool] = lambda: False,
@@ -103,6 +106,8 @@ def adapt(
             nobody was.
         replay: how many numbers a tracker gives with an embedder in each of several stretches of detections, the same
             for both; None: there is no such record.
+        kept_in: a folder in which the training is kept, so that one that ended there before its time goes on; the
+            caller deletes it. None: a training that ends before its time is lost.
         seed: of all that is drawn.
         progress: is called with every row of the training's history.
         stop: is asked after every step; True ends it without a result.
@@ -128,14 +133,24 @@ def adapt(
             return AdaptResult(admitted=False, reason=missing, verdict=None, model=None, counts=counts)
         held_out, lesson = _accompanied(held_out), _Lesson(live, Path(start), first, load_figures(), c, replay, seed)
         out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out.parent, prefix=".adapt-") as folder:
-            draft = Path(folder) / out.name
+        with _lesson_folder(out, kept_in) as folder:
+            draft = folder / out.name
             if not lesson.teach(trained, held_out.crops, draft, progress, stop):
                 return AdaptResult(admitted=False, reason="it was stopped", verdict=None, model=None, counts=counts)
             verdict = lesson.judge(draft, held_out)
             if verdict.admitted:
                 draft.replace(out)
         return AdaptResult(verdict.admitted, verdict.reason, verdict, out if verdict.admitted else None, counts)
+
+
+@contextlib.contextmanager
+def _lesson_folder(out: Path, kept_in: str | Path | None) -> Iterator[Path]:
+    if kept_in is not None:
+        Path(kept_in).mkdir(parents=True, exist_ok=True)
+        yield Path(kept_in)
+        return
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".adapt-") as folder:
+        yield Path(folder)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -249,6 +264,7 @@ class _Lesson:
             draft,
             make_objective=lambda model, _classes: SiteObjective(lesson, model, lesson.steps, self._seed),
             teacher=teacher,
+            existing="resume" if Folder.beside(draft).checkpoint.exists() else "refuse",
             progress=progress,
             stop=stop,
         )

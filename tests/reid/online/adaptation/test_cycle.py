@@ -182,6 +182,47 @@ def test_hours_of_a_model_that_was_rolled_back_are_not_learned_from_again(
     assert learner.seen == 36, "the hours from the ninth to the eleventh are left out"
 
 
+def test_a_round_that_was_stopped_goes_on_and_one_that_makes_no_sense_any_more_does_not(
+    folder: OnlineFolder, better: Path, film: Film
+) -> None:
+    registry, learner = ModelRegistry(folder), Learner(better)
+    assert run_round(folder, registry, learner, AdaptConfig(), stop=lambda: True) is None
+    (learner.asked[0].lesson).mkdir()
+    film("later", people=6).rename(folder.harvest / "door" / "20260131-11")
+    done = run_round(folder, registry, learner, AdaptConfig())
+    assert done is not None
+    assert (done.number, done.admitted) == (1, 1)
+    assert learner.asked[0] == learner.asked[1]
+    assert learner.seen == 72, "what it began with"
+    assert not list(folder.training.iterdir())
+    assert events(folder).count("cycle_started") == 1
+    # another embedder is live by then
+    assert run_round(folder, registry, learner, AdaptConfig(), stop=lambda: True) is None
+    registry.roll_back("it was worse")
+    assert not is_due(folder, CycleConfig(least_new_crops=10**6))
+    learner.model = None
+    done = run_round(folder, registry, learner, AdaptConfig())
+    assert done is not None
+    assert done.number == 3
+    # somebody was forgotten by then
+    assert run_round(folder, registry, learner, AdaptConfig(), stop=lambda: True) is None
+    shutil.rmtree(folder.training)
+    done = run_round(folder, registry, learner, AdaptConfig())
+    assert done is not None
+    assert done.number == 5
+
+
+def test_a_worker_goes_on_with_a_round_though_too_little_is_new(folder: OnlineFolder) -> None:
+    registry, learner, rounds = ModelRegistry(folder), Learner(), list[int]()
+    run_round(folder, registry, learner, AdaptConfig(), stop=lambda: True)
+    cycle = CycleConfig(least_new_crops=10**6, wait_s=1)
+    work(
+        folder, registry, learner, AdaptConfig(), cycle,
+        told=lambda done: rounds.append(done.number), stop=lambda: bool(rounds), sleep=lambda _s: None,
+    )  # fmt: skip
+    assert rounds == [1]
+
+
 def test_what_a_killed_round_left_is_gone_with_the_next(folder: OnlineFolder) -> None:
     (folder.training / "7").mkdir(parents=True)
     (folder.training / "7" / "candidate.onnx").write_text("half")

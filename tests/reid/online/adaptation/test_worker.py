@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -110,6 +111,24 @@ def test_told_to_stop_it_stops_without_a_result(film: Film, dim_eyes: Path, tmp_
     result = adapt([film(people=90, beside=6)], dim_eyes, tmp_path / "stopped.onnx", CONFIG, stop=lambda: next(answers))
     assert (result.admitted, result.reason) == (False, "it was stopped")
     assert not list(tmp_path.glob("stopped*"))
+
+
+def test_a_lesson_that_was_stopped_goes_on_where_it_was(film: Film, dim_eyes: Path, tmp_path: Path) -> None:
+    config, store = AdaptConfig(lesson=LESSON, gate=GateConfig(enabled=False)), film(people=45, beside=6)
+    whole = adapt([store], dim_eyes, tmp_path / "whole.onnx", config).model
+    kept, steps = tmp_path / "kept", list[int]()
+    answers = itertools.chain([False] * 70, itertools.repeat(True))
+    stopped = adapt([store], dim_eyes, tmp_path / "two.onnx", config, kept_in=kept, stop=lambda: next(answers))
+    assert stopped.reason == "it was stopped"
+    assert kept.is_dir()
+    result = adapt(
+        [store], dim_eyes, tmp_path / "two.onnx", config, kept_in=kept, progress=lambda row: steps.append(row.step)
+    )
+    assert result.model == tmp_path / "two.onnx"
+    assert steps[0] > 50
+    assert whole is not None
+    one, two = OnnxGraph(whole).weights_in_file(), OnnxGraph(result.model).weights_in_file()
+    assert all(torch.equal(one[name], two[name]) for name in one)
 
 
 def test_the_same_seed_gives_the_same_weights(film: Film, dim_eyes: Path, tmp_path: Path) -> None:
