@@ -68,6 +68,9 @@ class TrackerConfig:
     """Evidence of appearance, in nats over several crops, that a track has gone over to another object."""
     identify_vectors: int = 3
     """How many crops of a new object are needed before it is compared with those known before."""
+    identify_span_s: float = 0.08
+    """Two crops that are so far apart in time will do as well: at few frames a second they show more than many at
+    once."""
     identify_s: float = 0.2
     """A new object that may be a known one is reported without those crops after this time."""
     recover_evidence: float = 4.0

@@ -87,7 +87,7 @@ class Identities:
             least = min(c.recover_evidence, c.recall_evidence)
             if (len(lost) or len(self._memory)) and self._appearance.greatest_evidence > least:
                 # who may be a known one is not given a new number before there is a crop or two to tell by
-                asking &= numbered | (tracks.vectors[rows] >= c.identify_vectors) | (age >= c.identify_s)
+                asking &= numbered | _tell(tracks, rows, c, now) | (age >= c.identify_s - TIME_SLACK_S)
             if some(asking):
                 tracks = self._identify(tracks, rows[asking], lost, now)
         if some(age > c.settle_s):
@@ -102,6 +102,7 @@ class Identities:
         if self.record is not None:
             self.record.asked, self.record.asked_before = tracks.detection[asking], before
             self.record.asked_vectors = tracks.vectors[asking]
+            self.record.asked_tell = _tell(tracks, asking, self._config, now)
         held = np.where(before != tracks.own_ids[asking], before, 0)  # (n,) claims of old ones
         choice = self._choose(tracks, asking, lost, held, now)  # (n,) numbers, 0 for none
         # where the memory was too small or too short to keep who is claimed, there is nothing to ask again by
@@ -138,7 +139,7 @@ class Identities:
         holds = held[:, None] == numbers if some(held) else np.zeros((len(held), 1), bool)
         vectors, watched_s = tracks.vectors[asking], now - tracks.first_vector_s[asking]
         least = self._appearance.least_likeness(vectors, watched_s, holds)
-        possible = (similarity >= least) & (vectors >= c.identify_vectors)[:, None]  # (n, K)
+        possible = (similarity >= least) & _tell(tracks, asking, c, now)[:, None]  # (n, K)
         row, column = possible[:, : len(lost)].nonzero()
         if len(row):
             possible[row, column] = _reachable(tracks, asking[row], lost[column], c, now)
@@ -225,6 +226,14 @@ class Identities:
         for number, replaced, since in zip(ids.tolist(), before.tolist(), since_s.tolist(), strict=True):
             correction = (replaced, since) if replaced else (None, None)
             self.events.append(TrackEvent(kind, number, now, *correction))
+
+
+def _tell(tracks: TrackTable, rows: IntArray, config: TrackerConfig, now: float) -> BoolArray:
+    """(n,) whether there are crops enough to tell who it is, or two of different moments."""
+    vectors, watched_s = tracks.vectors[rows], now - tracks.first_vector_s[rows]
+    return np.asarray(
+        (vectors >= config.identify_vectors) | (vectors >= 2) & (watched_s >= config.identify_span_s - TIME_SLACK_S)
+    )
 
 
 def _missing(tracks: TrackTable) -> IntArray:

@@ -255,7 +255,7 @@ def test_who_was_found_again_a_moment_ago_is_held_for_that_one() -> None:
 
 
 def test_a_newcomer_may_still_turn_out_to_be_known() -> None:
-    walk = Walk(Model(OLD), config={"identify_s": 0.1, "identify_vectors": 8})
+    walk = Walk(Model(OLD), config={"identify_s": 0.1, "identify_vectors": 8, "identify_span_s": 1.0})
     walk.steps(30, {1: 0, 2: 400})
     walk.steps(60, {1: 0})
     assert walk.steps(5, {1: 0, 2: 400})[-1].ids.tolist() == [1, 3]

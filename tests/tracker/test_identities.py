@@ -30,8 +30,8 @@ def between(a: np.ndarray, b: np.ndarray, share: float) -> np.ndarray:
 class Stage:
     """Feeds a tracker with two people who teach it what the same and different people look like."""
 
-    def __init__(self, config: TrackerConfig | None = None) -> None:
-        self.tracker = Tracker(config)
+    def __init__(self, config: TrackerConfig | None = None, dt_s: float = DT_S) -> None:
+        self.tracker, self.dt_s = Tracker(config), dt_s
         self.frame = 0
         self.events: list[TrackEvent] = []
         self.bystanders = (unit(101), unit(102))
@@ -39,7 +39,7 @@ class Stage:
     def show(self, *people: tuple[float, np.ndarray]) -> Tracks:
         boxes = [box(900), box(1100), *(box(x) for x, _ in people)]
         vectors = np.stack([*self.bystanders, *(v for _, v in people)])
-        result = self.tracker.update(Detections(boxes, embeddings=vectors), time_s=self.frame * DT_S)
+        result = self.tracker.update(Detections(boxes, embeddings=vectors), time_s=self.frame * self.dt_s)
         self.frame += 1
         self.events += result.events
         return result
@@ -51,6 +51,21 @@ class Stage:
     def empty(self, frames: int) -> None:
         for _ in range(frames):
             self.show()
+
+
+@pytest.mark.parametrize(("rate_hz", "withheld"), [(25, 2), (10, 1), (7, 1), (5, 1)])
+def test_who_comes_back_is_known_after_the_same_time_at_any_rate_and_at_once_where_frames_are_far_apart(
+    rate_hz: float, withheld: int
+) -> None:
+    stage, somebody = Stage(dt_s=1 / rate_hz), unit(1)
+    for i in range(WALK):
+        number = stage.id_of(stage.show((20.0 * i / rate_hz, somebody)))
+    stage.empty(round(3 * rate_hz))
+    seen = [stage.id_of(stage.show((20.0 * i / rate_hz, somebody))) for i in range(6)]
+    assert seen == [None] * withheld + [number] * (6 - withheld)
+    stage.empty(1)
+    stranger = [stage.id_of(stage.show((500.0, unit(2)))) for _ in range(6)]
+    assert stranger == [None] * withheld + [number + 1] * (6 - withheld)
 
 
 def test_bad_first_crops_cost_a_number_for_a_moment_only() -> None:

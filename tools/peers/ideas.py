@@ -58,6 +58,7 @@ IDEAS = (
     Idea("mean over seconds, not the last crops", {"appearance_memory_s": 0.1}),
     Idea("covered crops teach nothing", {"appearance_max_overlap": 1}),
     Idea("several crops before an object is compared", {"identify_vectors": 1}),
+    Idea("two crops will do where they are apart in time", {"identify_span_s": 1e3}),
     Idea("recovery of lost tracks", {"recover_evidence": _NEVER}),
     Idea("recall of identities that left", {"memory_size": 0}),
     Idea("recovery and recall", {"recover_evidence": _NEVER, "memory_size": 0}),

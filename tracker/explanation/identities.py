@@ -72,7 +72,7 @@ def _refusal(
     record: UpdateRecord, compared: Compared, row: int, column: int, evidence: DoubleArray, needed: DoubleArray
 ) -> IdentityRefusal:
     """Which gate of `Identities._choose` a missing one did not pass."""
-    if record.asked_vectors[row] < record.config.identify_vectors:
+    if not record.asked_tell[row]:
         return "crops"
     if compared.cosine[row, column] < compared.least[row, column]:
         return "likeness"

@@ -85,6 +85,8 @@ class UpdateRecord:
         """(n,) their numbers until then."""
         self.asked_vectors: DoubleArray
         """(n,) how many crops they had."""
+        self.asked_tell: BoolArray
+        """(n,) whether these were enough to tell by."""
         self.compared: Compared | None = None
         """None where nobody was missing."""
         self.weighed: Weighed | None = None
