@@ -99,9 +99,11 @@ class OnlineTracking:
         # a group of its own: Ctrl-C is for the tracker, which ends the worker in its own time
         limits = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         self._worker = subprocess.Popen(  # noqa: S603 - this program
-            command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
+            command, stdout=log, stderr=log, stdin=subprocess.PIPE, start_new_session=True,
             env={**os.environ, **limits},
         )  # fmt: skip
+        assert self._worker.stdin is not None, "a pipe that ends with this process, which is how the worker knows"
+        self._cleanup.callback(self._worker.stdin.close)
         return self
 
     def __exit__(

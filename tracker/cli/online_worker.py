@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,6 +24,7 @@ from tracker.cli.stopping import stop_when_asked
 from tracker.cli.train_progress import TrainDisplay
 
 if TYPE_CHECKING:
+    from reid.online import OnlineFolder
     from reid.online.cycle import Learned, Round, Stop, Task
 
 _SUMMARY = """\
@@ -31,6 +35,7 @@ _EXAMPLES = """\
   reidtrack online worker site
   reidtrack online worker site --once                       # one round now, whatever there is
   reidtrack online worker site --nice 15 --lesson.threads 2"""
+_LOOK_S = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +47,8 @@ class WorkerSettings(LearnConfig):
     once: bool = field(default=False, metadata=flag_only())
     """One round, now; then end. Exit code 1 where no embedder was admitted."""
     with_parent: bool = field(default=False, metadata=flag_only())
-    """End when the process that started it is gone, however that ended."""
+    """End when the process that started it is gone, however that ended: its end of the standard input is closed then.
+    Another worker in the folder is waited for."""
 
 
 def run(argv: Sequence[str], context: Context) -> int:
@@ -51,6 +57,7 @@ def run(argv: Sequence[str], context: Context) -> int:
         WorkerSettings, argv, command="online worker", summary=_SUMMARY, examples=_EXAMPLES, config=OnlineConfig
     )
     folder = open_folder(settings.folder)
+    orphaned = _when_input_ends() if settings.with_parent else threading.Event()
     require_training("learning on site")
     from reid.errors import DataError
     from reid.online.cycle import work
@@ -71,23 +78,60 @@ def run(argv: Sequence[str], context: Context) -> int:
             return adapt(
                 [task.harvest], task.live, task.out, config,
                 base=task.base, people=task.people, replay=partial(numbers_of, task.replay, stop=stop),
-                seed=task.seed, progress=display, stop=stop,
+                kept_in=task.lesson, seed=task.seed, progress=display, stop=stop,
             )  # fmt: skip
 
-    parent = os.getppid()
     with stop_when_asked(context) as request:
 
         def stop() -> bool:
-            return request.made() or (settings.with_parent and os.getppid() != parent)
+            return request.made() or orphaned.is_set()
 
         try:
-            work(
-                folder, ModelRegistry(folder, config=settings.models), learn, settings, settings.cycle,
-                once=settings.once, stop=stop, told=tell,
-            )  # fmt: skip
+            if not settings.with_parent or _is_our_turn(folder, stop, context):
+                work(
+                    folder, ModelRegistry(folder, config=settings.models), learn, settings, settings.cycle,
+                    once=settings.once, stop=stop, told=tell,
+                )  # fmt: skip
         except DataError as error:  # another worker is at work
             raise UsageError(str(error)) from error
     if request.made():
-        context.say("reidtrack: stopped; a round that was under way begins anew next time")
+        context.say("reidtrack: stopped; a round that was under way goes on next time")
         return 130
     return int(settings.once and not any(done.admitted is not None for done in rounds))
+
+
+def _when_input_ends() -> threading.Event:
+    """Set once nobody is left who could write to the standard input.
+
+    Who asks for the number of the parent may come late: loading takes seconds, and one that is gone by then cannot be
+    told from one that stays.
+    """
+    ended = threading.Event()
+
+    def watch() -> None:
+        with contextlib.suppress(OSError):  # it was closed before
+            while os.read(0, 1):
+                pass
+        ended.set()
+
+    threading.Thread(target=watch, name="reidtrack-parent", daemon=True).start()
+    return ended
+
+
+def _is_our_turn(folder: OnlineFolder, stop: Callable[[], bool], context: Context) -> bool:
+    """Wait until no other worker is at work, such as one whose tracker was killed and that is at its last step.
+
+    False where it was told to stop before.
+    """
+    from reid.locking import is_locked
+    from reid.online.locks import holder_of
+
+    lock, said = folder.path / "lock.worker", False
+    while is_locked(lock):
+        if stop():
+            return False
+        if not said:
+            context.say(f"reidtrack: waiting for another worker to end ({holder_of(lock)})")
+            said = True
+        time.sleep(_LOOK_S)
+    return True

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Sequence
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -213,3 +216,46 @@ def test_the_worker_says_that_there_is_too_little_to_learn_from(
     assert main(["online", "worker", "site", "--once", "--nice", "0"]) == 1
     assert "round 1: refused: there are" in capsys.readouterr().out
     assert OnlineFolder.open(scene / "site").history.read()[-1]["event"] == "refused"
+
+
+@pytest.fixture
+def beside(scene: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker as a tracker starts it, which holds the other end of its standard input; all is done to it at once."""
+    assert track("--online", "site") == 0
+    (scene / "site.yaml").write_text("cycle:\n  least_new_crops: 100000\n")
+    command = [sys.executable, "-m", "tracker.cli.main", "online", "worker", "site", "--with-parent"]
+    with (
+        (scene / "said.txt").open("wb") as said,
+        subprocess.Popen(
+            [*command, "--config", "site.yaml"], stdin=subprocess.PIPE, stdout=said, stderr=said
+        ) as worker,
+    ):
+        yield worker
+        worker.kill()
+
+
+def until(happens: Callable[[], bool]) -> None:
+    began = time.monotonic()
+    while not happens():
+        assert time.monotonic() - began < 120, "it hangs"
+        time.sleep(0.05)
+
+
+def test_a_worker_whose_tracker_is_gone_before_it_is_ready_ends(beside: subprocess.Popen[bytes]) -> None:
+    pytest.importorskip("torch", reason="the worker needs the extra [train]")
+    assert beside.stdin is not None
+    beside.stdin.close()  # as the system does for a tracker that was killed
+    assert beside.wait(120) == 0
+
+
+def test_a_worker_waits_for_the_one_of_a_tracker_that_was_killed(scene: Path, beside: subprocess.Popen[bytes]) -> None:
+    pytest.importorskip("torch", reason="the worker needs the extra [train]")
+    lock = scene / "site" / "lock.worker"
+    with OnlineFolder.open(scene / "site").lock_worker():
+        until(lambda: b"waiting for another worker to end (process" in (scene / "said.txt").read_bytes())
+        assert beside.poll() is None
+    until(lambda: is_locked(lock))
+    assert beside.stdin is not None
+    beside.stdin.close()
+    assert beside.wait(120) == 0
+    assert not is_locked(lock)
