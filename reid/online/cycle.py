@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from reid.data.pictures import decode
 from reid.errors import DataError, ReidError
 from reid.online.burst_store import burst_files
 from reid.online.config import AdaptConfig, CycleConfig
@@ -26,6 +27,7 @@ from reid.online.hours import HOUR_S, hour_begin
 from reid.online.ledger import HourTotal, harvest_totals, hour_folders
 from reid.online.registry import ModelRegistry
 from reid.online.registry_state import Window
+from reid.tracklets import tidy_tracklets
 
 Stop = Callable[[], bool]
 _ROUND = "round.json"
@@ -248,6 +250,8 @@ def _slice_of(folder: OnlineFolder, registry: ModelRegistry, into: Path) -> None
             continue
         with contextlib.suppress(shutil.Error):  # what went meanwhile is not learned from
             shutil.copytree(folder.harvest / camera / hour, into / camera / hour, copy_function=_linked)
+        with contextlib.suppress(DataError):  # nor what is damaged: one bad byte must not end all learning
+            tidy_tracklets(into / camera / hour)
 
 
 def _bursts_of(folder: OnlineFolder, into: Path) -> None:
@@ -258,8 +262,13 @@ def _bursts_of(folder: OnlineFolder, into: Path) -> None:
 
 
 def _linked(source: str, target: str) -> None:
-    """A second name for a picture or a burst; of what is written to, and where there are no such names, a copy."""
+    """A second name for a picture or a burst; of what is written to, and where there are no such names, a copy.
+
+    Nothing comes of a picture that is damaged.
+    """
     with contextlib.suppress(FileNotFoundError):  # it went meanwhile
+        if Path(source).suffix == ".jpg" and decode(Path(source).read_bytes(), 1, 1) is None:
+            return
         if Path(source).suffix in (".jpg", ".npz"):
             with contextlib.suppress(OSError):
                 os.link(source, target)

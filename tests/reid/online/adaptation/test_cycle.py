@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from reid.data.config import DataConfig
@@ -228,6 +229,30 @@ def test_what_a_killed_round_left_is_gone_with_the_next(folder: OnlineFolder) ->
     (folder.training / "7" / "candidate.onnx").write_text("half")
     run_round(folder, ModelRegistry(folder), Learner(), AdaptConfig())
     assert not list(folder.training.iterdir())
+
+
+@pytest.mark.parametrize("at", [0, 0.5], ids=["header", "middle"])
+def test_what_is_damaged_is_not_learned_from_and_ends_no_round(folder: OnlineFolder, at: float) -> None:
+    store = folder.harvest / "door" / "20260131-09"
+    records = store / "store.jsonl"
+    pictures = sorted((store / "pictures").rglob("*.jpg"))
+    for path, first in ((records, int(at * records.stat().st_size)), (pictures[0], 0), (pictures[40], 0)):
+        data = bytearray(path.read_bytes())
+        data[first : first + 8] = b"\xa5" * 8
+        path.write_bytes(data)
+    harvested = {path: path.read_bytes() for path in store.rglob("*") if path.is_file()}
+    decoded: list[int] = []
+
+    def look(task: Task, _config: AdaptConfig, _stop: Stop) -> Learner.Result:
+        crops = read_store_crops(task.harvest, DataConfig())
+        decoded.append(len(crops.pixels(np.arange(len(crops)), 32, 16)))
+        return Learner.Result(admitted=False, reason="because", verdict=None, model=None, counts={})
+
+    done = run_round(folder, ModelRegistry(folder), look, AdaptConfig())
+    assert done is not None
+    assert done.reason == "because"
+    assert 60 <= decoded[0] <= 70
+    assert {path: path.read_bytes() for path in store.rglob("*") if path.is_file()} == harvested, "it is left alone"
 
 
 def test_what_goes_from_the_harvest_meanwhile_disturbs_no_round(folder: OnlineFolder) -> None:
