@@ -16,9 +16,12 @@ from reid.online.folder import OnlineFolder
 from reid.online.hours import HOUR_S, hour_begin
 from reid.tracklets import StoreSize, is_tracklet_store, measure_tracklets, remove_tracklets, tidy_tracklets
 from reid.tracklets.records import RECORDS
+from reid.tracklets.tidying import BLOCK_BYTES
 
 _logger = logging.getLogger(__name__)
 _SAVED = "totals.json"
+_FOLDERS_BYTES = 2 * BLOCK_BYTES
+"""Of an hour's own folder, and of the one in it that holds its pictures: with a small cap they count."""
 
 Key: TypeAlias = tuple[str, str]
 """Folders of the camera and of the hour."""
@@ -74,7 +77,7 @@ class Ledger:
     @property
     def disk_bytes(self) -> int:
         """What all take on the disk."""
-        return sum(hour.size.disk_bytes for hour in self.hours.values())
+        return sum(hour.size.disk_bytes + _FOLDERS_BYTES for hour in self.hours.values())
 
     def path(self, key: Key) -> Path:
         """Folder of an hour's store."""
