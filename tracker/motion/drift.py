@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from tracker.association.evidence import Candidates
-from tracker.types import BoolArray, DoubleArray
+from tracker.types import DoubleArray, IntArray
 
 LEAST_PAIRS = 4
 """Fewer pairs tell nothing of all."""
@@ -33,31 +33,38 @@ def common_shift(box: DoubleArray, seen: DoubleArray, pairs: Candidates) -> Doub
     """
     if len(pairs.tracks) < LEAST_PAIRS:
         return np.zeros(2)
-    best = _mutually_best(pairs)
-    t, d = pairs.tracks[best], pairs.detections[best]
-    if len(t) < LEAST_PAIRS:
+    best = _mutually_best(pairs, box.shape[1], seen.shape[1])
+    n = len(best)
+    if n < LEAST_PAIRS:
         return np.zeros(2)
-    left = seen[:2].take(d, axis=1) - box[:2].take(t, axis=1)  # (2, n)
+    t = pairs.tracks[best]
+    left = seen[:2].take(pairs.detections[best], axis=1) - box[:2].take(t, axis=1)  # (2, n)
     middle = _medians(left)  # (2, 1)
-    spread = _medians(np.abs(left - middle))  # (2, 1)
-    shift, deviation = middle[:, 0].tolist(), spread[:, 0].tolist()
-    own = OWN_NOISE * (float(np.add.reduce(box[3].take(t))) / len(t))
-    # of a normal distribution: std = 1.48 median absolute deviations, and the median's error 1.25 std / sqrt(n)
-    least = [SURE * 1.25 * (1.48 * each + own) / math.sqrt(len(t)) for each in deviation]
-    return np.array([px if abs(px) > most else 0.0 for px, most in zip(shift, least, strict=True)])
+    shift, spread = middle[:, 0].tolist(), _medians(np.abs(left - middle))[:, 0].tolist()
+    if not any(_sure(shift, spread, 0.0, n)):
+        return np.zeros(2)
+    own_px = OWN_NOISE * (float(box[3].take(t).sum()) / n)
+    return np.array(_sure(shift, spread, own_px, n))
 
 
-def _mutually_best(pairs: Candidates) -> BoolArray:
-    """(P,) which pairs overlap more than their track does with others and their detection does."""
+def _mutually_best(pairs: Candidates, tracks: int, detections: int) -> IntArray:
+    """Which pairs overlap enough, and more than their track does with others and their detection does: (n,)."""
     best = pairs.overlap > LEAST_OVERLAP
     rivals = (~pairs.alone).nonzero()[0]
     if len(rivals):
         t, d, overlap = pairs.tracks[rivals], pairs.detections[rivals], pairs.overlap[rivals]
-        of_track, of_detection = np.zeros(t.max() + 1), np.zeros(d.max() + 1)
+        of_track, of_detection = np.zeros(tracks), np.zeros(detections)
         np.maximum.at(of_track, t, overlap)
         np.maximum.at(of_detection, d, overlap)
         best[rivals] &= (overlap >= of_track[t]) & (overlap >= of_detection[d])
-    return best
+    return best.nonzero()[0]
+
+
+def _sure(shift: list[float], spread: list[float], own_px: float, n: int) -> list[float]:
+    """Of medians of n numbers, x and y, those that are surely not 0, by their median absolute deviations; else 0."""
+    # of a normal distribution: std = 1.48 median absolute deviations, and the median's error 1.25 std / sqrt(n)
+    errors = [SURE * 1.25 * (1.48 * each + own_px) / math.sqrt(n) for each in spread]
+    return [px if abs(px) > error else 0.0 for px, error in zip(shift, errors, strict=True)]
 
 
 def _medians(rows: DoubleArray) -> DoubleArray:
