@@ -68,6 +68,19 @@ def week(args: argparse.Namespace, out: Path) -> list[Check]:
         return of_week(simulated.folder, store, found, simulated.now_s)
 
 
+def speed(args: argparse.Namespace, out: Path) -> list[Check]:
+    """Tracking alone, and beside a worker."""
+    from online.clips import ClipConfig, make_clip
+    from online.commands import Commands
+    from online.speed import measure_speed
+    from online.walks import Crowd
+
+    crowd = Crowd(duration_s=args.speed_clip_s, split_s=args.speed_clip_s, all_along=1.0)
+    clip = make_clip(ClipConfig("rendered", 2001, crowd), out, out, say)
+    with tempfile.TemporaryDirectory(prefix="speed-", dir=out) as work, Commands(Path(work), clip) as commands:
+        return measure_speed(commands, args.repeats, say)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run what was asked for; 1 where a bar is missed."""
     args = parse(argv)
@@ -79,6 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for part, asked, title in (
             (kills, args.kills, "What an online folder survives"),
             (week, args.week, f"{args.days} simulated days of harvesting"),
+            (speed, args.speed, "Frames a second with learning beside it"),
         ):
             if asked:
                 checks = part(args, out.resolve())
@@ -101,10 +115,13 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--days", type=int, default=7, help="of it (default: %(default)s)")
     parser.add_argument("--most-mb", type=int, default=16, help="cap of its harvest (default: %(default)s)")
     parser.add_argument("--keep-days", type=float, default=3.0, help="and its time to live (default: %(default)s)")
+    parser.add_argument("--speed", action="store_true", help="compare the speed with and without learning")
+    parser.add_argument("--repeats", type=int, default=5, help="runs of each (default: %(default)s)")
+    parser.add_argument("--speed-clip-s", type=float, default=120.0, help="length of its clip (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of all that is drawn (default: %(default)s)")
     parser.add_argument("--out", type=Path, help="what is made is kept here; a temporary folder without it")
     args = parser.parse_args(argv)
-    if not (args.kills or args.week):
+    if not (args.kills or args.week or args.speed):
         parser.error("give --kills, --week or --speed")
     return args
 

@@ -60,7 +60,8 @@ class Commands:
         self.site, self.temp = work / "site", work / "tmp"
         self.temp.mkdir(exist_ok=True)
         self._mark = f"{os.getpid()}-{id(self)}"
-        self.log = (work / "commands.log").open("ab")
+        self.log_path = work / "commands.log"
+        self.log = self.log_path.open("ab")
         self.gated = self.settings("gated.yaml")
         """Settings that make rounds short."""
         self.open = self.settings("open.yaml", gate={"enabled": False})
@@ -76,11 +77,12 @@ class Commands:
             kill(process)
         self.log.close()
 
-    def settings(self, name: str, **more: Mapping[str, Any]) -> Path:
-        """A file of settings that make rounds short, and more by section."""
-        merged = {section: {**_SHORT.get(section, {}), **more.get(section, {})} for section in {*_SHORT, *more}}
+    def settings(self, name: str, *, defaults: bool = False, **more: Mapping[str, Any]) -> Path:
+        """A file of settings that make rounds short, or else of the defaults, and of more by section."""
+        short = {} if defaults else _SHORT
+        merged = {section: {**short.get(section, {}), **more.get(section, {})} for section in {*short, *more}}
         path = self.work / name
-        path.write_text(yaml.safe_dump({"nice": 10, **merged}), encoding="utf-8")
+        path.write_text(yaml.safe_dump(merged), encoding="utf-8")
         return path
 
     def start(self, *words: str | Path, site: Path | None = None) -> subprocess.Popen[bytes]:
