@@ -85,7 +85,8 @@ class Identities:
         if some(asking):
             lost = _missing(tracks)
             least = min(c.recover_evidence, c.recall_evidence)
-            if (len(lost) or len(self._memory)) and self._appearance.greatest_evidence > least:
+            missing = len(lost) or len(self._memory)
+            if missing and not every(numbered) and self._appearance.greatest_evidence > least:
                 # who may be a known one is not given a new number before there is a crop or two to tell by
                 asking &= numbered | _tell(tracks, rows, c, now) | (age >= c.identify_s - TIME_SLACK_S)
             if some(asking):
@@ -134,33 +135,31 @@ class Identities:
         means = tracks.mean.take(lost, axis=0)
         if len(remembered):
             means = np.concatenate((means, self._memory.means[remembered]))
-        similarity = (tracks.mean.take(asking, axis=0) @ means.T).astype(np.float64)  # (n, K)
-        # (n, K), or (n, 1) where nobody holds any
-        holds = held[:, None] == numbers if some(held) else np.zeros((len(held), 1), bool)
+        similarity = tracks.mean.take(asking, axis=0) @ means.T  # (n, K)
+        holds = held[:, None] == numbers if some(held) else None  # (n, K)
         vectors, watched_s = tracks.vectors[asking], now - tracks.first_vector_s[asking]
-        least = self._appearance.least_likeness(vectors, watched_s, holds)
-        possible = (similarity >= least) & _tell(tracks, asking, c, now)[:, None]  # (n, K)
-        row, column = possible[:, : len(lost)].nonzero()
-        if len(row):
-            possible[row, column] = _reachable(tracks, asking[row], lost[column], c, now)
+        least = self._appearance.least_likeness(vectors, watched_s, holds)  # (n, K), (n, 1) where nobody holds any
         if self.record is not None:
             seen_s = np.concatenate((tracks.seen_s[lost], self._memory.seen_s[remembered]))
-            least = np.broadcast_to(least, similarity.shape)
-            self.record.compared = Compared(numbers, len(lost), seen_s, held, similarity, least, possible)
-        if not some(possible):
+            self.record.compared = Compared(numbers, len(lost), seen_s, held, similarity, least)
+        row, column = (similarity >= least).nonzero()  # (P,)
+        if len(row):
+            possible = _tell(tracks, asking[row], c, now)
+            near = (possible & (column < len(lost))).nonzero()[0]
+            possible[near] = _reachable(tracks, asking[row[near]], lost[column[near]], c, now)
+            row, column = row[possible], column[possible]
+        if not len(row):
             return choice
-        hopeful = np.flatnonzero(possible.any(axis=1))  # (m,)
-        evidence = self._appearance.evidence(similarity[hopeful], np.inf) + _HELD_BONUS * holds[hopeful]  # (m, K)
-        evidence[~possible[hopeful]] = -np.inf
-        threshold = np.full(len(numbers), c.recall_evidence)
-        threshold[: len(lost)] = c.recover_evidence
-        threshold += np.log(len(numbers))  # somebody fits by chance the likelier, the more there are
-        row, column = (evidence > np.maximum(_runner_up(evidence) + c.recall_margin, threshold)).nonzero()
-        chosen = assign(row, column, (evidence - threshold)[row, column])
-        row, column = row[chosen], column[chosen]
+        evidence = self._appearance.evidence(similarity[row, column].astype(np.float64), np.inf)
+        if holds is not None:
+            evidence += _HELD_BONUS * holds[row, column]
+        # somebody fits by chance the likelier, the more there are
+        needed = np.where(column < len(lost), c.recover_evidence, c.recall_evidence) + np.log(len(numbers))
+        fits = (evidence > np.maximum(_runner_up(row, column, evidence) + c.recall_margin, needed)).nonzero()[0]
+        chosen = fits[assign(row[fits], column[fits], (evidence - needed)[fits])]
         if self.record is not None:
-            self.record.weighed = Weighed(hopeful, evidence, threshold, (row, column))
-        choice[hopeful[row]] = numbers[column]
+            self.record.weighed = Weighed(row, column, evidence, needed, chosen)
+        choice[row[chosen]] = numbers[column[chosen]]
         return choice
 
     def _free_memory(self, tracks: TrackTable, asking: IntArray) -> IntArray:
@@ -260,9 +259,11 @@ def _reachable(tracks: TrackTable, asking: IntArray, lost: IntArray, config: Tra
     return np.asarray(absent & near & (ratio <= np.log(1.3) + 0.3 * gap))
 
 
-def _runner_up(evidence: DoubleArray) -> DoubleArray:
-    """(n, K) -> (n, K) for each pair the best evidence among the other candidates of its newcomer."""
-    if evidence.shape[1] < 2:
-        return np.full_like(evidence, -np.inf)
-    top = np.partition(evidence, -2, axis=1)[:, -2:]  # (n, 2): second, first
-    return np.where(evidence == top[:, 1:], top[:, :1], top[:, 1:])
+def _runner_up(row: IntArray, column: IntArray, evidence: DoubleArray) -> DoubleArray:
+    """For pairs (P,), in the order of rows, the best evidence among the others of their row, -inf without: (P,)."""
+    if every(row[1:] != row[:-1]):
+        return np.full(len(row), -np.inf)
+    table = np.full((int(row[-1]) + 1, int(column.max()) + 1), -np.inf)
+    table[row, column] = evidence
+    second, first = np.partition(table, -2, axis=1)[:, -2:].T
+    return np.asarray(np.where(evidence == first[row], second[row], first[row]))

@@ -99,8 +99,8 @@ class AppearanceModel:
         stream = self._stream
         return max(stream.same_mean - ODD * stream.same_std, stream.cosine_of(FOREIGN))
 
-    def least_likeness(self, vectors: DoubleArray, age_s: DoubleArray, lenient: BoolArray) -> DoubleArray:
-        """Cosines that mean vectors of one object have at least, which a look-alike's have not: (n, K).
+    def least_likeness(self, vectors: DoubleArray, age_s: DoubleArray, lenient: BoolArray | None) -> DoubleArray:
+        """Cosines that mean vectors of one object have at least, which a look-alike's have not: (n, K) or (n, 1).
 
         A crop's vector is its object's plus noise, so that crop and object have cosine q = (1 + v)^-1/2 with v the
         noise's variance; q is known from the stream. The mean of n independent crops has v / n left, and another day
@@ -110,14 +110,13 @@ class AppearanceModel:
         Args:
             vectors: (n,) how many crops made the new means.
             age_s: (n,) over how many seconds.
-            lenient: (n, K) pairs that are refused later than others; (n, 1) where all of a row are alike, as the result
-                is then.
+            lenient: (n, K) pairs that are refused later than others; None: there are none, and K is 1.
         """
         q = min(max(self._stream.same_mean, 0.5), 0.999)
         variance = 1 / q**2 - 1
-        independent = np.minimum(np.maximum(1 + age_s / CROP_MEMORY_S, 1), np.maximum(vectors, 1))  # (n,)
+        independent = np.minimum(1 + age_s / CROP_MEMORY_S, np.maximum(vectors, 1))  # (n,)
         expected = (1 + variance * (1 / independent + OTHER_DAY_SHARE)) ** -0.5
-        slack = np.where(lenient, HELD_SLACK, 1.0) * REFUSED_AT
+        slack = REFUSED_AT if lenient is None else np.where(lenient, HELD_SLACK * REFUSED_AT, REFUSED_AT)
         return np.asarray(1 - slack * (1 - expected[:, None]), np.float64)
 
     def observe_same(self, similarity: DoubleArray, unlooked: DoubleArray) -> None:

@@ -38,45 +38,43 @@ def identity_decisions(record: UpdateRecord) -> Iterator[IdentityDecision]:
 def _candidates(record: UpdateRecord, compared: Compared, row: int) -> Iterator[IdentityCandidate]:
     """The most alike of the missing, the chosen one first."""
     evidence, needed, chosen = _weighed(record, compared, row)
-    cosine = compared.cosine[row]  # (K,)
+    cosine, least = compared.cosine[row].astype(np.float64), np.broadcast_to(compared.least[row], len(evidence))  # (K,)
     order = np.lexsort((-cosine, -evidence, np.arange(len(cosine)) != chosen))[:_MOST]
     for column in order.tolist():
-        asked = bool(np.isfinite(evidence[column]))
+        asked, unlike = bool(np.isfinite(evidence[column])), bool(cosine[column] < least[column])
         yield IdentityCandidate(
             int(compared.numbers[column]),
             "lost" if column < compared.lost else "remembered",
             float(record.seen.now - compared.seen_s[column]),
             float(cosine[column]) if record.asked_vectors[row] else None,
-            float(compared.least[row, column]) if record.asked_vectors[row] else None,
+            float(least[column]) if record.asked_vectors[row] else None,
             float(evidence[column]) if asked else None,
             float(needed[column]) if asked else None,
-            None if column == chosen else _refusal(record, compared, row, column, evidence, needed),
+            None if column == chosen else _refusal(record, row, unlike, column, evidence, needed),
         )
 
 
 def _weighed(record: UpdateRecord, compared: Compared, row: int) -> tuple[DoubleArray, DoubleArray, int]:
     """Evidence (K,) for one that asked, what it must exceed (K,), and the column that it is, -1 for none."""
-    nothing = np.full(len(compared.numbers), -np.inf), np.zeros(len(compared.numbers)), -1
-    if record.weighed is None:
-        return nothing
+    evidence, needed = np.full(len(compared.numbers), -np.inf), np.zeros(len(compared.numbers))
     weighed = record.weighed
-    place = (weighed.rows == row).nonzero()[0]
-    if not len(place):
-        return nothing
-    rows, columns = weighed.chosen
-    chosen = columns[rows == place[0]]
-    return weighed.evidence[place[0]], weighed.needed, int(chosen[0]) if len(chosen) else -1
+    if weighed is None:
+        return evidence, needed, -1
+    mine = weighed.rows == row  # (P,)
+    evidence[weighed.columns[mine]], needed[weighed.columns[mine]] = weighed.evidence[mine], weighed.needed[mine]
+    chosen = weighed.columns[weighed.chosen[mine[weighed.chosen]]]
+    return evidence, needed, int(chosen[0]) if len(chosen) else -1
 
 
 def _refusal(
-    record: UpdateRecord, compared: Compared, row: int, column: int, evidence: DoubleArray, needed: DoubleArray
+    record: UpdateRecord, row: int, unlike: bool, column: int, evidence: DoubleArray, needed: DoubleArray
 ) -> IdentityRefusal:
     """Which gate of `Identities._choose` a missing one did not pass."""
     if not record.asked_tell[row]:
         return "crops"
-    if compared.cosine[row, column] < compared.least[row, column]:
+    if unlike:
         return "likeness"
-    if not compared.possible[row, column]:
+    if np.isneginf(evidence[column]):
         return "reach"
     if evidence[column] <= needed[column]:
         return "evidence"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tracker.association.evidence import Candidates
     from tracker.association.matching import Seen
     from tracker.config import TrackerConfig
-    from tracker.types import BoolArray, DoubleArray, IntArray, TrackEvent
+    from tracker.types import BoolArray, DoubleArray, FloatArray, IntArray, TrackEvent
 
 Stage: TypeAlias = Literal["confident", "weak", "tentative"]
 """Confirmed tracks with confident detections, those left over with weak ones, tentative tracks with confident ones."""
@@ -50,25 +50,25 @@ class Compared(NamedTuple):
     """(K,) when they were last seen."""
     held: IntArray
     """(n,) the old number that a track claims already, else 0."""
-    cosine: DoubleArray
+    cosine: FloatArray
     """(n, K) of the mean appearances."""
     least: DoubleArray
-    """(n, K) cosines that one object has at least."""
-    possible: BoolArray
-    """(n, K) alike enough, by enough crops, and within reach."""
+    """(n, K) cosines that one object has at least; (n, 1) where it is one for all."""
 
 
 class Weighed(NamedTuple):
-    """Of these, the m tracks for whom somebody is possible."""
+    """Of these, the P pairs that are alike enough, by enough crops, and within reach."""
 
     rows: IntArray
-    """(m,) of the n that asked."""
+    """(P,) of the n that asked."""
+    columns: IntArray
+    """(P,) of the K who are missing."""
     evidence: DoubleArray
-    """(m, K) nats, -inf where impossible."""
+    """(P,) nats."""
     needed: DoubleArray
-    """(K,) nats."""
-    chosen: tuple[IntArray, IntArray]
-    """(C,) rows of the m, and (C,) columns, that became claims."""
+    """(P,) nats."""
+    chosen: IntArray
+    """(C,) which of the pairs became claims."""
 
 
 class UpdateRecord:
