@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,14 @@ from reid.evaluation import EvaluationConfig, Report, evaluate
 from reid.evaluation.bootstrap import Estimate
 from reid.evaluation.collection import Collection
 
-REPLAY: Final = "numbers in the replay"
-"""Name of a figure: in how many tracks people fell apart, where recent detections are tracked again."""
+NUMBERS: Final = "numbers in the replay"
+"""Name of a figure: how many numbers a tracker gave. Whoever is lost and not known again gets another one."""
+BREAKS: Final = "breaks in the replay"
+"""Name of a figure: how many tracks began under whatever number, or turned out to be another's."""
+
+
+Replays: TypeAlias = Sequence[tuple[int, int]]
+"""Of several bursts of detections that are tracked again: how many numbers were given, and how many tracks broke."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +39,17 @@ class GateConfig:
     """Bootstrap replicates behind the 95 % intervals."""
     most_canary_loss: float = 0.005
     """How much mAP it may lose on the fixed set of figures that comes with the package."""
-    most_new_numbers: float = 0.05
-    """By what share more numbers it may give to the same people than the embedder that is live, where what a detector
-    gave a while ago is tracked again with both. Only in an online folder is there such a record."""
+    most_lost: float = 0.05
+    """By what share more numbers a tracker may give, and by what share more tracks may break, than with the embedder
+    that is live, where what a detector gave a while ago is tracked again with both. Only in an online folder is there
+    such a record."""
 
     def __post_init__(self) -> None:
         if not self.gaps_s or not all(is_number(gap) and gap > 0 for gap in self.gaps_s):
             raise InputError(f"gaps_s must be numbers above 0, got {self.gaps_s!r}")
         check_whole("replicates", self.replicates, 100)
         check_number("most_canary_loss", self.most_canary_loss, least=0, most=1)
-        check_number("most_new_numbers", self.most_new_numbers, least=0)
+        check_number("most_lost", self.most_lost, least=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +90,7 @@ def judge(
     canary: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]],
     config: GateConfig | None = None,
     *,
-    numbers: tuple[Sequence[int], Sequence[int]] | None = None,
+    replays: tuple[Replays, Replays] | None = None,
     seed: int = 0,
 ) -> Verdict:
     """Compare two embedders.
@@ -99,9 +106,8 @@ def judge(
         canary: of the fixed set: vectors of the embedder that the site began with (K, D) and of the candidate (K, E),
             and who it is (K,). So that not every round forgets a little, it is not compared with the one that is live.
         config: see `GateConfig`.
-        numbers: how many numbers a tracker gave in the same B stretches of detections, (B,) with the live embedder
-            and (B,) with the candidate: who is lost and not known again gets another one. None: nobody looked; none of
-            either: there was nothing to look at, which is said.
+        replays: of the same bursts of detections, with the live embedder and with the candidate. None: nobody looked;
+            empty ones: there was nothing to look at, which is said.
         seed: of the bootstrap.
 
     Raises:
@@ -111,14 +117,15 @@ def judge(
     figures = _figures([_reports(vectors, crops, c, seed) for vectors in (live, candidate)])
     kept = [map_of(vectors, canary[2]) for vectors in canary[:2]]
     figures["canary mAP"] = Difference(kept[0], kept[1], kept[1] - kept[0], kept[1] - kept[0])
-    if numbers is not None and len(numbers[0]):
-        before, after = float(sum(numbers[0])), float(sum(numbers[1]))
-        figures[REPLAY] = Difference(before, after, after - before, after - before)
+    if replays is not None and replays[0]:
+        before, after = (np.reshape(replay, (-1, 2)).sum(axis=0, dtype=np.float64).tolist() for replay in replays)
+        for name, mine, theirs in zip((NUMBERS, BREAKS), before, after, strict=True):
+            figures[name] = Difference(mine, theirs, theirs - mine, theirs - mine)
     if not c.enabled:
         return Verdict(admitted=True, reason="the gate is off", figures=figures)
     if refusal := _refusal(figures, len(crops), c):
         return Verdict(admitted=False, reason=refusal, figures=figures)
-    untried = "" if numbers is None or REPLAY in figures else "; there were no detections to try it on"
+    untried = "" if replays is None or NUMBERS in figures else "; there were no detections to try it on"
     return Verdict(admitted=True, reason=f"found again: {_said(figures['found again'])}{untried}", figures=figures)
 
 
@@ -133,9 +140,10 @@ def _refusal(figures: Mapping[str, Difference], crops: int, config: GateConfig) 
             return f"{name}: {_said(figures[name])}, not surely better"
     if figures["canary mAP"].value < -config.most_canary_loss:
         return f"it has forgotten: canary mAP {_said(figures['canary mAP'])}"
-    replay = figures.get(REPLAY)
-    if replay is not None and replay.value > config.most_new_numbers * replay.live:
-        return f"people are lost more often with it: {REPLAY} {replay.live:.0f} -> {replay.candidate:.0f}"
+    for name in (NUMBERS, BREAKS):
+        lost = figures.get(name)
+        if lost is not None and lost.value > max(1.0, config.most_lost * lost.live):  # one more is chance
+            return f"people are lost more often with it: {name} {lost.live:.0f} -> {lost.candidate:.0f}"
     return ""
 
 

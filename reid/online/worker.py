@@ -53,15 +53,15 @@ from reid.learning.trainer.validation import embed_crops
 from reid.online.config import AdaptConfig, LessonConfig
 from reid.online.figures import Figures, load_figures
 from reid.online.files import read_json, write_json
-from reid.online.gate import Verdict, judge, map_of
+from reid.online.gate import Replays, Verdict, judge, map_of
 from reid.online.purity import purify
 from reid.online.slices import SliceConfig, accompanied, hold_out, of_pieces, sides, still_told_of
 
 _EPOCH_STEPS = 50
 _MOST_HELD_OUT = 4000  # crops: all their pairs are looked at
 _SHARES = (1.0, 0.75, 0.5, 0.35, 0.25)
-Replay = Callable[[Embedder], Sequence[int]]
-"""How many numbers a tracker gives with an embedder, by stretch of detections."""
+Replay = Callable[[Embedder], Replays]
+"""Tracks recorded bursts of detections again, with an embedder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +104,7 @@ def adapt(
         base: the embedder that the site began with, of which nothing may be forgotten; None: `start`.
         people: a file that says who was held out before, which is read, and written before anything is trained; None:
             nobody was.
-        replay: how many numbers a tracker gives with an embedder in each of several stretches of detections, the same
-            for both; None: there is no such record.
+        replay: tracks bursts of detections again, the same ones with both embedders; None: none are recorded.
         kept_in: a folder in which the training is kept, so that one that ended there before its time goes on; the
             caller deletes it. None: a training that ends before its time is lost.
         seed: of all that is drawn.
@@ -281,9 +280,9 @@ class _Lesson:
         canary = self._figures.canary
         fixed = _vectors(self._base, canary), _vectors(candidate, canary), canary.identity
         vectors = _vectors(candidate, held_out.crops)
-        numbers = None if self._replay is None else (self._replay(self._live), self._replay(candidate))
+        replays = None if self._replay is None else (self._replay(self._live), self._replay(candidate))
         return judge(
-            held_out.vectors, vectors, held_out.crops, fixed, self._config.gate, numbers=numbers, seed=self._seed
+            held_out.vectors, vectors, held_out.crops, fixed, self._config.gate, replays=replays, seed=self._seed
         )
 
     def _base_vectors(self, trained: _Seen) -> NDArray[np.float32]:

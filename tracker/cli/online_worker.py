@@ -18,7 +18,7 @@ from tracker.cli.context import Context
 from tracker.cli.errors import UsageError
 from tracker.cli.flags import parse_arguments
 from tracker.cli.online_settings import open_folder
-from tracker.cli.replaying import numbers_of
+from tracker.cli.replaying import replays_of
 from tracker.cli.schema import argument, flag_only
 from tracker.cli.stopping import stop_when_asked
 from tracker.cli.train_progress import TrainDisplay
@@ -77,7 +77,7 @@ def run(argv: Sequence[str], context: Context) -> int:
         with TrainDisplay(context) as display:
             return adapt(
                 [task.harvest], task.live, task.out, config,
-                base=task.base, people=task.people, replay=partial(numbers_of, task.replay, stop=stop),
+                base=task.base, people=task.people, replay=partial(replays_of, task.replay, stop=stop),
                 kept_in=task.lesson, seed=task.seed, progress=display, stop=stop,
             )  # fmt: skip
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tracker.config import TrackerConfig
+from tracker.errors import TrackerError
 from tracker.types import Detections, EmbedRows, FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 
-def numbers_of(bursts: Path, embedder: Embedder, *, stop: Callable[[], bool] = lambda: False) -> list[int]:
-    """How many numbers a tracker gives with this embedder in each burst below a folder; without those that are damaged.
+def replays_of(bursts: Path, embedder: Embedder, *, stop: Callable[[], bool] = lambda: False) -> list[tuple[int, int]]:
+    """Of each burst below a folder, numbers given and tracks broken; without those that are damaged.
 
     Args:
         bursts: where they are.
@@ -41,8 +42,9 @@ def numbers_of(bursts: Path, embedder: Embedder, *, stop: Callable[[], bool] = l
         try:
             burst = read_burst(path)
             config = _settings(burst.info.tracker)
-            found.append(replay(_frames(burst, embedder), embedder.info, config, stop=stop).births)
-        except DataError as error:  # the same for every embedder
+            done = replay(_frames(burst, embedder), embedder.info, config, stop=stop)
+            found.append((done.births, done.breaks))
+        except (DataError, TrackerError) as error:  # the same for every embedder
             _logger.warning("%s", error)
     return found
 

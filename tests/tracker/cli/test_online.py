@@ -20,7 +20,7 @@ from reid.locking import is_locked
 from reid.online import OnlineFolder, harvest_totals
 from reid.online.burst import read_burst
 from tracker.cli.main import main
-from tracker.cli.replaying import numbers_of
+from tracker.cli.replaying import replays_of
 
 CONFIGS = Path(__file__).resolve().parents[3] / "configs"
 WIDTH_PX, HEIGHT_PX, FRAMES = 320, 240, 40
@@ -200,8 +200,8 @@ def test_what_was_detected_is_recorded_and_can_be_tracked_again(
     damaged = scene / "site" / "replay" / "scene" / "000002.npz"
     damaged.write_bytes(b"")
     embedder = Embedder("default", device="cpu")
-    assert numbers_of(scene / "site" / "replay", embedder, stop=lambda: False) == [2]
-    assert numbers_of(scene / "site" / "replay", embedder, stop=lambda: True) == []
+    assert replays_of(scene / "site" / "replay", embedder) == [(2, 2)]
+    assert replays_of(scene / "site" / "replay", embedder, stop=lambda: True) == []
     damaged.unlink()
     assert main(["online", "forget", "site", "2"]) == 0
     assert "and 1 bursts of detections, of session" in capsys.readouterr().out

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from reid.data import Crops
 from reid.data.pictures import MemoryPictures
 from reid.errors import InputError
-from reid.online.gate import REPLAY, GateConfig, judge
+from reid.online.gate import BREAKS, NUMBERS, GateConfig, Replays, judge
 
 Vectors = NDArray[np.float32]
 PEOPLE, EACH = 30, 12
@@ -72,27 +72,37 @@ def test_one_that_has_forgotten_is_refused() -> None:
     assert "forgotten" in verdict.reason
 
 
+QUICK = GateConfig(replicates=100)
+
+
 @pytest.mark.parametrize(
-    ("live", "candidate", "admitted"),
-    [([40, 60], [40, 60], True), ([40, 60], [50, 30], True), ([40, 60], [42, 63], True), ([40, 60], [43, 63], False)],
-    ids=["as-often", "less-often", "hardly-more-often", "more-often"],
+    ("live", "candidate", "more"),
+    [
+        ([(40, 50), (60, 60)], [(40, 50), (60, 60)], ""),
+        ([(40, 50), (60, 60)], [(50, 30), (30, 60)], ""),
+        ([(40, 50), (60, 60)], [(42, 52), (63, 63)], ""),
+        ([(40, 50), (60, 60)], [(43, 50), (63, 60)], "numbers in the replay 100 -> 106"),
+        ([(40, 50), (60, 60)], [(38, 55), (60, 61)], "breaks in the replay 110 -> 116"),
+        ([(4, 5), (5, 5)], [(5, 6), (5, 5)], ""),
+        ([(4, 5), (5, 5)], [(5, 6), (6, 5)], "numbers in the replay 9 -> 11"),
+    ],
+    ids=["as-often", "less-often", "hardly-more", "more-numbers", "more-breaks", "one-of-few", "two-of-few"],
 )
-def test_one_with_which_people_are_lost_more_often_is_refused(
-    live: list[int], candidate: list[int], admitted: bool
-) -> None:
-    verdict = judge(vectors(2.5), vectors(1.0), held_out(), SAME, numbers=(live, candidate))
-    assert verdict.admitted == admitted
-    assert (verdict.figures[REPLAY].live, verdict.figures[REPLAY].candidate) == (sum(live), sum(candidate))
-    if not admitted:
-        assert verdict.reason == "people are lost more often with it: numbers in the replay 100 -> 106"
+def test_one_with_which_people_are_lost_more_often_is_refused(live: Replays, candidate: Replays, more: str) -> None:
+    verdict = judge(vectors(2.5), vectors(1.0), held_out(), SAME, QUICK, replays=(live, candidate))
+    assert verdict.admitted == (not more)
+    if more:
+        assert verdict.reason == f"people are lost more often with it: {more}"
+    assert verdict.figures[NUMBERS].live == sum(numbers for numbers, _ in live)
+    assert verdict.figures[BREAKS].value == sum(b for _, b in candidate) - sum(b for _, b in live)
 
 
 def test_where_there_is_nothing_to_replay_the_others_decide() -> None:
-    verdict = judge(vectors(2.5), vectors(1.0), held_out(), SAME, numbers=([], []))
+    verdict = judge(vectors(2.5), vectors(1.0), held_out(), SAME, QUICK, replays=([], []))
     assert verdict.admitted
     assert verdict.reason.endswith("; there were no detections to try it on")
-    assert REPLAY not in verdict.figures
-    assert not judge(vectors(1.0), vectors(2.5), held_out(), SAME, numbers=([], [])).admitted
+    assert NUMBERS not in verdict.figures
+    assert not judge(vectors(1.0), vectors(2.5), held_out(), SAME, QUICK, replays=([], [])).admitted
 
 
 def test_people_are_drawn_and_not_their_pieces() -> None:
@@ -139,5 +149,5 @@ def test_settings_are_checked() -> None:
         GateConfig(replicates=10)
     with pytest.raises(InputError, match="most_canary_loss"):
         GateConfig(most_canary_loss=2)
-    with pytest.raises(InputError, match="most_new_numbers"):
-        GateConfig(most_new_numbers=-0.1)
+    with pytest.raises(InputError, match="most_lost"):
+        GateConfig(most_lost=-0.1)
