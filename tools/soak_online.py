@@ -10,8 +10,8 @@ After each the folder must be sound. --week harvests for a simulated week of sev
 disk and time must stay flat. --speed compares the frames a second of tracking alone, with a worker that is paused and
 with one that trains all the time.
 
-Everything is rendered by the tool itself, and kept in OUT where that is given (--out). Linux alone. Prints a table in
-Markdown for each; exit status 1 where a bar is missed.
+Everything is rendered by the tool itself, and kept where --out says, so that another run of --kills goes on with the
+same folder. Linux alone. Prints a table in Markdown for each; exit status 1 where a bar is missed.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ def kills(args: argparse.Namespace, out: Path) -> list[Check]:
     crowd = Crowd(people=args.people, duration_s=args.clip_s, split_s=args.clip_s, all_along=1.0, away_s=(1.0, 4.0))
     config = ClipConfig("rendered", 2000, crowd, 480, 270, args.rate_hz, "simulated")
     clip = make_clip(config, out, out, say)
-    work = Path(tempfile.mkdtemp(prefix="kills-", dir=out))
+    work = out / "kills"
+    work.mkdir(exist_ok=True)
     with Commands(work, clip) as commands:
         checks = survive_kills(commands, args.worker_kills, args.tracker_kills, args.seed, say)
         if args.no_damage:
@@ -113,8 +114,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rate-hz", type=float, default=10.0, help="its frames a second (default: %(default)s)")
     parser.add_argument("--week", action="store_true", help="harvest for a simulated week")
     parser.add_argument("--days", type=int, default=7, help="of it (default: %(default)s)")
-    parser.add_argument("--most-mb", type=int, default=16, help="cap of its harvest (default: %(default)s)")
-    parser.add_argument("--keep-days", type=float, default=3.0, help="and its time to live (default: %(default)s)")
+    parser.add_argument("--most-mb", type=int, default=30, help="cap of its harvest (default: %(default)s)")
+    parser.add_argument("--keep-days", type=float, default=2.0, help="and its time to live (default: %(default)s)")
     parser.add_argument("--speed", action="store_true", help="compare the speed with and without learning")
     parser.add_argument("--repeats", type=int, default=5, help="runs of each (default: %(default)s)")
     parser.add_argument("--speed-clip-s", type=float, default=120.0, help="length of its clip (default: %(default)s)")

@@ -22,7 +22,7 @@ MOST_LEFT_S = 60.0
 """How long the worker of a killed tracker may go on: until the end of the step that is under way."""
 _MOST_TEMP = 4
 _MODEL_MB = 2.0  # of the default embedder, with room
-_ATTEMPTS = 4  # a moment that does not come is drawn again
+_ATTEMPTS = 8  # a moment that does not come is drawn again
 
 
 @dataclass
@@ -79,38 +79,38 @@ class Killing:
         plan += ["tracker"] * trackers
         for number, at in enumerate(self._rng.permutation(len(plan)).tolist(), 1):
             victim, doing = plan[at], None
-            for _ in range(_ATTEMPTS):
-                doing = self._kill_one(victim)
+            for attempt in range(_ATTEMPTS):
+                doing = self._kill_one(victim, early=attempt >= _ATTEMPTS // 2)
                 if doing is not None:
                     break
             wrong = self._look()
             told = "; ".join(wrong) or "sound"
             self._say(f"{number}/{len(plan)}: {victim}, {doing or 'NOT KILLED: it ended before'}: {told}")
 
-    def _kill_one(self, victim: Victim) -> str | None:
-        """What it was at when it was killed; None where it ended before."""
+    def _kill_one(self, victim: Victim, *, early: bool = False) -> str | None:
+        """What it was at when it was killed; None where it ended before, which is unlikely where it is killed early."""
         settings = self.commands.gated if self._rng.random() < 0.3 else self.commands.open
         if victim == "worker":
             worker = self.commands.worker(settings)
-            doing = self._kill_at(worker.pid, WORKER_SIGHTS, self._round_s, victim)
+            doing = self._kill_at(worker.pid, () if early else WORKER_SIGHTS, self._round_s, victim)
             kill(worker.pid)
             worker.wait()
             return doing
         tracker = self.commands.track(settings)
         if victim == "tracker":
-            doing = self._kill_at(tracker.pid, TRACKER_SIGHTS, self._track_s, victim)
+            doing = self._kill_at(tracker.pid, () if early else TRACKER_SIGHTS, self._track_s, victim)
             tracker.wait()
             return doing
         while (worker_id := worker_of(tracker)) is None and tracker.poll() is None:
             time.sleep(0.02)
         doing = None
         if worker_id is not None:
-            doing = self._kill_at(worker_id, WORKER_SIGHTS, self._track_s, victim)
+            doing = self._kill_at(worker_id, () if early else WORKER_SIGHTS, self._track_s, victim)
         self._await(tracker)
         return doing
 
     def _kill_at(self, process: int, sights: tuple[Sight, ...], any_s: float, victim: Victim) -> str | None:
-        moment = Moment.draw(sights, any_s, self._rng)
+        moment = Moment.draw(sights, any_s if sights else any_s / 2, self._rng)
         if not moment.wait(self.commands.site, lambda: is_alive(process)) or not kill(process):
             return None
         self.tally.kills[victim] += 1
@@ -141,8 +141,13 @@ def survive_kills(
     killing = Killing(commands, seed, say)
     if wrong := killing.prepare():
         return [Check("a first run and a first round", "they failed", tuple(wrong))]
-    killing.run(workers, trackers)
+    try:
+        killing.run(workers, trackers)
+    except KeyboardInterrupt:
+        say("stopped: the table is of what was done until here")
     tally = killing.tally
+    if not tally.left_s:
+        return []
     return [*_of_kills(tally, workers, trackers), *_of_folder(tally), _of_rounds(commands), live_again(commands)]
 
 

@@ -55,8 +55,8 @@ class Moment:
 
     @classmethod
     def draw(cls, sights: tuple[Sight, ...], any_s: float, rng: np.random.Generator) -> Moment:
-        """Half of them any moment within `any_s` of the start, half within a moment of a sight."""
-        if rng.random() < 0.5:
+        """Half of them any moment within `any_s` of the start, half within a moment of a sight, if there are any."""
+        if not sights or rng.random() < 0.5:
             return cls("anything", None, float(rng.uniform(0, any_s)))
         sight = sights[int(rng.integers(len(sights)))]
         return cls(sight.doing, sight, float(rng.uniform(0, sight.within_s)))

@@ -108,11 +108,15 @@ class Week:
     Args:
         path: of the online folder, which is made.
         store: the cap, and how long a harvest is kept.
+        begin_unix_s: when it begins.
+        day_s: after how long it is measured.
     """
 
-    def __init__(self, path: Path, store: HarvestStoreConfig) -> None:
+    def __init__(
+        self, path: Path, store: HarvestStoreConfig, *, begin_unix_s: float = BEGIN_UNIX_S, day_s: float = DAY_S
+    ) -> None:
         self.folder, self.config, self.found = OnlineFolder.make(path, BaseModel("m", "00")), store, Harvested()
-        self._wall, self._steady = Clock(BEGIN_UNIX_S), Clock(1000.0)
+        self._wall, self._steady, self._day_s = Clock(begin_unix_s), Clock(1000.0), day_s
         self._scenes = {camera: Scene(camera, number) for number, camera in enumerate(CAMERAS)}
         self._harvest = HarvestConfig(
             spacing_s=_SPACING_S,
@@ -129,7 +133,7 @@ class Week:
 
     def day(self) -> Day:
         """One more."""
-        end_s, calls_s, sizes, written = self._wall.now_s + DAY_S, [], [0], sum(self.found.offered.values())
+        end_s, calls_s, sizes, written = self._wall.now_s + self._day_s, [], [0], sum(self.found.offered.values())
         yardsticks, cpu_s = [yardstick_s() for _ in range(_YARDSTICKS)], 0.0
         turns = self._turns()
         while self._wall.now_s < end_s:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections import Counter
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from reid.tracklets import measure_tracklets, read_tracklets
 
 MOST_GROWTH_MB = 10.0
 MOST_SLOWER = 1.25
-"""So many times the time of the second day: on the first one nothing has to go yet."""
+"""So many times the time of the first day on which crops go for want of room, and for their age."""
 LEAST_OF_CAMERA = 0.8
 """The least that is left of a camera, of what is left of the one with most."""
 LEAST_OF_HOUR = 0.6
@@ -31,7 +32,7 @@ def of_week(folder: OnlineFolder, store: HarvestStoreConfig, found: Harvested, n
     kept: Kept = Counter({(total.camera, total.hour): total.size.crops for total in harvest_totals(folder)})
     return [
         _written(found, kept),
-        *_flat(found),
+        *_flat(found, store),
         _disk(store, found),
         _expired(store, kept, now_s),
         _readable(folder.harvest),
@@ -48,19 +49,20 @@ def _written(found: Harvested, kept: Kept) -> Check:
     return Check("nothing is lost on its way to the disk", f"{written} crops written, {left} left", tuple(faults))
 
 
-def _flat(found: Harvested) -> list[Check]:
+def _flat(found: Harvested, store: HarvestStoreConfig) -> list[Check]:
     days = found.days
     growth = days[-1].resident_mb - days[0].resident_mb
     memory = f"{days[0].resident_mb:.1f} MB after the first day, {days[-1].resident_mb:.1f} MB after the last"
     faults = (f"it grew by {growth:.1f} MB",) if growth > MOST_GROWTH_MB else ()
     checks = [Check(f"memory grows by {MOST_GROWTH_MB:g} MB at most after the first day", memory, faults)]
-    base = days[min(1, len(days) - 1)]
+    settled = min(math.ceil(store.keep_days) + 1, len(days))
+    base = days[settled - 1]
     for what, first, last, more in (
         ("a call", base.call_yardsticks, days[-1].call_yardsticks, f", {days[-1].call_us:.0f} us"),
         ("a day, with all that is written", base.cpu_yardsticks, days[-1].cpu_yardsticks, ""),
     ):
         faults = (f"{last / first:.2f} times as long",) if last > MOST_SLOWER * first else ()
-        figures = f"{first:.4g} yardsticks on the second day, {last:.4g} on the last{more}"
+        figures = f"{first:.4g} yardsticks on day {settled}, {last:.4g} on the last{more}"
         checks.append(Check(f"the time of {what} stays within {MOST_SLOWER:g} times", figures, faults))
     return checks
 
