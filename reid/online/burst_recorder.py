@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
@@ -54,12 +54,8 @@ class _Recording:
     def burst(self) -> Burst:
         """As it is kept."""
         rows = np.concatenate(self.rows)
-        info = BurstInfo(
-            self.info.camera, self.info.session, self.info.began_unix_s, tuple(sorted(self.identities)),
-            self.info.frame_size, self.info.tracker,
-        )  # fmt: skip
         return Burst(
-            info,
+            replace(self.info, identities=tuple(sorted(self.identities))),
             np.array(self.times),
             np.cumsum([0, *self.counts]),
             rows[:, :4].astype(np.float32),

@@ -131,11 +131,9 @@ def discard_drafts(root: Path) -> None:
 def burst_totals(folder: OnlineFolder) -> tuple[BurstTotal, ...]:
     """What is kept, by camera."""
     totals: dict[str, BurstTotal] = {}
-    for path in burst_files(folder.replay):
-        with contextlib.suppress(FileNotFoundError):
-            total = totals.get(path.parent.name, BurstTotal(path.parent.name, 0, 0))
-            size = total.disk_bytes + path.stat().st_size
-            totals[total.camera] = BurstTotal(total.camera, total.bursts + 1, size)
+    for path, size in _sizes(folder.replay).items():
+        total = totals.get(path.parent.name, BurstTotal(path.parent.name, 0, 0))
+        totals[total.camera] = BurstTotal(total.camera, total.bursts + 1, total.disk_bytes + size)
     return tuple(totals.values())
 
 
@@ -174,7 +172,7 @@ def _infos(root: Path) -> list[tuple[Path, BurstInfo | None]]:
 
 def _excess(root: Path, most_bytes: int) -> Path | None:
     """The oldest burst of the camera that has most, where all take more than they may."""
-    sizes: dict[Path, int] = {path: path.stat().st_size for path in burst_files(root)}
+    sizes = _sizes(root)
     if sum(sizes.values()) <= most_bytes:
         return None
     cameras: dict[Path, int] = {}
@@ -182,3 +180,12 @@ def _excess(root: Path, most_bytes: int) -> Path | None:
         cameras[path.parent] = cameras.get(path.parent, 0) + size
     most = max(cameras, key=lambda camera: (cameras[camera], camera.name))
     return next(path for path in sizes if path.parent == most)
+
+
+def _sizes(root: Path) -> dict[Path, int]:
+    """Bytes of every burst that is there."""
+    sizes: dict[Path, int] = {}
+    for path in burst_files(root):
+        with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+            sizes[path] = path.stat().st_size
+    return sizes

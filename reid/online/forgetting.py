@@ -95,7 +95,9 @@ def forget(folder: OnlineFolder, identity: int, *, camera: str | None = None, se
     if chosen:
         _forget_side(folder, identity, chosen)
         with contextlib.suppress(OSError):  # a full disk keeps nobody from forgetting
-            folder.history.append("forgotten", camera=camera, identity=identity, sessions=chosen, crops=size.crops)
+            folder.history.append(
+                "forgotten", camera=camera, identity=identity, sessions=chosen, crops=size.crops, bursts=bursts
+            )
     return Forgotten(size, bursts, tuple(chosen), tuple(name for name in known if name not in chosen))
 
 
