@@ -24,6 +24,11 @@ from tracker.table import TIME_SLACK_S, TrackTable, unit
 from tracker.types import BoolArray, DoubleArray, IntArray, TrackEvent, TrackEventKind
 
 _HELD_BONUS = 1.0  # nats in favour of the identity that is claimed already, so that claims do not flicker
+_ASK_AGAIN_S = 0.1
+"""How often it is asked again who somebody is whose number may still change.
+
+Crops of successive frames are much alike. Asking in every frame made no difference to IDF1 (rendered clips at 30 Hz, 4
+clips of 2 seeds: -.02 +- .04; simulated MOT17, 4 sequences, 2 embedders: -.00) and took a fifth of the time of 200."""
 
 
 class Identities:
@@ -35,6 +40,8 @@ class Identities:
         self._next_id = 1
         self.events: list[TrackEvent] = []
         """What happened since the list was last emptied."""
+        self._asked_again_s = -np.inf
+        """When those who have a number were last asked."""
         self.record: UpdateRecord | None = None
         """Where the reasons of this update are taken down; None where nobody asks."""
 
@@ -69,6 +76,7 @@ class Identities:
         if self.record is not None:
             self.record.parted = dict(zip(tracks.ids[known].tolist(), (-tracks.doubt[known]).tolist(), strict=True))
         tracks.begin_anew(rows)
+        self._asked_again_s = -np.inf  # at once
 
     def update(self, tracks: TrackTable, now: float) -> TrackTable:
         """Number the tracks that have proved themselves, and correct numbers that are not settled yet."""
@@ -81,7 +89,10 @@ class Identities:
         proven = tracks.proven[rows] | (seen & (age >= c.confirm_s - TIME_SLACK_S))
         tracks.proven[rows] = proven
         numbered = tracks.ids[rows] > 0
-        asking = seen & proven & ((tracks.mean_s[rows] == now) | ~numbered)
+        asking = seen & proven & ~numbered
+        if now - self._asked_again_s >= _ASK_AGAIN_S - TIME_SLACK_S:
+            asking |= seen & numbered & (tracks.mean_s[rows] > self._asked_again_s)
+            self._asked_again_s = now
         if some(asking):
             lost = _missing(tracks)
             least = min(c.recover_evidence, c.recall_evidence)

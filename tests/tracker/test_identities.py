@@ -170,6 +170,19 @@ def test_who_is_lost_in_doubt_is_found_where_they_stood_already() -> None:
     assert (stage.id_of(after, 0), stage.id_of(after, 1)) == (second, first)
 
 
+def test_whose_number_may_still_change_is_asked_for_now_and_then_and_not_in_every_frame() -> None:
+    tracker, people, asked_s = Tracker(explain=True), np.stack([unit(1), unit(2)]), []
+    for i in range(50):  # one of them leaves, the other is new
+        time_s, there = i * 0.02, people[:2] if i < 10 else people[1:]
+        boxes = [box(100.0), box(400.0)] if i < 10 else [box(400.0)]
+        result = tracker.update(Detections(boxes, embeddings=there), time_s=time_s)
+        assert result.explanation is not None
+        if i >= 10 and result.explanation.identities:
+            asked_s.append(time_s)
+    assert len(asked_s) > 5
+    assert np.diff(asked_s) == pytest.approx(0.1)
+
+
 def test_no_two_objects_are_reported_under_one_number() -> None:
     stage, somebody = Stage(), unit(1)
     for i in range(WALK):
