@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -202,7 +203,24 @@ def test_a_folder_survives_a_damaged_registry_and_clocks(commands: Any, site: On
     assert 0 not in path.read_bytes()[90:]
 
 
+def test_models_go_live_and_are_gone_back_from_while_it_tracks(site: OnlineFolder, tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="of models with other weights")
+    from online.offers import Offers
+    from online.soundness import ASKED, examine
+
+    offers, numbers = Offers(tmp_path, 3), []
+    for _ in range(6):
+        with offers.within(site.path, 0.01):
+            pass
+        numbers.append(ModelRegistry(site).current().number)
+    assert offers.problems == []
+    assert max(numbers) >= 2
+    assert any(later < before for before, later in pairwise(numbers))
+    assert examine(site.path) == {name: [] for name in ASKED}
+
+
 def test_a_killed_tracker_is_seen_to_leave_a_sound_folder(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="of models that go live meanwhile")
     from online.clips import ClipConfig, make_clip
     from online.commands import Commands, ended
     from online.kills import Killing

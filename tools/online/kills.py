@@ -14,6 +14,7 @@ import numpy as np
 from online.checks import Check
 from online.commands import HARVEST_MB, Commands, ended, is_alive, kill, worker_of
 from online.moments import TRACKER_SIGHTS, WORKER_SIGHTS, Moment, Sight
+from online.offers import Offers
 from online.soundness import ASKED, examine, strangers
 from reid.online import OnlineFolder
 
@@ -57,6 +58,7 @@ class Killing:
         self.commands, self.tally = commands, Tally()
         self._rng, self._say = np.random.default_rng(seed), say
         self._round_s = self._track_s = 0.0
+        self._offers = Offers(commands.work, seed)
 
     def prepare(self) -> list[str]:
         """Harvest until a round can learn, and see how long a run and a round take; what went wrong."""
@@ -97,8 +99,14 @@ class Killing:
             worker.wait()
             return doing
         tracker = self.commands.track(settings)
+        with self._offers.within(self.commands.site, 0.8 * self._track_s):
+            return self._kill_beside(tracker, victim, early)
+
+    def _kill_beside(self, tracker: subprocess.Popen[bytes], victim: Victim, early: bool) -> str | None:
+        """Kill a tracker, or the worker beside it."""
         if victim == "tracker":
             doing = self._kill_at(tracker.pid, () if early else TRACKER_SIGHTS, self._track_s, victim)
+            kill(tracker.pid)
             tracker.wait()
             return doing
         while (worker_id := worker_of(tracker)) is None and tracker.poll() is None:
@@ -106,7 +114,7 @@ class Killing:
         doing = None
         if worker_id is not None:
             doing = self._kill_at(worker_id, () if early else WORKER_SIGHTS, self._track_s, victim)
-        self._await(tracker)
+        self.tally.codes[ended(tracker)] += 1  # it goes on to its end
         return doing
 
     def _kill_at(self, process: int, sights: tuple[Sight, ...], any_s: float, victim: Victim) -> str | None:
@@ -117,15 +125,13 @@ class Killing:
         self.tally.moments[victim, moment.doing] += 1
         return moment.doing
 
-    def _await(self, tracker: subprocess.Popen[bytes]) -> None:
-        """A tracker whose worker was killed goes on to its end."""
-        self.tally.codes[ended(tracker)] += 1
-
     def _look(self) -> list[str]:
         """Look at the folder once nothing is running; what is wrong."""
         left_s = self.commands.all_gone_s()
         self.tally.left_s.append(left_s)
         found = examine(self.commands.site)
+        found["model"] += self._offers.problems
+        self._offers.problems = []
         for name, faults in found.items():
             self.tally.faults[name] += faults
         size_mb = sum(file.stat().st_size for file in self.commands.site.rglob("*") if file.is_file()) / 1e6
