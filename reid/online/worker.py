@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import glob
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,8 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
 from reid.calibration_fit import calibrate
 from reid.data import Crops, join_crops
@@ -29,10 +27,7 @@ from reid.embedder import Embedder
 from reid.errors import InputError
 from reid.evaluation.collection import Collection, embed
 from reid.learning.graph import OnnxGraph, write_graph
-from reid.learning.losses import relational_distillation_loss
 from reid.learning.model_config import ModelConfig
-from reid.learning.networks import Network
-from reid.learning.relations import SAME, UNKNOWN
 from reid.learning.sampling import SamplerConfig
 from reid.learning.trainer import (
     CardConfig,
@@ -43,12 +38,11 @@ from reid.learning.trainer import (
     ValidationConfig,
     train,
 )
-from reid.learning.trainer.cost import Batch, Cost
 from reid.learning.trainer.distributed import Processes
 from reid.learning.trainer.folder import Folder
-from reid.learning.trainer.metric import MetricLoss
 from reid.learning.trainer.running import limited_threads
 from reid.learning.trainer.teacher import Teacher
+from reid.learning.trainer.tracklet_objective import TrackletObjective
 from reid.learning.trainer.validation import embed_crops
 from reid.online.config import AdaptConfig, LessonConfig
 from reid.online.figures import Figures, load_figures
@@ -257,11 +251,17 @@ class _Lesson:
                 return known[rows]
 
         result = train(
-            _training(lesson, self._start, frozen_layers(self._began, lesson.trained_share), self._live, self._seed),
+            _training(lesson, self._start, self._began.all_but_last(lesson.trained_share), self._live, self._seed),
             crops,
             held_out,
             draft,
-            make_objective=lambda model, _classes: SiteObjective(lesson, model, lesson.steps, self._seed),
+            make_objective=lambda model, _classes: TrackletObjective(
+                model,
+                hard_from_step=lesson.steps * lesson.easy_share,
+                dropped_positives=lesson.dropped_positives,
+                memory_weight=lesson.memory_weight,
+                seed=self._seed,
+            ),
             teacher=teacher,
             existing="resume" if Folder.beside(draft).checkpoint.exists() else "refuse",
             progress=progress,
@@ -343,58 +343,3 @@ def _between(began: Tensor, end: Tensor, share: float) -> Tensor:
 def _network_vectors(network: OnnxGraph, crops: Crops) -> NDArray[np.float32]:
     """(N, D) of all crops."""
     return embed_crops(network, crops, network.size_px, torch.device("cpu"), Processes())
-
-
-def frozen_layers(network: OnnxGraph, trained_share: float) -> tuple[str, ...]:
-    """Names of all weights but those of the last layers, of which so large a share is trained."""
-    layers = network.layers()
-    kept = round(len(layers) * (1 - trained_share))
-    last = {name for layer in layers[kept:] for name in layer}
-    return tuple(glob.escape(name) for layer in layers[:kept] for name in layer if name not in last)
-
-
-class SiteObjective(nn.Module):
-    """What a batch of pieces costs: semi-hard triplets first, then the hardest; and what the live embedder knew.
-
-    Of the positives, the few that are farthest apart are left out: there labels are most likely wrong.
-
-    Args:
-        lesson: the settings.
-        model: what is trained.
-        steps: of the whole training.
-        seed: of miners that draw.
-    """
-
-    def __init__(self, lesson: LessonConfig, model: Network, steps: int, seed: int) -> None:
-        super().__init__()
-        self._lesson, self._hard_from = lesson, steps * lesson.easy_share
-        with torch.no_grad():
-            dimension = int(model(torch.zeros((1, *model.size_px, 3), dtype=torch.uint8)).shape[1])
-        easy, hard = LossConfig(mining="semi_hard"), LossConfig(margin="soft")
-        self.easy, self.hard = (
-            MetricLoss(loss, dimension, None, batch_size=0, memory_after=0, seed=seed) for loss in (easy, hard)
-        )
-
-    def forward(self, batch: Batch) -> Cost:
-        """The cost of a batch."""
-        vectors = functional.normalize(batch.after.float(), dim=1)
-        metric = self.easy if batch.step <= self._hard_from else self.hard
-        triplet, statistics = metric(vectors, _without_farthest(batch, vectors, self._lesson.dropped_positives))
-        total, taught = triplet, None
-        if batch.teacher is not None:
-            taught = relational_distillation_loss(vectors, batch.teacher)
-            total = total + self._lesson.memory_weight * taught
-        return Cost(total, triplet.detach(), None, statistics, None if taught is None else taught.detach())
-
-
-@torch.no_grad()
-def _without_farthest(batch: Batch, vectors: Tensor, share: float) -> Batch:
-    """The batch with so large a share of its positive pairs, the farthest, as pairs of which nobody knows."""
-    relations = batch.relations
-    same = (relations == SAME).fill_diagonal_(fill_value=False)
-    cosines = torch.where(same, vectors @ vectors.T, torch.inf)
-    count = (same.sum() * share).long()
-    # the limit is the count-th smallest of all: read where it lies, without waiting for a device
-    limit = cosines.flatten().sort().values.gather(0, count.reshape(1))
-    doubtful = same & (cosines < limit)
-    return replace(batch, relations=torch.where(doubtful, UNKNOWN, relations))

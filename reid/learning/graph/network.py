@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +101,13 @@ class OnnxGraph(nn.Module):
             if names:
                 found.append(names)
         return found
+
+    def all_but_last(self, share: float) -> tuple[str, ...]:
+        """Patterns of the names of all weights but those of the last layers, so large a share of them."""
+        layers = self.layers()
+        first = round(len(layers) * (1 - share))
+        last = {name for layer in layers[first:] for name in layer}
+        return tuple(glob.escape(name) for layer in layers[:first] for name in layer if name not in last)
 
     def weights_in_file(self) -> dict[str, Tensor]:
         """All that training may have changed, under the names of the file."""

@@ -27,7 +27,7 @@ from reid.online.config import AdaptConfig, LessonConfig  # noqa: E402
 from reid.online.figures import load_figures  # noqa: E402
 from reid.online.gate import GateConfig  # noqa: E402
 from reid.online.slices import SliceConfig  # noqa: E402
-from reid.online.worker import adapt, frozen_layers  # noqa: E402
+from reid.online.worker import adapt  # noqa: E402
 
 Film = Callable[..., Path]
 LESSON = LessonConfig(steps=100, learning_rate=5e-3, trained_share=1.0, memory_weight=0.0, most_figure_loss=1.0)
@@ -218,7 +218,7 @@ def test_figures_are_shared_out_so_that_the_canary_is_seen_by_the_gate_alone() -
 
 def test_the_last_layers_alone_are_trained(dim_eyes: Path) -> None:
     network = OnnxGraph(dim_eyes)
-    assert frozen_layers(network, 1.0) == ()
+    assert network.all_but_last(1.0) == ()
     first = ("weights.conv/weight", "weights.conv/bias")
-    assert frozen_layers(network, 0.67) == first
-    assert frozen_layers(network, 0.34) == (*first, "norms.n.weight", "norms.n.bias")
+    assert network.all_but_last(0.67) == first
+    assert network.all_but_last(0.34) == (*first, "norms.n.weight", "norms.n.bias")
