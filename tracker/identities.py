@@ -83,31 +83,38 @@ class Identities:
         self._memory.forget_old(now)
         if every(tracks.settled):
             return tracks
-        c = self._config
         rows = (~tracks.settled).nonzero()[0]  # (n,) the others are done with
-        age, seen = now - tracks.born_s[rows], tracks.detection[rows] >= 0
-        proven = tracks.proven[rows] | (seen & (age >= c.confirm_s - TIME_SLACK_S))
-        tracks.proven[rows] = proven
-        numbered = tracks.ids[rows] > 0
-        asking = seen & proven & ~numbered
-        if now - self._asked_again_s >= _ASK_AGAIN_S - TIME_SLACK_S:
-            asking |= seen & numbered & (tracks.mean_s[rows] > self._asked_again_s)
-            self._asked_again_s = now
-        if some(asking):
-            lost = _missing(tracks)
-            least = min(c.recover_evidence, c.recall_evidence)
-            missing = len(lost) or len(self._memory)
-            if missing and not every(numbered) and self._appearance.greatest_evidence > least:
-                # who may be a known one is not given a new number before there is a crop or two to tell by
-                asking &= numbered | _tell(tracks, rows, c, now) | (age >= c.identify_s - TIME_SLACK_S)
-            if some(asking):
-                tracks = self._identify(tracks, rows[asking], lost, now)
-        if some(age > c.settle_s):
-            late = (~tracks.settled & (tracks.ids > 0) & (now - tracks.born_s > c.settle_s)).nonzero()[0]
+        age, numbered = now - tracks.born_s[rows], tracks.ids[rows] > 0
+        again = now - self._asked_again_s >= _ASK_AGAIN_S - TIME_SLACK_S
+        if again or not every(numbered):
+            tracks = self._ask(tracks, rows, age, numbered, again, now)
+        if some(age > self._config.settle_s):
+            late = (~tracks.settled & (tracks.ids > 0) & (now - tracks.born_s > self._config.settle_s)).nonzero()[0]
             self._join(tracks, late)
         return tracks
 
     # ---- claims --------------------------------------------------------------------------------------------------
+
+    def _ask(
+        self, tracks: TrackTable, rows: IntArray, age: DoubleArray, numbered: BoolArray, again: bool, now: float
+    ) -> TrackTable:
+        """Find out who these rows are, n of such an age: those without a number, and `again` those that have one."""
+        c = self._config
+        seen = tracks.detection[rows] >= 0
+        proven = tracks.proven[rows] | (seen & (age >= c.confirm_s - TIME_SLACK_S))
+        tracks.proven[rows] = proven
+        asking = seen & proven & ~numbered
+        if again:
+            asking |= seen & numbered & (tracks.mean_s[rows] > self._asked_again_s)
+            self._asked_again_s = now
+        if not some(asking):
+            return tracks
+        lost, least = _missing(tracks), min(c.recover_evidence, c.recall_evidence)
+        missing = len(lost) or len(self._memory)
+        if missing and not every(numbered) and self._appearance.greatest_evidence > least:
+            # who may be a known one is not given a new number before there is a crop or two to tell by
+            asking &= numbered | _tell(tracks, rows, c, now) | (age >= c.identify_s - TIME_SLACK_S)
+        return self._identify(tracks, rows[asking], lost, now) if some(asking) else tracks
 
     def _identify(self, tracks: TrackTable, asking: IntArray, lost: IntArray, now: float) -> TrackTable:
         before = tracks.ids[asking]

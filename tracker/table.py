@@ -194,8 +194,10 @@ _AXES = tuple((field.name, 0 if field.name in ("mean", "doubted") else -1) for f
 
 
 def unit(vectors: FloatArray, otherwise: FloatArray) -> FloatArray:
-    """(n, D) scaled to unit length; rows of no length become those of `otherwise`."""
-    norm = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))[:, None]  # (n, 1)
+    """The vectors (n, D), scaled to unit length in place; rows of no length become those of `otherwise`."""
+    norm = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))  # (n,)
     long = norm > 1e-6
-    scaled: FloatArray = vectors / norm if every(long) else np.divide(vectors, norm, out=otherwise.copy(), where=long)
-    return scaled
+    if not every(long):
+        vectors[~long], norm[~long] = otherwise[~long], 1
+    vectors /= norm[:, None]
+    return vectors

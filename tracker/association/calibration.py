@@ -124,7 +124,7 @@ class StreamCalibration:
         distance = same - different
         if distance <= 0:
             return np.zeros_like(cosine)
-        lost = self.GAP_LOSS * distance * (1 - np.exp(-gap_s / self.GAP_TIME_S))
+        lost = self.GAP_LOSS * distance * (1 - np.exp(gap_s / -self.GAP_TIME_S))
         expected = np.minimum(np.maximum(cosine, same - lost), same)
         ratio = (expected - different) / variance * (cosine - (expected + different) / 2)
         return np.asarray(ratio * belief, np.float64)
