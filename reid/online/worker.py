@@ -47,14 +47,14 @@ from reid.learning.trainer.validation import embed_crops
 from reid.online.config import AdaptConfig, LessonConfig
 from reid.online.figures import Figures, load_figures
 from reid.online.files import read_json, write_json
-from reid.online.gate import Replays, Verdict, judge, map_of
+from reid.online.gate import Replay, Verdict, judge, map_of
 from reid.online.purity import purify
 from reid.online.slices import SliceConfig, accompanied, hold_out, of_pieces, sides, still_told_of
 
 _EPOCH_STEPS = 50
 _MOST_HELD_OUT = 4000  # crops: all their pairs are looked at
 _SHARES = (1.0, 0.75, 0.5, 0.35, 0.25)
-Replay = Callable[[Embedder], Replays]
+Replayer = Callable[[Embedder], Sequence[Replay]]
 """Tracks recorded bursts of detections again, with an embedder."""
 
 
@@ -82,7 +82,7 @@ def adapt(
     *,
     base: str | Path | None = None,
     people: str | Path | None = None,
-    replay: Replay | None = None,
+    replay: Replayer | None = None,
     kept_in: str | Path | None = None,
     seed: int = 0,
     progress: Callable[[TrainProgress], None] = lambda _row: None,
@@ -225,7 +225,7 @@ class _Lesson:
         base: Embedder,
         figures: Figures,
         config: AdaptConfig,
-        replay: Replay | None,
+        replay: Replayer | None,
         seed: int,
     ) -> None:
         self._live, self._start, self._base, self._figures = live, start, base, figures

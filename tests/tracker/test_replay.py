@@ -41,7 +41,11 @@ def film(noise: float) -> Iterator[tuple[float, Detections, EmbedRows]]:
 def test_who_comes_back_is_known_again_or_gets_another_number() -> None:
     found = replay(film(0.05), Info())
     assert (found.births, found.breaks) == (PEOPLE, 2 * PEOPLE)
-    assert replay(film(100.0), Info()).births > PEOPLE
+    assert found.confusion == 0
+    assert found.crops == PEOPLE * (FRAMES - len(GONE) - 2)  # all but the first ones of each visit
+    blind = replay(film(100.0), Info())
+    assert blind.births > PEOPLE
+    assert 0.3 < blind.confusion < 0.7
 
 
 def test_it_begins_with_the_settings_that_it_is_given() -> None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from tracker.config import TrackerConfig
 from tracker.errors import TrackerError
+from tracker.replay import Replay, replay
 from tracker.types import Detections, EmbedRows, FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 
-def replays_of(bursts: Path, embedder: Embedder, *, stop: Callable[[], bool] = lambda: False) -> list[tuple[int, int]]:
-    """Of each burst below a folder, numbers given and tracks broken; without those that are damaged.
+def replays_of(bursts: Path, embedder: Embedder, *, stop: Callable[[], bool] = lambda: False) -> list[Replay]:
+    """What comes of each burst below a folder; without those that are damaged.
 
     Args:
         bursts: where they are.
@@ -33,7 +34,6 @@ def replays_of(bursts: Path, embedder: Embedder, *, stop: Callable[[], bool] = l
     from reid.errors import DataError
     from reid.online.burst import read_burst
     from reid.online.burst_store import burst_files
-    from tracker.replay import replay
 
     found = []
     for path in burst_files(bursts):
@@ -42,8 +42,7 @@ def replays_of(bursts: Path, embedder: Embedder, *, stop: Callable[[], bool] = l
         try:
             burst = read_burst(path)
             config = _settings(burst.info.tracker)
-            done = replay(_frames(burst, embedder), embedder.info, config, stop=stop)
-            found.append((done.births, done.breaks))
+            found.append(replay(_frames(burst, embedder), embedder.info, config, stop=stop))
         except (DataError, TrackerError) as error:  # the same for every embedder
             _logger.warning("%s", error)
     return found

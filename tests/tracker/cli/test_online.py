@@ -200,7 +200,7 @@ def test_what_was_detected_is_recorded_and_can_be_tracked_again(
     damaged = scene / "site" / "replay" / "scene" / "000002.npz"
     damaged.write_bytes(b"")
     embedder = Embedder("default", device="cpu")
-    assert replays_of(scene / "site" / "replay", embedder) == [(2, 2)]
+    assert [(of.births, of.breaks) for of in replays_of(scene / "site" / "replay", embedder)] == [(2, 2)]
     assert replays_of(scene / "site" / "replay", embedder, stop=lambda: True) == []
     damaged.unlink()
     assert main(["online", "forget", "site", "2"]) == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -9,7 +11,7 @@ from numpy.typing import NDArray
 from reid.data import Crops
 from reid.data.pictures import MemoryPictures
 from reid.errors import InputError
-from reid.online.gate import BREAKS, NUMBERS, GateConfig, Replays, judge
+from reid.online.gate import BREAKS, CONFUSION, NUMBERS, GateConfig, judge
 
 Vectors = NDArray[np.float32]
 PEOPLE, EACH = 30, 12
@@ -75,26 +77,39 @@ def test_one_that_has_forgotten_is_refused() -> None:
 QUICK = GateConfig(replicates=100)
 
 
+@dataclass(frozen=True)
+class Tracked:
+    births: int
+    breaks: int
+    confusion: float = 0.02
+    crops: int = 500
+
+
 @pytest.mark.parametrize(
     ("live", "candidate", "more"),
     [
-        ([(40, 50), (60, 60)], [(40, 50), (60, 60)], ""),
-        ([(40, 50), (60, 60)], [(50, 30), (30, 60)], ""),
-        ([(40, 50), (60, 60)], [(42, 52), (63, 63)], ""),
-        ([(40, 50), (60, 60)], [(43, 50), (63, 60)], "numbers in the replay 100 -> 106"),
-        ([(40, 50), (60, 60)], [(38, 55), (60, 61)], "breaks in the replay 110 -> 116"),
-        ([(4, 5), (5, 5)], [(5, 6), (5, 5)], ""),
-        ([(4, 5), (5, 5)], [(5, 6), (6, 5)], "numbers in the replay 9 -> 11"),
+        ([Tracked(40, 50), Tracked(60, 60)], [Tracked(40, 50), Tracked(60, 60)], ""),
+        ([Tracked(40, 50), Tracked(60, 60)], [Tracked(50, 30, 0.0), Tracked(30, 60)], ""),
+        ([Tracked(40, 50), Tracked(60, 60)], [Tracked(42, 52), Tracked(63, 63, 0.026)], ""),
+        ([Tracked(40, 50), Tracked(60, 60)], [Tracked(43, 50), Tracked(63, 60)], "numbers in the replay 100 -> 106"),
+        ([Tracked(40, 50), Tracked(60, 60)], [Tracked(38, 55), Tracked(60, 61)], "breaks in the replay 110 -> 116"),
+        ([Tracked(40, 50), Tracked(60, 60)], [Tracked(40, 50, 0.2, 10), Tracked(60, 60)], ""),
+        ([Tracked(40, 50), Tracked(60, 60)], [Tracked(40, 50, 0.5), Tracked(60, 60)], "the replay 0.020 -> 0.260"),
+        ([Tracked(9, 9)], [Tracked(10, 10)], ""),
+        ([Tracked(9, 9)], [Tracked(11, 9)], "numbers in the replay 9 -> 11"),
     ],
-    ids=["as-often", "less-often", "hardly-more", "more-numbers", "more-breaks", "one-of-few", "two-of-few"],
-)
-def test_one_with_which_people_are_lost_more_often_is_refused(live: Replays, candidate: Replays, more: str) -> None:
+    ids=[
+        "the-same", "less", "hardly-more", "numbers", "breaks", "confused-for-a-moment", "confused", "one-of-few",
+        "two-of-few",
+    ],
+)  # fmt: skip
+def test_one_that_serves_a_tracker_worse_is_refused(live: list[Tracked], candidate: list[Tracked], more: str) -> None:
     verdict = judge(vectors(2.5), vectors(1.0), held_out(), SAME, QUICK, replays=(live, candidate))
     assert verdict.admitted == (not more)
-    if more:
-        assert verdict.reason == f"people are lost more often with it: {more}"
-    assert verdict.figures[NUMBERS].live == sum(numbers for numbers, _ in live)
-    assert verdict.figures[BREAKS].value == sum(b for _, b in candidate) - sum(b for _, b in live)
+    assert (more or "found again") in verdict.reason
+    assert verdict.figures[NUMBERS].live == sum(each.births for each in live)
+    assert verdict.figures[BREAKS].candidate == sum(each.breaks for each in candidate)
+    assert verdict.figures[CONFUSION].live == pytest.approx(0.02)
 
 
 def test_where_there_is_nothing_to_replay_the_others_decide() -> None:

@@ -7,6 +7,7 @@ import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -71,9 +72,9 @@ def test_it_learns_from_tracklets_alone_and_the_gate_lets_it_out(film: Film, dim
 def test_both_are_tried_on_the_replay(film: Film, dim_eyes: Path, tmp_path: Path) -> None:
     tried = []
 
-    def replay(embedder: Embedder) -> list[tuple[int, int]]:
+    def replay(embedder: Embedder) -> list[Any]:
         tried.append(embedder.info.model_hash)
-        return [(20 * len(tried), 50)]
+        return [SimpleNamespace(births=20 * len(tried), breaks=50, confusion=0.0, crops=100)]
 
     store, out = film(people=90, beside=6), tmp_path / "better.onnx"
     result = adapt([store], dim_eyes, out, CONFIG, replay=replay)
