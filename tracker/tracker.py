@@ -288,11 +288,12 @@ class Tracker:
         rows = (~taken & (seen.scores >= c.birth_score)).nonzero()[0]
         if not len(rows):
             return
-        tracked = cxcywh_to_xyxy(tracks.box.T[tracks.detection >= 0])
+        tracked = (tracks.detection >= 0).nonzero()[0]
         if len(tracked):
-            overlap = iou(seen.corners.T[rows], tracked)  # (n, S)
+            boxes = cxcywh_to_xyxy(tracks.box.take(tracked, axis=1).T)
+            overlap = iou(seen.corners.take(rows, axis=1).T, boxes)  # (n, S)
             if self._record is not None:
-                self._record.births = (rows, overlap, tracks.detection[tracks.detection >= 0])
+                self._record.births = (rows, overlap, tracks.detection[tracked])
             rows = rows[overlap.max(axis=1) <= c.birth_max_overlap]
         if len(rows):
             new = lives.new_tracks(rows, seen, self._noise)
