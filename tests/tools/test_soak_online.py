@@ -138,6 +138,7 @@ def test_a_moment_comes_after_what_is_seen_or_not_at_all(tmp_path: Path) -> None
     time.sleep(0.02)
     lives = iter([True] * 5)
     assert not moment.wait(tmp_path, lambda: next(lives, False)), "what was there before is not waited for"
+    assert not moment.wait(tmp_path, lambda: True, longest_s=0.02), "nor is anything for ever"
     lives = iter([True] * 5)
 
     def writes() -> bool:

@@ -25,10 +25,11 @@ from online.clips import Clip
 
 PATIENCE_S = 180.0
 """A command that is not done by then hangs: the machine may be a busy one."""
-HARVEST_MB = 3
-"""All that is kept of the harvest: so little that it is thinned out in every run."""
+HARVEST_MB = 6
+"""All that is kept of the harvest: so little that it is thinned out in every run after the first few."""
 _MARK = "REIDTRACK_SOAK"  # in the environment of all that is started, and of what these start
 _SHORT: dict[str, Any] = {
+    "purity": {"least_crops": 2},
     "slices": {"least_trained": 2, "least_held_out": 2},
     "lesson": {
         "steps": 50,

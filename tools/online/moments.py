@@ -61,11 +61,11 @@ class Moment:
         sight = sights[int(rng.integers(len(sights)))]
         return cls(sight.doing, sight, float(rng.uniform(0, sight.within_s)))
 
-    def wait(self, folder: Path, is_alive: Callable[[], bool]) -> bool:
-        """Wait for it; False where the process ended before."""
+    def wait(self, folder: Path, is_alive: Callable[[], bool], longest_s: float = 120.0) -> bool:
+        """Wait for it; False where the process ended before, or nothing was seen for so long."""
         began = time.time()
         while self.sight is not None and not _seen(folder, self.sight.pattern, began):
-            if not is_alive():
+            if not is_alive() or time.time() > began + longest_s:
                 return False
             time.sleep(_LOOK_S)
         until = time.monotonic() + self.after_s

@@ -22,8 +22,9 @@ MOST_SLOWER = 1.25
 """So many times the time of the first day on which crops go for want of room, and for their age."""
 LEAST_OF_CAMERA = 0.8
 """The least that is left of a camera, of what is left of the one with most."""
-LEAST_OF_HOUR = 0.6
-"""The same, among hours of one camera that crops were taken from: at most a quarter of one goes at a time."""
+LEAST_OF_HOUR = 0.4
+"""The same, among hours of one camera that crops were taken from: at most a quarter of one goes at a time, and what had
+to go at noon does not come back when the evening leaves more room."""
 Kept = Counter[tuple[str, str]]
 
 
