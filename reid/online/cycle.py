@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
 import math
 import os
 import shutil
@@ -30,6 +31,7 @@ from reid.online.registry_state import Window
 from reid.tracklets import tidy_tracklets
 
 Stop = Callable[[], bool]
+_logger = logging.getLogger(__name__)
 _ROUND = "round.json"
 _STALE_S = 86400.0
 """A round that is older begins anew: what was harvested since is worth more."""
@@ -107,9 +109,10 @@ def is_due(folder: OnlineFolder, config: CycleConfig) -> bool:
     state = folder.state()
     if state.get("paused"):
         return False
-    crops, before = harvested_crops(folder), int(state.get("learned_crops", 0))
-    # what was thinned out or has expired since made room for what is new
-    return crops > 0 and abs(crops - before) >= config.least_new_crops
+    before: dict[str, int] = state.get("learned_hours", {})
+    # hour by hour: where old crops make room for new ones, there are never more of them
+    new = sum(max(0, crops - before.get(hour, 0)) for hour, crops in _hours(harvest_totals(folder)).items())
+    return new > 0 and new >= config.least_new_crops
 
 
 def run_round(
@@ -118,12 +121,16 @@ def run_round(
     """Learn once from all that is harvested; None where it was told to stop.
 
     A round that fails is told in the history and ends there; the next one begins anew. One that was stopped, or whose
-    process ended, goes on where it was. Call it with the worker's lock.
+    process ended, goes on where it was, unless somebody was forgotten meanwhile or another embedder went live. Call it
+    with the worker's lock.
 
     Raises:
+        DataError: `state.json` is damaged, or another process does not let go of it.
         OSError: the folder cannot be written.
     """
-    begun = _unfinished(folder, registry) or _begin(folder, registry)
+    begun = _unfinished(folder, registry, config) or _begin(folder, registry, config)
+    if begun is None:
+        return None
     here = folder.training / str(begun.number)
     task = Task(
         here / "harvest", registry.current().path, registry.path(0), here / "candidate.onnx", here / "replay",
@@ -139,7 +146,7 @@ def run_round(
         folder.history.append("refused", round=begun.number, reason=reason)
         done = Round(begun.number, None, reason)
     shutil.rmtree(here, ignore_errors=True)
-    folder.change_state(lambda state: {**state, "learned_crops": begun.crops})
+    folder.change_state(lambda state: {**state, "learned_hours": dict(begun.hours)})
     return done
 
 
@@ -148,41 +155,59 @@ class _Begun:
     """A round that is under way: `training/<number>/round.json`, written once all that it needs is there."""
 
     number: int
-    crops: int
-    """How many there were to learn from."""
+    hours: Mapping[str, int]
+    """How many crops of each camera and hour there were to learn from."""
     live: str
     """SHA-256 of the embedder that is taught."""
     window: Window | None
     """From when to when that was seen which no embedder before had learned from."""
     unix_s: float
     """When it began."""
+    settings: str
+    """What a training depends on: with other settings it cannot go on."""
 
 
-def _begin(folder: OnlineFolder, registry: ModelRegistry) -> _Begun:
-    """Set aside what a new round learns from."""
+def _begin(folder: OnlineFolder, registry: ModelRegistry, config: AdaptConfig) -> _Begun | None:
+    """Set aside what a new round learns from; None where somebody is forgotten meanwhile: then it begins once more."""
     state = folder.change_state(lambda state: {**state, "rounds": int(state.get("rounds", 0)) + 1})
     number, totals, live = int(state["rounds"]), harvest_totals(folder), registry.current()
-    crops = sum(total.size.crops for total in totals)
-    begun = _Begun(number, crops, live.sha256, _window(totals, registry), time.time())
+    hours = _hours(totals)
+    begun = _Begun(number, hours, live.sha256, _window(totals, registry), time.time(), _said(config))
     here = folder.training / str(number)
     shutil.rmtree(folder.training, ignore_errors=True)  # what cannot go on
     here.mkdir(parents=True)
-    folder.history.append("cycle_started", round=number, crops=crops, live=live.number)
-    _slice_of(folder, registry, here / "harvest")
-    _bursts_of(folder, here / "replay")
-    write_json(here / _ROUND, dataclasses.asdict(begun))
+    folder.history.append("cycle_started", round=number, crops=sum(hours.values()), live=live.number)
+    try:
+        _slice_of(folder, registry, here / "harvest")
+        _bursts_of(folder, here / "replay")
+        write_json(here / _ROUND, dataclasses.asdict(begun))
+    except FileNotFoundError:
+        if here.exists():
+            raise
+        return None
     return begun
 
 
-def _unfinished(folder: OnlineFolder, registry: ModelRegistry) -> _Begun | None:
-    """The round that was under way, if it can go on: nobody forgot anything, and the same embedder is live."""
+def _hours(totals: Sequence[HourTotal]) -> dict[str, int]:
+    """How many crops there are of each camera and hour."""
+    return {f"{total.camera}/{total.hour}": total.size.crops for total in totals}
+
+
+def _said(config: AdaptConfig) -> str:
+    return repr((config.purity, config.slices, config.lesson))
+
+
+def _unfinished(folder: OnlineFolder, registry: ModelRegistry, config: AdaptConfig) -> _Begun | None:
+    """The round that was under way, if it can go on: nobody forgot anything, embedder and settings are the same."""
     number = folder.state().get("rounds", 0)
     try:
         saved = read_json(folder.training / str(number) / _ROUND)
         begun = None if saved is None else _Begun(**saved | {"window": saved["window"] and tuple(saved["window"])})
     except (DataError, KeyError, TypeError):
         return None
-    if begun is None or begun.live != registry.current().sha256 or not 0 <= time.time() - begun.unix_s < _STALE_S:
+    if begun is None or begun.live != registry.current().sha256 or begun.settings != _said(config):
+        return None
+    if not 0 <= time.time() - begun.unix_s < _STALE_S:
         return None
     return begun
 
@@ -193,7 +218,13 @@ def _settled(folder: OnlineFolder, registry: ModelRegistry, begun: _Begun, resul
     if result.model is None:
         folder.history.append("refused", round=begun.number, reason=result.reason, **figures)
         return Round(begun.number, None, result.reason)
-    model = registry.admit(result.model, {"round": begun.number, **figures}, window=begun.window, reason=result.reason)
+    model = registry.admit(
+        result.model,
+        {"round": begun.number, **figures},
+        window=begun.window,
+        reason=result.reason,
+        instead_of=begun.live,
+    )
     return Round(begun.number, model, result.reason)
 
 
@@ -211,29 +242,50 @@ def work(
 ) -> None:
     """Learn whenever there is enough to learn from, until told to stop; with `once`, one round at once.
 
+    A disk that is full for a while, or a file that is damaged, costs the round that meets it: it is tried again, unless
+    it was to be `once`.
+
     Raises:
         DataError: another worker is at work here.
         OSError: the folder cannot be written.
     """
+
+    def stop_or_pause() -> bool:
+        return stop() or bool(folder.state().get("paused"))
+
     with folder.lock_worker():
-        if _unfinished(folder, registry) is None:
+        if _unfinished(folder, registry, config) is None:
             shutil.rmtree(folder.training, ignore_errors=True)  # what a worker left that was killed
+        if once:
+            _tell(run_round(folder, registry, learn, config, stop=stop), told)
+            return
+        problem = ""
         while not stop():
-            if once or is_due(folder, cycle) or _goes_on(folder, registry):
-                done = run_round(folder, registry, learn, config, stop=stop)
-                if done is not None:
-                    told(done)
-                if once:
-                    return
-            waited = 0.0
-            while waited < cycle.wait_s and not stop():
-                step_s = min(0.5, cycle.wait_s - waited)
-                sleep(step_s)
-                waited += step_s
+            try:
+                if is_due(folder, cycle) or _goes_on(folder, registry, config):
+                    _tell(run_round(folder, registry, learn, config, stop=stop_or_pause), told)
+            except (OSError, DataError) as error:
+                if str(error) != problem:  # what is tried again and again is told once
+                    problem = str(error)
+                    _logger.warning("learning waits: %s", error)
+            _rest(cycle.wait_s, stop, sleep)
 
 
-def _goes_on(folder: OnlineFolder, registry: ModelRegistry) -> bool:
-    return not folder.state().get("paused") and _unfinished(folder, registry) is not None
+def _tell(done: Round | None, told: Callable[[Round], None]) -> None:
+    if done is not None:
+        told(done)
+
+
+def _rest(wait_s: float, stop: Stop, sleep: Callable[[float], None]) -> None:
+    waited = 0.0
+    while waited < wait_s and not stop():
+        step_s = min(0.5, wait_s - waited)
+        sleep(step_s)
+        waited += step_s
+
+
+def _goes_on(folder: OnlineFolder, registry: ModelRegistry, config: AdaptConfig) -> bool:
+    return not folder.state().get("paused") and _unfinished(folder, registry, config) is not None
 
 
 def _slice_of(folder: OnlineFolder, registry: ModelRegistry, into: Path) -> None:

@@ -17,7 +17,7 @@ from reid.embedder import DEFAULT_MODEL
 from reid.errors import DataError, InputError, ModelError
 from reid.online import BaseModel, OnlineFolder
 from reid.online.burst_store import burst_files
-from reid.online.config import AdaptConfig
+from reid.online.config import AdaptConfig, LessonConfig
 from reid.online.cycle import CycleConfig, Stop, Task, harvested_crops, is_due, run_round, work
 from reid.online.gate import Difference, Verdict
 from reid.online.registry import ModelRegistry
@@ -211,6 +211,11 @@ def test_a_round_that_was_stopped_goes_on_and_one_that_makes_no_sense_any_more_d
     done = run_round(folder, registry, learner, AdaptConfig())
     assert done is not None
     assert done.number == 5
+    # settings are others by then
+    assert run_round(folder, registry, learner, AdaptConfig(), stop=lambda: True) is None
+    done = run_round(folder, registry, learner, AdaptConfig(lesson=LessonConfig(steps=50)))
+    assert done is not None
+    assert done.number == 7
 
 
 def test_a_worker_goes_on_with_a_round_though_too_little_is_new(folder: OnlineFolder) -> None:
