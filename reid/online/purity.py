@@ -122,6 +122,7 @@ class _Scale:
         step = max(1, len(known) // _MOST_PAIRS)
         across = [(within[a] + within[b], _across(vectors[rows[a]], vectors[rows[b]])) for a, b in known[::step]]
         gaps = [_largest_gap(vectors[r], self._least // 2)[0] for r in rows.values()]
+        gaps = [gap for gap in gaps if gap > -np.inf]  # a tracklet too short to be cut has none
         if not across or not gaps:
             self._cut_gap, self._least_likeness = np.inf, -np.inf
             return

@@ -86,6 +86,13 @@ def test_short_pieces_are_left_out_and_switched_off_nothing_is_cut() -> None:
     assert (off.piece[tracklet == 2] == -1).all()
 
 
+def test_tracklets_of_two_crops_do_not_keep_others_from_being_cut() -> None:
+    pairs = [[7 + k] * 2 for k in range(6)]  # more than half of all: they are too short to tell how sure a cut is
+    vectors, tracklet, time_s = seen([[0] * 20, [1] * 20, [2] * 20, [3] * 10 + [4] * 10, *pairs])
+    pieces = purify(vectors, tracklet, time_s, everybody(10), PurityConfig(least_crops=2))
+    assert pieces.cut == 1
+
+
 def test_settings_are_checked() -> None:
     with pytest.raises(InputError, match="least_crops must be a whole number of at least 2"):
         PurityConfig(least_crops=1)
