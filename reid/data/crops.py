@@ -34,7 +34,7 @@ class Crops:
         together: (M, 2) pairs of identities that were seen at the same moment, so that they are different.
         unix_s: (N,) seconds since 1970, NaN unknown.
         kin: (I,) identities with the same number may be one object (tracklets that the tracker joined by appearance).
-        kin_names: what each number of `kin` is called, wherever else it is read.
+        kin_names: all that each number of `kin` is called, wherever else it is read.
         distractor: (I,) bool; nobody in particular, as each 0000 of Market-1501 is. True or False for all.
         licence: under which the data may be used, where that is known.
         cache: of resized pictures; None for a new one.
@@ -57,7 +57,7 @@ class Crops:
         unix_s: ArrayLike | None = None,
         together: ArrayLike | None = None,
         kin: ArrayLike | None = None,
-        kin_names: Sequence[str] | None = None,
+        kin_names: Sequence[tuple[str, ...]] | None = None,
         distractor: ArrayLike = False,
         licence: str | None = None,
         cache: PixelCache | None = None,
@@ -79,10 +79,10 @@ class Crops:
         """(N,) float64 seconds since 1970; NaN unknown."""
         self.kin: NDArray[np.int64] = _column("kin", kin, count, np.arange(count))
         """(I,) int64; identities with the same number may be one object."""
-        self.kin_names: tuple[str, ...] = tuple(
-            map(str, range(int(self.kin.max(initial=-1)) + 1)) if kin_names is None else kin_names
+        self.kin_names: tuple[tuple[str, ...], ...] = tuple(
+            [(str(number),) for number in range(int(self.kin.max(initial=-1)) + 1)] if kin_names is None else kin_names
         )
-        """What each number of `kin` is called: the same in every reading of the data, where these names were given."""
+        """All that each number of `kin` is called: the same in every reading of the data, where names were given."""
         self.distractor: NDArray[np.bool_] = np.broadcast_to(np.asarray(distractor, np.bool_), (count,)).copy()
         """(I,) nobody in particular: different from everybody, searched by measures and never searched for."""
         self.licence = licence
@@ -150,7 +150,7 @@ class Crops:
         labelled: ArrayLike = True,
         together: ArrayLike | None = None,
         kin: ArrayLike | None = None,
-        kin_names: Sequence[str] | None = None,
+        kin_names: Sequence[tuple[str, ...]] | None = None,
     ) -> Crops:
         """The same crops under other identities (N,), -1 for those that are left out; pictures and cache are shared."""
         numbers = np.asarray(identity, np.int64)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 from reid.data.cache import PixelCache
 from reid.data.config import DataConfig
@@ -55,7 +57,7 @@ def read_store_crops(folder: Path, config: DataConfig) -> Crops:
     tracklets, first, identity = np.unique(table[:, [0, 3]], axis=0, return_index=True, return_inverse=True)
     sources = {(k, run.number): run.source for k, store in enumerate(stores) for run in store.runs}
     names = [f"{sources[k, run]}/{number} ({tracklet})" for k, run, number, tracklet in table[first].tolist()]
-    kin, kin_names = _kin(stores, table[first])
+    kin, kin_names = _kin(stores, table, identity.reshape(-1), first)
     return Crops(
         pictures,
         identity.reshape(-1),
@@ -72,21 +74,38 @@ def read_store_crops(folder: Path, config: DataConfig) -> Crops:
     )
 
 
-def _kin(stores: list[Tracklets], tracklets: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[str]]:
-    """Who the tracker says they are (i,), and what these are called, of tracklets (i, 4: store, run, identity, number).
+def _kin(
+    stores: list[Tracklets], table: NDArray[np.int64], tracklet: NDArray[np.int64], first: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], list[tuple[str, ...]]]:
+    """Who the tracker says the tracklets are (i,), and all that each of these is called.
 
-    Identities are numbered by a run, or by a session that has several runs and stores.
+    Identities are numbered by a run, or by a session that has several runs and stores. Two numbers of one tracklet are
+    one: who came back has the old number from some crop on.
+
+    Args:
+        stores: where the crops are.
+        table: (N, 4) store, run, identity and tracklet's number of each crop.
+        tracklet: (N,) which tracklet it is of.
+        first: (i,) the first crop of each tracklet.
     """
     runs = {(k, run.number): run for k, store in enumerate(stores) for run in store.runs}
-    number_of: dict[str, int] = {}
-    numbered, names = [], []
-    for k, number, identity, _ in tracklets.tolist():
-        run = runs[k, number]
-        by = f"{stores[k].folder}, run {number}" if run.session is None else f"{run.source}, {run.session}"
-        numbered.append((number_of.setdefault(by, len(number_of)), identity))
-        names.append(f"{by}: {identity}")
-    _, first, kin = np.unique(np.array(numbered), axis=0, return_index=True, return_inverse=True)
-    return kin.reshape(-1), [names[row] for row in first.tolist()]
+    keys, run_of = np.unique(table[:, :2], axis=0, return_inverse=True)
+    by = [
+        f"{stores[k].folder}, run {number}" if runs[k, number].session is None
+        else f"{runs[k, number].source}, {runs[k, number].session}"
+        for k, number in keys.tolist()
+    ]  # fmt: skip
+    number_of = {name: number for number, name in enumerate(dict.fromkeys(by))}
+    numbered_by = np.array([number_of[name] for name in by])[run_of.reshape(-1)]
+    numbers, place = np.unique(np.stack((numbered_by, table[:, 2]), axis=1), axis=0, return_inverse=True)
+    place = place.reshape(-1)
+    links = coo_matrix((np.ones(len(place)), (place[first][tracklet], place)), shape=(len(numbers), len(numbers)))
+    count, kin = connected_components(links, directed=False)
+    names: list[tuple[str, ...]] = [()] * count
+    called = list(number_of)
+    for who, (numbering, identity) in zip(kin.tolist(), numbers.tolist(), strict=True):
+        names[who] += (f"{called[numbering]}: {identity}",)
+    return kin[place[first]].astype(np.int64), names
 
 
 def _unix_s(store: Tracklets) -> NDArray[np.float64]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -93,7 +93,7 @@ def forget(folder: OnlineFolder, identity: int, *, camera: str | None = None, se
     # a round of learning has a slice of its own: it fails, and the next one begins anew
     shutil.rmtree(folder.training, ignore_errors=True)
     if chosen:
-        _forget_side(folder, identity, chosen)
+        _forget_sides(folder, numbers, chosen)
         with contextlib.suppress(OSError):  # a full disk keeps nobody from forgetting
             folder.history.append(
                 "forgotten", camera=camera, identity=identity, sessions=chosen, crops=size.crops, bursts=bursts
@@ -101,9 +101,9 @@ def forget(folder: OnlineFolder, identity: int, *, camera: str | None = None, se
     return Forgotten(size, bursts, tuple(chosen), tuple(name for name in known if name not in chosen))
 
 
-def _forget_side(folder: OnlineFolder, identity: int, sessions: Sequence[str]) -> None:
-    """Take the number out of those of whom it is known whether they were held out."""
-    gone = tuple(f", {session}: {identity}" for session in sessions)
+def _forget_sides(folder: OnlineFolder, numbers: Iterable[int], sessions: Sequence[str]) -> None:
+    """Take the numbers out of those of which it is known whether they were held out."""
+    gone = tuple(f", {session}: {number}" for session in sessions for number in numbers)
     with folder.guard():
         sides = read_json(folder.people)
         if sides is not None:

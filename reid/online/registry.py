@@ -156,6 +156,7 @@ class ModelRegistry:
         *,
         window: Window | None = None,
         reason: str = "",
+        instead_of: str | None = None,
     ) -> int:
         """Make a model live, of which a copy is taken. The one that is live already stays, under its number.
 
@@ -165,17 +166,21 @@ class ModelRegistry:
             window: from when to when that was seen which no model before had learned from, in Unix seconds;
                 quarantined if the model is rolled back from.
             reason: why, for the history.
+            instead_of: SHA-256 of the model that it is better than; None: whichever is live.
 
         Returns:
             Its number.
 
         Raises:
-            ModelError: it is not sound (see `reid.online.smoke`), or was rolled back from.
+            ModelError: it is not sound (see `reid.online.smoke`), or was rolled back from, or another model is live
+                than the one that it is better than.
             InputError: JSON cannot say the figures.
             OSError: it cannot be read or copied. Whatever is raised, nothing has changed.
         """
         with self._changing() as state, self._files.draft(Path(path)) as draft:
             sha256 = sha256_of(draft)
+            if instead_of not in (None, state.live[-1].sha256):
+                raise ModelError("another embedder went live meanwhile than the one that this one was compared with")
             if sha256 == state.live[-1].sha256:
                 return state.number
             record = self._checked(draft, sha256, state.next_number)

@@ -58,9 +58,10 @@ def hold_out(crops: Crops, config: SliceConfig, before: Mapping[str, bool] | Non
     before = before or {}
     kin = crops.kin[crops.identity]  # (N,)
     people, who, count = np.unique(kin, return_inverse=True, return_counts=True)
-    known = [before.get(crops.kin_names[person]) for person in people.tolist()]  # (P,)
-    newcomers = np.array([side is None for side in known], np.bool_)
-    held_out = np.array([side is True for side in known], np.bool_)
+    # (P,) sides of all names of each: who was trained on under one of them is never held out
+    known = [{before[name] for name in crops.kin_names[person] if name in before} for person in people.tolist()]
+    newcomers = np.array([not known_sides for known_sides in known], np.bool_)
+    held_out = np.array([known_sides == {True} for known_sides in known], np.bool_)
     mean = np.bincount(who, _place_in_time(crops)) / count  # (P,)
     latest = np.argsort(-mean, kind="stable")
     latest = latest[newcomers[latest]]
@@ -73,12 +74,13 @@ def hold_out(crops: Crops, config: SliceConfig, before: Mapping[str, bool] | Non
 def sides(crops: Crops, held_out: NDArray[np.bool_]) -> dict[str, bool]:
     """Whether somebody is held out, by name."""
     kin = crops.kin[crops.identity]
-    return {crops.kin_names[person]: side for person, side in zip(kin.tolist(), held_out.tolist(), strict=True)}
+    known = dict(zip(kin.tolist(), held_out.tolist(), strict=True))
+    return {name: side for person, side in known.items() for name in crops.kin_names[person]}
 
 
 def still_told_of(before: Mapping[str, bool], crops: Crops) -> dict[str, bool]:
     """What is known of those of whom more may come: of every session of a tracker of which crops are left."""
-    sessions = {name.rpartition(": ")[0] for name in crops.kin_names}
+    sessions = {name.rpartition(": ")[0] for names in crops.kin_names for name in names}
     return {name: side for name, side in before.items() if name.rpartition(": ")[0] in sessions}
 
 

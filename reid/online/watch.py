@@ -206,7 +206,7 @@ class Watch:
             raise ValueError(f"phase must be one of {', '.join(phases)}, got {saved['phase']!r}")
         before, after = ([_block(row) for row in saved[name]] for name in self._parts())
         self._before.extend(before)
-        self._after = after
+        self._after = after[-(self._looks[-1] - 1) :]  # settings may have changed: there is a look to come
         if phase in ("watching", "worse"):
             comparisons = self._compare() if phase == "worse" else ()
             self.verdict = Verdict(phase, len(after) * self.config.block_s, comparisons)
@@ -224,7 +224,7 @@ class Watch:
             return
         self._after.append(block)
         count = len(self._after)
-        if self.verdict.phase == "worse" or count not in self._looks:
+        if self.verdict.phase == "worse" or (count not in self._looks and count < self._looks[-1]):
             return
         comparisons = self._compare()
         worse, over = any(each.worse for each in comparisons), count >= self._looks[-1]

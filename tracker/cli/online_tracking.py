@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import asdict
@@ -116,7 +115,7 @@ class OnlineTracking:
             self._cleanup.close()
 
     def _end(self, worker: subprocess.Popen[bytes]) -> None:
-        """End the worker, and whatever slice of the harvest it had."""
+        """End the worker; the round that it was at goes on with the next one."""
         if worker.poll() is not None:
             self._context.say(f"reidtrack: the worker ended by itself: {self._path / 'worker.log'} says why")
             return
@@ -126,7 +125,6 @@ class OnlineTracking:
         except (subprocess.TimeoutExpired, KeyboardInterrupt):
             worker.kill()
             worker.wait()
-            shutil.rmtree(self._folder.training, ignore_errors=True)
 
     def report(self) -> None:
         """What came of it, in a few lines."""

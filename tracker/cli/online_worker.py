@@ -92,7 +92,7 @@ def run(argv: Sequence[str], context: Context) -> int:
                     folder, ModelRegistry(folder, config=settings.models), learn, settings, settings.cycle,
                     once=settings.once, stop=stop, told=tell,
                 )  # fmt: skip
-        except DataError as error:  # another worker is at work
+        except DataError as error:  # another worker is at work, or a file is damaged
             raise UsageError(str(error)) from error
     if request.made():
         context.say("reidtrack: stopped; a round that was under way goes on next time")

@@ -174,6 +174,18 @@ def test_what_is_saved_goes_on_as_if_nothing_had_happened(at_s: int) -> None:
     assert after.verdict.comparisons[0].before == pytest.approx(whole.verdict.comparisons[0].before, rel=0.05)
 
 
+def test_a_shorter_watch_than_the_one_that_was_saved_comes_to_an_end() -> None:
+    before = Watch(SHORT)
+    now = feed(before, 1300, births=1)
+    before.swapped()
+    now = feed(before, 900, start_s=now, births=1)
+    assert before.verdict.phase == "watching"
+    after = Watch(WatchConfig(before_s=1200, after_s=300, block_s=20))
+    after.restore(before.saved())
+    feed(after, 100, start_s=now, births=1)
+    assert after.verdict.phase == "kept"
+
+
 @pytest.mark.parametrize(
     "change",
     [{"phase": "asleep"}, {"before": [[1.0]]}, {"after": [[float("nan")] * 6]}, {"before": None}],

@@ -229,6 +229,85 @@ def test_a_worker_goes_on_with_a_round_though_too_little_is_new(folder: OnlineFo
     assert rounds == [1]
 
 
+def test_a_model_that_was_taught_from_one_rolled_back_meanwhile_never_goes_live(
+    folder: OnlineFolder, better: Path
+) -> None:
+    registry, learner = ModelRegistry(folder), Learner(better)
+    run_round(folder, registry, learner, AdaptConfig())
+    assert registry.current().number == 1
+    learner.model, learner.during = DEFAULT_MODEL, lambda: registry.roll_back("it was worse")
+    done = run_round(folder, registry, learner, AdaptConfig())
+    assert done is not None
+    assert (done.admitted, registry.current().number) == (None, 0)
+    assert "another embedder went live meanwhile" in done.reason
+
+
+def test_who_forgets_while_a_round_begins_has_it_begin_once_more(
+    folder: OnlineFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry, learner, rounds = ModelRegistry(folder), Learner(), list[int]()
+
+    def forgotten(_folder: OnlineFolder, _into: Path) -> None:
+        monkeypatch.undo()
+        shutil.rmtree(folder.training)
+
+    monkeypatch.setattr("reid.online.cycle._bursts_of", forgotten)
+    cycle = CycleConfig(least_new_crops=50, wait_s=1)
+    work(
+        folder, registry, learner, AdaptConfig(), cycle,
+        told=lambda done: rounds.append(done.number), stop=lambda: bool(rounds), sleep=lambda _s: None,
+    )  # fmt: skip
+    assert rounds == [2]
+
+
+def test_a_full_disk_costs_a_round_and_not_the_worker(
+    folder: OnlineFolder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    registry, learner, rounds, tries = ModelRegistry(folder), Learner(), list[int](), [0]
+    change_state = folder.change_state
+
+    def full(change: Callable[..., Mapping[str, object]]) -> dict[str, object]:
+        tries[0] += 1
+        if tries[0] < 4:
+            raise OSError("no space left")
+        return change_state(change)
+
+    monkeypatch.setattr(folder, "change_state", full)
+    cycle = CycleConfig(least_new_crops=50, wait_s=1)
+    work(
+        folder, registry, learner, AdaptConfig(), cycle,
+        told=lambda done: rounds.append(done.number), stop=lambda: bool(rounds), sleep=lambda _s: None,
+    )  # fmt: skip
+    assert rounds == [1]
+    assert caplog.text.count("learning waits: no space left") == 1
+
+
+def test_who_pauses_stops_the_round_that_is_under_way(folder: OnlineFolder) -> None:
+    registry, learner, rests = ModelRegistry(folder), Learner(), [0]
+
+    def rest(_s: float) -> None:
+        rests[0] += 1
+
+    learner.during = lambda: folder.change_state(lambda state: {**state, "paused": True})
+    work(
+        folder, registry, learner, AdaptConfig(), CycleConfig(least_new_crops=50, wait_s=0.5),
+        stop=lambda: rests[0] > 2, sleep=rest,
+    )  # fmt: skip
+    assert len(learner.asked) == 1
+    assert "refused" not in events(folder)
+    assert [path.name for path in folder.training.iterdir()] == ["1"], "it goes on when it is resumed"
+
+
+def test_where_old_crops_make_room_for_new_ones_it_is_due_all_the_same(folder: OnlineFolder, film: Film) -> None:
+    cycle = CycleConfig(least_new_crops=50)
+    run_round(folder, ModelRegistry(folder), Learner(), AdaptConfig())
+    assert not is_due(folder, cycle)
+    shutil.rmtree(folder.harvest / "door" / "20260131-09")
+    film("later", people=6).rename(folder.harvest / "door" / "20260131-11")
+    assert harvested_crops(folder) == 72
+    assert is_due(folder, cycle)
+
+
 def test_what_a_killed_round_left_is_gone_with_the_next(folder: OnlineFolder) -> None:
     (folder.training / "7").mkdir(parents=True)
     (folder.training / "7" / "candidate.onnx").write_text("half")

@@ -59,6 +59,17 @@ class TestWhatIsStored:
         kin = {name: int(crops.kin[number]) for number, name in enumerate(crops.names)}
         assert len(set(kin.values())) == 4, "two people in each of two sessions"
 
+    def test_two_numbers_of_one_tracklet_are_one_person(self, folder, make, sheaf):
+        store = make(session="a")
+        store.add(sheaf(hour_of(0), 1, (1, 2), identities=(12, 5)))
+        store.add(sheaf(hour_of(1), 2, (1, 2), number=1, identities=(17, 5)))
+        store.add(sheaf(hour_of(1), 3, (1, 2), number=1, identities=(12, 5)))  # 17 turned out to be 12
+        store.close()
+        crops = open_crops(folder.harvest)
+        assert sorted(crops.kin_names) == [("door, a: 12", "door, a: 17"), ("door, a: 5",)]
+        shown = {crops.kin_names[crops.kin[number]] for number in crops.identities.tolist()}
+        assert shown == set(crops.kin_names)
+
     def test_two_stretches_of_one_hour_share_no_piece(self, folder, make, sheaf):
         store = make()
         store.add(sheaf(pieces=(1, 2), number=1))
