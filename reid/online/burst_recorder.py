@@ -93,7 +93,8 @@ class BurstRecorder:
         """How many were kept so far."""
         self.failure: str | None = None
         """Why the last burst was not kept; None while all is well."""
-        self._of, self._least_score, self._settings, self._wall = store, least_score, dict(tracker or {}), wall
+        self._of, self._settings, self._wall = store, dict(tracker or {}), wall
+        self._least_score = np.float32(least_score)
         self._store = BurstStore(
             store.folder, store.camera, self.config, keep_days=store.config.keep_days,
             least_free_mb=store.config.least_free_mb, clock=wall,
@@ -138,7 +139,7 @@ class BurstRecorder:
         if time_s >= self._tidy_s:
             self._tidy_s = time_s + self.config.every_s
             self._jobs.put((None, self._store.tidy))
-        enough = np.count_nonzero(rows[:, 4] >= self._least_score) >= _LEAST_SEEN
+        enough = len(self._wanted(rows)) >= _LEAST_SEEN
         if self._recording is None and time_s >= self._due_s and enough:
             self._begin(time_s, image.shape)
         if self._recording is not None:
@@ -182,7 +183,7 @@ class BurstRecorder:
         recording.identities.update(ids.tolist())
         if recording.ended:
             return
-        wanted = np.flatnonzero(rows[:, 4] >= self._least_score)
+        wanted = self._wanted(rows)
         corners = crop_corners(rows[wanted, :4], image.shape[1], image.shape[0])
         size = int(np.prod(corners[:, 2:] - corners[:, :2], axis=1).sum()) * 3
         with self._lock:
@@ -198,6 +199,10 @@ class BurstRecorder:
             for row, (x1, y1, x2, y2) in zip(wanted.tolist(), corners.tolist(), strict=True)
         }
         self._jobs.put((recording, partial(self._compress, recording, len(rows), crops, size)))
+
+    def _wanted(self, rows: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Rows of which the crop is kept: compared as a tracker compares its float32 scores, which differs at a tie."""
+        return np.flatnonzero(rows[:, 4].astype(np.float32) >= self._least_score)
 
     def _end(self, recording: _Recording | None) -> None:
         """Have a burst kept, where it is long enough."""

@@ -61,8 +61,8 @@ class GateConfig:
     """How much mAP it may lose on the fixed set of figures that comes with the package."""
     most_lost: float = 0.05
     """By what share more numbers a tracker may give, and by what share more tracks may break, than with the embedder
-    that is live, where what a detector gave a while ago is tracked again with both. Only in an online folder is there
-    such a record."""
+    that is live, where what a detector gave a while ago is tracked again with both; one more, which may be chance, is
+    always let pass. Only in an online folder is there such a record."""
     most_confused: float = 0.005
     """By how much more of the others in the picture may look more like somebody there than the own track does, 0..1."""
 
@@ -113,7 +113,7 @@ def judge(
     canary: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]],
     config: GateConfig | None = None,
     *,
-    replays: tuple[Sequence[Replay], Sequence[Replay]] | None = None,
+    replays: tuple[Sequence[Replay | None], Sequence[Replay | None]] | None = None,
     seed: int = 0,
 ) -> Verdict:
     """Compare two embedders.
@@ -129,19 +129,21 @@ def judge(
         canary: of the fixed set: vectors of the embedder that the site began with (K, D) and of the candidate (K, E),
             and who it is (K,). So that not every round forgets a little, it is not compared with the one that is live.
         config: see `GateConfig`.
-        replays: of the same bursts of detections, with the live embedder and with the candidate. None: nobody looked;
-            empty ones: there was nothing to look at, which is said.
+        replays: of the same bursts of detections, with the live embedder and with the candidate; those count that both
+            went through, None is where one could not. None for all: nobody looked; where no burst is left, there was
+            nothing to look at, which is said.
         seed: of the bootstrap.
 
     Raises:
-        InputError: nothing can be measured on these crops.
+        InputError: nothing can be measured on these crops, or the replays are not of the same bursts.
     """
     c = config or GateConfig()
+    both = [] if replays is None else _of_both(*replays)
     figures = _figures([_reports(vectors, crops, c, seed) for vectors in (live, candidate)])
     kept = [map_of(vectors, canary[2]) for vectors in canary[:2]]
     figures["canary mAP"] = Difference(kept[0], kept[1], kept[1] - kept[0], kept[1] - kept[0])
-    if replays is not None and replays[0]:
-        before, after = map(_conduct, replays)
+    if both:
+        before, after = (_conduct(of) for of in zip(*both, strict=True))
         figures |= {n: Difference(of, after[n], after[n] - of, after[n] - of) for n, of in before.items()}
     if not c.enabled:
         return Verdict(admitted=True, reason="the gate is off", figures=figures)
@@ -172,6 +174,14 @@ def _refusal(figures: Mapping[str, Difference], crops: int, config: GateConfig) 
     if confused is not None and confused.value > config.most_confused:
         return f"people are taken for others more often with it: {CONFUSION} {_said(confused)}"
     return ""
+
+
+def _of_both(live: Sequence[Replay | None], candidate: Sequence[Replay | None]) -> list[tuple[Replay, Replay]]:
+    """Of each burst that both went through: sums over different ones say nothing."""
+    if len(live) != len(candidate):
+        raise InputError(f"replays must be of the same bursts, one entry each, got {len(live)} and {len(candidate)}")
+    pairs = zip(live, candidate, strict=True)
+    return [(before, after) for before, after in pairs if before is not None and after is not None]
 
 
 def _conduct(replays: Sequence[Replay]) -> dict[str, float]:

@@ -54,8 +54,8 @@ from reid.online.slices import SliceConfig, accompanied, hold_out, of_pieces, si
 _EPOCH_STEPS = 50
 _MOST_HELD_OUT = 4000  # crops: all their pairs are looked at
 _SHARES = (1.0, 0.75, 0.5, 0.35, 0.25)
-Replayer = Callable[[Embedder], Sequence[Replay]]
-"""Tracks recorded bursts of detections again, with an embedder."""
+Replayer = Callable[[Embedder], Sequence[Replay | None]]
+"""Tracks recorded bursts of detections again, with an embedder; None for each that it could not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,29 +23,33 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 
-def replays_of(bursts: Path, embedder: Embedder, *, stop: Callable[[], bool] = lambda: False) -> list[Replay]:
-    """What comes of each burst below a folder; without those that are damaged.
+def replays_of(bursts: Path, embedder: Embedder, *, stop: Callable[[], bool] = lambda: False) -> list[Replay | None]:
+    """What comes of each burst below a folder, in the order of their names.
+
+    None for one that is damaged, or lacks the picture of a detection that the tracker asked for: which ones it asks for
+    depends on the vectors, so that another embedder may well get through.
 
     Args:
         bursts: where they are.
         embedder: gives the vectors.
         stop: is asked again and again; what is returned after it said True means nothing.
     """
-    from reid.errors import DataError
-    from reid.online.burst import read_burst
     from reid.online.burst_store import burst_files
 
-    found = []
-    for path in burst_files(bursts):
-        if stop():
-            break
-        try:
-            burst = read_burst(path)
-            config = _settings(burst.info.tracker)
-            found.append(replay(_frames(burst, embedder), embedder.info, config, stop=stop))
-        except (DataError, TrackerError) as error:  # the same for every embedder
-            _logger.warning("%s", error)
-    return found
+    return [None if stop() else _replay_of(path, embedder, stop) for path in burst_files(bursts)]
+
+
+def _replay_of(path: Path, embedder: Embedder, stop: Callable[[], bool]) -> Replay | None:
+    from reid.errors import DataError
+    from reid.online.burst import read_burst
+
+    try:
+        burst = read_burst(path)
+        config = _settings(burst.info.tracker)
+        return replay(_frames(burst, embedder), embedder.info, config, stop=stop)
+    except (DataError, TrackerError) as error:
+        _logger.warning("burst %s is not tracked again: %s", path.name, error)
+        return None
 
 
 def _frames(burst: Burst, embedder: Embedder) -> Iterator[tuple[float, Detections, EmbedRows]]:

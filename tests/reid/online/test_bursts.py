@@ -71,6 +71,19 @@ def test_all_that_was_detected_is_kept(folder: OnlineFolder, record: Record, clo
         burst.crops(np.array([1, 2]))
 
 
+@pytest.mark.parametrize("of", [np.float32, np.float64])
+def test_a_score_that_a_tracker_just_takes_has_a_crop(folder: OnlineFolder, clock: Clock, of: Any) -> None:
+    """Trackers compare float32: 0.7 passes there, though float64(float32(0.7)) is below 0.7."""
+    store = HarvestStore(folder, HarvestStoreConfig(least_free_mb=0), camera="door", session="s")
+    with BurstRecorder(store, CONFIG, least_score=0.7, wall=clock) as recorder:
+        show(recorder, 0, 20, scores=np.array([0.7, 0.7, 0.69, 0.2], of))
+    (path,) = burst_files(folder.replay)
+    burst = read_burst(path)
+    passed = np.flatnonzero(burst.scores >= np.float32(0.7))
+    assert len(passed) == len(burst.crops(passed)) == 2 * len(burst.time_s)
+    assert not any(burst.jpegs[row] for row in np.flatnonzero(burst.scores < np.float32(0.7)))
+
+
 def test_it_waits_for_two_and_for_its_turn(folder: OnlineFolder, record: Record) -> None:
     with record() as recorder:
         show(recorder, 0, 50, boxes=BOXES[:1], scores=[0.9])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shutil
@@ -187,7 +188,7 @@ def test_somebody_is_forgotten(scene: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 def test_what_was_detected_is_recorded_and_can_be_tracked_again(
-    scene: Path, capsys: pytest.CaptureFixture[str]
+    scene: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     (scene / "online.yaml").write_text("bursts: {first_s: 0.5, length_s: 2, least_s: 1}\n", encoding="ascii")
     assert track("--online", "site", "--online-config", "online.yaml", "--tracker.high-score", "0.55") == 0
@@ -200,9 +201,18 @@ def test_what_was_detected_is_recorded_and_can_be_tracked_again(
     damaged = scene / "site" / "replay" / "scene" / "000002.npz"
     damaged.write_bytes(b"")
     embedder = Embedder("default", device="cpu")
-    assert [(of.births, of.breaks) for of in replays_of(scene / "site" / "replay", embedder)] == [(2, 2)]
-    assert replays_of(scene / "site" / "replay", embedder, stop=lambda: True) == []
+    bare = damaged.with_name("000003.npz")  # whoever asks for a vector cannot go on
+    with bare.open("wb") as file:
+        dataclasses.replace(burst, jpegs=[b""] * len(burst.jpegs)).write(file)
+    caplog.clear()
+    first, *others = replays_of(scene / "site" / "replay", embedder)
+    assert first is not None
+    assert (first.births, first.breaks) == (2, 2)
+    assert others == [None, None], "one for each burst, so that those of two embedders can be laid side by side"
+    assert [number in said for number, said in zip(("000002", "000003"), caplog.messages, strict=True)] == [True, True]
+    assert replays_of(scene / "site" / "replay", embedder, stop=lambda: True) == [None] * 3
     damaged.unlink()
+    bare.unlink()
     assert main(["online", "forget", "site", "2"]) == 0
     assert "and 1 bursts of detections, of session" in capsys.readouterr().out
     assert not list((scene / "site" / "replay").rglob("*.npz"))

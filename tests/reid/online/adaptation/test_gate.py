@@ -120,6 +120,29 @@ def test_where_there_is_nothing_to_replay_the_others_decide() -> None:
     assert not judge(vectors(1.0), vectors(2.5), held_out(), SAME, QUICK, replays=([], [])).admitted
 
 
+def test_only_bursts_count_that_both_went_through() -> None:
+    live = [Tracked(40, 50), Tracked(60, 60, 0.9), None, Tracked(9, 9)]
+    candidate = [Tracked(41, 51), None, Tracked(90, 90, 0.9), Tracked(9, 9)]
+    verdict = judge(vectors(2.5), vectors(1.0), held_out(), SAME, QUICK, replays=(live, candidate))
+    assert verdict.admitted
+    found = {name: (figure.live, figure.candidate) for name, figure in verdict.figures.items()}
+    assert (found[NUMBERS], found[BREAKS]) == ((49, 50), (59, 60))
+    assert found[CONFUSION] == pytest.approx((0.02, 0.02))
+    worse = [Tracked(48, 50), None, None, Tracked(9, 9)]  # fewer numbers in all, since there are fewer bursts
+    verdict = judge(vectors(2.5), vectors(1.0), held_out(), SAME, QUICK, replays=(live, worse))
+    assert "numbers in the replay 49 -> 57" in verdict.reason
+    verdict = judge(vectors(2.5), vectors(1.0), held_out(), SAME, QUICK, replays=(live[2:3], candidate[2:3]))
+    assert verdict.reason.endswith("; there were no detections to try it on")
+
+
+def test_replays_of_other_bursts_are_refused() -> None:
+    with pytest.raises(InputError, match="replays must be of the same bursts, one entry each, got 2 and 1"):
+        judge(
+            vectors(2.5), vectors(1.0), held_out(), SAME, QUICK,
+            replays=([Tracked(9, 9), Tracked(9, 9)], [Tracked(9, 9)]),
+        )  # fmt: skip
+
+
 def test_people_are_drawn_and_not_their_pieces() -> None:
     """Pieces of one person are drawn together: the figure is the same, its interval another one."""
     rows = np.arange(12 * EACH)
