@@ -66,7 +66,7 @@ class SwapGuard:
             self._good_hash = self._model_hash
         if verdict.phase == "worse" and not self._asked:
             self._asked = True
-            self._embedder.roll_back(verdict.reason)
+            self._embedder.roll_back(verdict.reason, self._model_hash)
         if self._watch.blocks != self._written:
             self._note()
         return verdict

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from reid.card import Card
 from reid.checks import check_number
 from reid.embedder import Embedder, EmbedderInfo
-from reid.errors import DataError, ModelError
+from reid.errors import DataError, InputError, ModelError
 from reid.online.crop_memory import CropMemory, CropMemoryConfig, look_at, mean_vectors
 from reid.online.registry import CurrentModel, ModelRegistry
 from reid.online.smoke import open_checked
@@ -69,7 +69,8 @@ class LiveEmbedder:
         self._registry, self._device = registry, device
         self._memory = CropMemory(self.config.crops)
         self._stamp = registry.stamp()
-        self._number, self._live = self._first()
+        number, self._live = self._first()
+        self._numbers = {self._live.info.model_hash: number}  # of all that were live here
         self._waiting: tuple[int, Embedder] | None = None
         self._ready = False
         self._tried: tuple[str, float] | None = None  # SHA-256 of what could not be loaded, and when to try again
@@ -100,7 +101,7 @@ class LiveEmbedder:
     @property
     def number(self) -> int:
         """Of the model that is live here, in the registry."""
-        return self._number
+        return self._numbers[self._live.info.model_hash]
 
     def __call__(self, image: NDArray[np.uint8], boxes: ArrayLike) -> NDArray[np.float32]:
         """Embed what lies inside the boxes, as `reid.Embedder` does."""
@@ -129,7 +130,7 @@ class LiveEmbedder:
             if self._waiting is None or not self._ready:
                 return None
             number, embedder = self._waiting
-            old_number, old = self._number, self._live
+            old_number, old = self.number, self._live
             self._waiting, self._ready = None, False
             try:
                 if adopt is not None:
@@ -137,16 +138,26 @@ class LiveEmbedder:
             except Exception as error:
                 self._put_off(embedder.info.model_hash, f"model {number} could not be taken over: {error}")
                 raise
-            self._number, self._live = number, embedder
+            self._numbers[embedder.info.model_hash], self._live = number, embedder
             note = {"number": number, "sha256": embedder.info.model_hash, "before": old_number}
             self._errands.append(lambda: self._registry.folder.history.append("swapped", **note))
         self._wake.set()
         _logger.info("model %d is live, in the place of model %d", number, old_number)
         return old.info, embedder.info
 
-    def roll_back(self, reason: str) -> None:
-        """Have the model that is live here rolled back from; the one before it is ready a moment later."""
-        number = self._number
+    def roll_back(self, reason: str, model_hash: str) -> None:
+        """Have a model that was live here rolled back from; if it still is, the one before it is ready a moment later.
+
+        Args:
+            reason: why, for the history.
+            model_hash: of the model that was judged: whoever judges what was tracked may be late, and another live.
+
+        Raises:
+            InputError: that model was never live here.
+        """
+        number = self._numbers.get(model_hash)
+        if number is None:
+            raise InputError(f"model_hash must be of a model that was live here, got {model_hash!r}")
         self.run_beside(lambda: self._registry.roll_back(reason, number=number))
 
     def run_beside(self, job: Callable[[], object]) -> None:
@@ -234,7 +245,7 @@ class LiveEmbedder:
             if self._waiting is not None and self._waiting[1].info.model_hash != wanted.sha256:
                 self._waiting, self._ready = None, False
             if wanted.sha256 == self._live.info.model_hash:
-                self._number, self.problem = wanted.number, None
+                self._numbers[wanted.sha256], self.problem = wanted.number, None
                 return
             if self._waiting is not None or self._tried is not None:
                 return
@@ -305,5 +316,5 @@ class LiveEmbedder:
 
     def _report(self, problem: str) -> None:
         if problem != self.problem:  # what is tried again and again is told once
-            _logger.warning("%s; model %d stays live", problem, self._number)
+            _logger.warning("%s; model %d stays live", problem, self.number)
         self.problem = problem

@@ -21,10 +21,12 @@ class Embedder:
     def __init__(self, model: str = "one") -> None:
         self.info = SimpleNamespace(model_hash=model)
         self.reasons: list[str] = []
+        self.left: list[str] = []
         self.jobs: list[Callable[[], object]] = []
 
-    def roll_back(self, reason: str) -> None:
+    def roll_back(self, reason: str, model_hash: str) -> None:
         self.reasons.append(reason)
+        self.left.append(model_hash)
 
     def run_beside(self, job: Callable[[], object]) -> None:
         self.jobs.append(job)
@@ -65,6 +67,18 @@ def test_a_worse_model_is_rolled_back_from_once_and_the_one_before_is_not_watche
     assert run.go_on(1300, "one", 1) == "calm"
     assert run.go_on(1300, "three", 4) == "worse"
     assert len(run.embedder.reasons) == 2
+    assert run.embedder.left == ["two", "three"]
+
+
+def test_the_model_that_was_judged_is_left_though_another_is_live_by_now() -> None:
+    run = Run()
+    run.go_on(1300, "one", 1)
+    assert run.go_on(60, "two", 4) == "watching"
+    run.embedder.info.model_hash = "three"  # the tracking is ahead: results of the second still wait
+    assert run.go_on(1240, "two", 4) == "worse"
+    assert run.embedder.left == ["two"]
+    assert run.go_on(1300, "three", 1) == "kept"
+    assert run.embedder.left == ["two"]
 
 
 def test_a_good_model_is_kept_and_frames_without_a_model_change_nothing() -> None:

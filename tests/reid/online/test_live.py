@@ -222,14 +222,33 @@ def test_it_is_rolled_back_on_demand_and_the_model_before_it_goes_live(
 ) -> None:
     registry.admit(model(1), window=(1.0, 2.0))
     swapped(embedder)
-    embedder.roll_back("more new identities")
+    embedder.roll_back("more new identities", embedder.info.model_hash)
     swapped(embedder)
     assert (embedder.number, embedder.info.name) == (0, "model 0")
     assert registry.quarantined[0].window == (1.0, 2.0)
-    embedder.roll_back("again")  # from the base nothing leads back
+    embedder.roll_back("again", embedder.info.model_hash)  # from the base nothing leads back
     until(lambda: embedder.problem)
     assert "base" in str(embedder.problem)
     assert embedder.number == 0
+
+
+def test_the_one_that_was_judged_is_rolled_back_from_and_not_the_one_that_is_live_by_now(
+    embedder: LiveEmbedder, registry: ModelRegistry, model: MakeModel
+) -> None:
+    registry.admit(model(1))
+    swapped(embedder)
+    judged = embedder.info.model_hash
+    registry.admit(model(2))
+    swapped(embedder)
+    embedder.roll_back("it was worse", judged)
+    until(lambda: registry.quarantined)
+    assert [each.number for each in registry.quarantined] == [1]
+    assert (embedder.number, registry.current().number) == (2, 2)
+    embedder.roll_back("so is this one", embedder.info.model_hash)
+    swapped(embedder)
+    assert (embedder.number, embedder.info.name) == (0, "model 0")
+    with pytest.raises(InputError, match="must be of a model that was live here, got 'nobody'"):
+        embedder.roll_back("?", "nobody")
 
 
 def test_a_rollback_that_fails_is_tried_again_and_told_once(
@@ -250,7 +269,7 @@ def test_a_rollback_that_fails_is_tried_again_and_told_once(
         return roll_back(reason, number=number)
 
     monkeypatch.setattr(registry, "roll_back", full_disk)
-    embedder.roll_back("it was worse")
+    embedder.roll_back("it was worse", embedder.info.model_hash)
     until(lambda: embedder.problem == "no space left" or tries[0] >= 4)
     until(lambda: registry.current().number == 0)
     swapped(embedder)
