@@ -7,10 +7,8 @@ forgets somebody deletes drafts first and looks at bursts then: a burst whose dr
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import os
-import shutil
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ from reid.atomic import sync_folder
 from reid.errors import DataError
 from reid.online.burst import Burst, BurstInfo, read_burst_info
 from reid.online.burst_config import BurstConfig
+from reid.online.files import check_free
 from reid.online.folder import OnlineFolder
 from reid.online.hours import camera_folder
 
@@ -64,7 +63,7 @@ class BurstStore:
     ) -> None:
         self._root, self._here = folder.replay, folder.replay / camera_folder(camera)
         self._config, self._clock = config, clock
-        self._keep_s, self._least_free_bytes = keep_days * _DAY_S, least_free_mb * _MB
+        self._keep_s, self._least_free_mb = keep_days * _DAY_S, least_free_mb
 
     def begin(self) -> Path:
         """The empty draft of a burst that is being recorded.
@@ -73,7 +72,7 @@ class BurstStore:
             OSError: it cannot be made, or the disk is about to be full.
         """
         self._here.mkdir(parents=True, exist_ok=True)
-        self._check_free()
+        check_free(self._here, self._least_free_mb)
         number = max((int(path.stem) for path in burst_files(self._here)), default=0) + 1
         draft = self._here / f".{number:06d}.npz-draft"
         draft.touch()
@@ -86,7 +85,7 @@ class BurstStore:
             OSError: it cannot be written, or the disk is about to be full; the draft is gone then.
         """
         try:
-            self._check_free()
+            check_free(self._here, self._least_free_mb)
             with draft.open("r+b") as file:
                 burst.write(file)
                 file.flush()
@@ -111,10 +110,6 @@ class BurstStore:
             path.unlink(missing_ok=True)
         while (excess := _excess(self._root, self._config.most_mb * _MB)) is not None:
             excess.unlink(missing_ok=True)
-
-    def _check_free(self) -> None:
-        if shutil.disk_usage(self._here).free < self._least_free_bytes:
-            raise OSError(errno.ENOSPC, f"less than {self._least_free_bytes // _MB} MB are free", str(self._here))
 
 
 def burst_files(root: Path) -> list[Path]:

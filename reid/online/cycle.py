@@ -90,15 +90,6 @@ class Round:
     """Why, in a sentence."""
 
 
-def harvested_crops(folder: OnlineFolder) -> int:
-    """How many crops are there to learn from.
-
-    Raises:
-        OSError: something cannot be read.
-    """
-    return sum(total.size.crops for total in harvest_totals(folder))
-
-
 def is_due(folder: OnlineFolder, config: CycleConfig) -> bool:
     """Whether enough was harvested since the last round, and nobody paused the learning.
 
@@ -112,7 +103,7 @@ def is_due(folder: OnlineFolder, config: CycleConfig) -> bool:
     before: dict[str, int] = state.get("learned_hours", {})
     # hour by hour: where old crops make room for new ones, there are never more of them
     new = sum(max(0, crops - before.get(hour, 0)) for hour, crops in _hours(harvest_totals(folder)).items())
-    return new > 0 and new >= config.least_new_crops
+    return new >= max(1, config.least_new_crops)
 
 
 def run_round(

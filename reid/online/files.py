@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 from reid.atomic import sync_folder, write_whole
 from reid.errors import DataError
 
-__all__ = ["read_json", "sync_folder", "write_json", "write_whole"]
+__all__ = ["check_free", "read_json", "sync_folder", "write_json", "write_whole"]
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -20,6 +22,16 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
         OSError: it cannot be written; the old file is still there.
     """
     write_whole(path, (json.dumps(dict(content), allow_nan=False, indent=1) + "\n").encode())
+
+
+def check_free(folder: Path, least_mb: int) -> None:
+    """Refuse to write where the disk is about to be full, whoever fills it.
+
+    Raises:
+        OSError: less than so many megabytes are free.
+    """
+    if shutil.disk_usage(folder).free < least_mb * 1_000_000:
+        raise OSError(errno.ENOSPC, f"less than {least_mb} MB are free", str(folder))
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import secrets
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ import numpy as np
 from reid.checks import check_number, check_whole
 from reid.errors import DataError
 from reid.locking import is_locked
+from reid.online.files import check_free
 from reid.online.folder import OnlineFolder
 from reid.online.hours import camera_folder, hour_name
 from reid.online.ledger import HourTotal, Key, Ledger
@@ -112,7 +111,7 @@ class HarvestStore:
             DataError: the hour's store is being written by another process, or of a later version.
             OSError: it cannot be written, or the disk is about to be full.
         """
-        self._check_free()
+        check_free(self.folder.path, self.config.least_free_mb)
         writer = self._enter(sheaf.stretch)
         size = self._ledger.hours[self._key].size
         added, begun, records = 0, len(self._filled), self._record_bytes()
@@ -223,10 +222,6 @@ class HarvestStore:
 
     def _record_bytes(self) -> int:
         return (self._ledger.path(self._key) / RECORDS).stat().st_size
-
-    def _check_free(self) -> None:
-        if shutil.disk_usage(self.folder.path).free < self.config.least_free_mb * _MB:
-            raise OSError(errno.ENOSPC, f"less than {self.config.least_free_mb} MB are free", str(self.folder.path))
 
     def _make_room(self) -> None:
         """Thin the largest hours of the largest cameras until there is room again."""

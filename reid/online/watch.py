@@ -8,7 +8,7 @@ and the first two in relation to how many were, so that a rush hour is not taken
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, field, fields
 from typing import Any, Literal, TypeAlias
 
@@ -191,8 +191,8 @@ class Watch:
 
     def saved(self) -> dict[str, Any]:
         """All that `restore` needs, as JSON can say it."""
-        rows = {name: [list(astuple(b)) for b in part] for name, part in self._parts().items()}
-        return {"phase": self.verdict.phase, **rows}
+        before, after = ([list(astuple(block)) for block in part] for part in (self._before, self._after))
+        return {"phase": self.verdict.phase, "before": before, "after": after}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Go on from what was `saved`, but for a block that had not ended.
@@ -204,15 +204,12 @@ class Watch:
         phase = next((phase for phase in phases if phase == saved["phase"]), None)
         if phase is None:
             raise ValueError(f"phase must be one of {', '.join(phases)}, got {saved['phase']!r}")
-        before, after = ([_block(row) for row in saved[name]] for name in self._parts())
+        before, after = ([_block(row) for row in saved[name]] for name in ("before", "after"))
         self._before.extend(before)
         self._after = after[-(self._looks[-1] - 1) :]  # settings may have changed: there is a look to come
         if phase in ("watching", "worse"):
             comparisons = self._compare() if phase == "worse" else ()
             self.verdict = Verdict(phase, len(after) * self.config.block_s, comparisons)
-
-    def _parts(self) -> dict[str, Iterable[_Block]]:
-        return {"before": self._before, "after": self._after}
 
     def _begin(self, verdict: Verdict) -> None:
         self._after, self._open, self.verdict = [], _Block(), verdict

@@ -18,8 +18,9 @@ from reid.errors import DataError, InputError, ModelError
 from reid.online import BaseModel, OnlineFolder
 from reid.online.burst_store import burst_files
 from reid.online.config import AdaptConfig, LessonConfig
-from reid.online.cycle import CycleConfig, Stop, Task, harvested_crops, is_due, run_round, work
+from reid.online.cycle import CycleConfig, Stop, Task, is_due, run_round, work
 from reid.online.gate import Difference, Verdict
+from reid.online.ledger import harvest_totals
 from reid.online.registry import ModelRegistry
 
 Film = Callable[..., Path]
@@ -78,6 +79,20 @@ def better(dim_eyes: Path) -> Path:
     return write_graph(network, network.card, dim_eyes.with_name("better.onnx"))
 
 
+def crops_in(folder: OnlineFolder) -> int:
+    return sum(total.size.crops for total in harvest_totals(folder))
+
+
+def rounds_until_told(folder: OnlineFolder, learner: Learner, cycle: CycleConfig) -> list[int]:
+    """The round after which a worker was told to stop: the first that came to an end."""
+    rounds = list[int]()
+    work(
+        folder, ModelRegistry(folder), learner, AdaptConfig(), cycle,
+        told=lambda done: rounds.append(done.number), stop=lambda: bool(rounds), sleep=lambda _s: None,
+    )  # fmt: skip
+    return rounds
+
+
 def events(folder: OnlineFolder) -> list[str]:
     return [event["event"] for event in folder.history.read()]
 
@@ -133,7 +148,7 @@ def test_a_round_without_a_better_one_changes_nothing_and_says_why(
 
 
 def test_it_is_due_once_enough_was_harvested_and_not_while_it_is_paused(folder: OnlineFolder) -> None:
-    assert harvested_crops(folder) == 72
+    assert crops_in(folder) == 72
     assert not is_due(folder, CycleConfig(least_new_crops=100))
     assert is_due(folder, CycleConfig(least_new_crops=50))
     folder.change_state(lambda state: {**state, "paused": True})
@@ -144,12 +159,7 @@ def test_it_is_due_once_enough_was_harvested_and_not_while_it_is_paused(folder: 
 
 
 def test_the_worker_learns_when_it_is_due_and_stops_when_told(folder: OnlineFolder) -> None:
-    learner, rounds = Learner(), list[int]()
-    work(
-        folder, ModelRegistry(folder), learner, AdaptConfig(), CycleConfig(least_new_crops=50, wait_s=1),
-        told=lambda done: rounds.append(done.number), stop=lambda: bool(rounds), sleep=lambda _s: None,
-    )  # fmt: skip
-    assert rounds == [1]
+    assert rounds_until_told(folder, Learner(), CycleConfig(least_new_crops=50, wait_s=1)) == [1]
 
 
 def test_there_is_one_worker_a_folder(folder: OnlineFolder) -> None:
@@ -219,14 +229,8 @@ def test_a_round_that_was_stopped_goes_on_and_one_that_makes_no_sense_any_more_d
 
 
 def test_a_worker_goes_on_with_a_round_though_too_little_is_new(folder: OnlineFolder) -> None:
-    registry, learner, rounds = ModelRegistry(folder), Learner(), list[int]()
-    run_round(folder, registry, learner, AdaptConfig(), stop=lambda: True)
-    cycle = CycleConfig(least_new_crops=10**6, wait_s=1)
-    work(
-        folder, registry, learner, AdaptConfig(), cycle,
-        told=lambda done: rounds.append(done.number), stop=lambda: bool(rounds), sleep=lambda _s: None,
-    )  # fmt: skip
-    assert rounds == [1]
+    run_round(folder, ModelRegistry(folder), Learner(), AdaptConfig(), stop=lambda: True)
+    assert rounds_until_told(folder, Learner(), CycleConfig(least_new_crops=10**6, wait_s=1)) == [1]
 
 
 def test_a_model_that_was_taught_from_one_rolled_back_meanwhile_never_goes_live(
@@ -245,26 +249,18 @@ def test_a_model_that_was_taught_from_one_rolled_back_meanwhile_never_goes_live(
 def test_who_forgets_while_a_round_begins_has_it_begin_once_more(
     folder: OnlineFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    registry, learner, rounds = ModelRegistry(folder), Learner(), list[int]()
-
     def forgotten(_folder: OnlineFolder, _into: Path) -> None:
         monkeypatch.undo()
         shutil.rmtree(folder.training)
 
     monkeypatch.setattr("reid.online.cycle._bursts_of", forgotten)
-    cycle = CycleConfig(least_new_crops=50, wait_s=1)
-    work(
-        folder, registry, learner, AdaptConfig(), cycle,
-        told=lambda done: rounds.append(done.number), stop=lambda: bool(rounds), sleep=lambda _s: None,
-    )  # fmt: skip
-    assert rounds == [2]
+    assert rounds_until_told(folder, Learner(), CycleConfig(least_new_crops=50, wait_s=1)) == [2]
 
 
 def test_a_full_disk_costs_a_round_and_not_the_worker(
     folder: OnlineFolder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    registry, learner, rounds, tries = ModelRegistry(folder), Learner(), list[int](), [0]
-    change_state = folder.change_state
+    tries, change_state = [0], folder.change_state
 
     def full(change: Callable[..., Mapping[str, object]]) -> dict[str, object]:
         tries[0] += 1
@@ -273,12 +269,7 @@ def test_a_full_disk_costs_a_round_and_not_the_worker(
         return change_state(change)
 
     monkeypatch.setattr(folder, "change_state", full)
-    cycle = CycleConfig(least_new_crops=50, wait_s=1)
-    work(
-        folder, registry, learner, AdaptConfig(), cycle,
-        told=lambda done: rounds.append(done.number), stop=lambda: bool(rounds), sleep=lambda _s: None,
-    )  # fmt: skip
-    assert rounds == [1]
+    assert rounds_until_told(folder, Learner(), CycleConfig(least_new_crops=50, wait_s=1)) == [1]
     assert caplog.text.count("learning waits: no space left") == 1
 
 
@@ -304,7 +295,7 @@ def test_where_old_crops_make_room_for_new_ones_it_is_due_all_the_same(folder: O
     assert not is_due(folder, cycle)
     shutil.rmtree(folder.harvest / "door" / "20260131-09")
     film("later", people=6).rename(folder.harvest / "door" / "20260131-11")
-    assert harvested_crops(folder) == 72
+    assert crops_in(folder) == 72
     assert is_due(folder, cycle)
 
 
