@@ -106,8 +106,12 @@ def read_burst_info(path: Path) -> BurstInfo:
 def _opened(path: Path) -> Iterator[Mapping[str, NDArray[Any]]]:
     """The columns of a file; whatever is wrong with one is told as a damage of the file."""
     try:
-        with path.open("rb") as data, np.load(data, allow_pickle=False) as file:
-            yield file
+        with path.open("rb") as data:
+            if not zipfile.is_zipfile(data):  # numpy would take it for a pickle, and recommend to trust it
+                raise zipfile.BadZipFile("it has no table of contents")
+            data.seek(0)
+            with np.load(data, allow_pickle=False) as file:
+                yield file
     except FileNotFoundError:
         raise
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:

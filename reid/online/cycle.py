@@ -32,7 +32,7 @@ from reid.tracklets import tidy_tracklets
 
 Stop = Callable[[], bool]
 _logger = logging.getLogger(__name__)
-_ROUND = "round.json"
+_ROUND, _PEOPLE = "round.json", "people.json"
 _STALE_S = 86400.0
 """A round that is older begins anew: what was harvested since is worth more."""
 
@@ -67,7 +67,7 @@ class Task:
     replay: Path
     """Bursts of what detectors gave a while ago, a folder of them, to try the embedder on."""
     people: Path
-    """The file that says who is held out for the gate, see `reid.online.worker.adapt`."""
+    """The round's own file that says who is held out for the gate, see `reid.online.worker.adapt`."""
     lesson: Path
     """The folder in which the training is kept as long as it is under way."""
     seed: int
@@ -125,12 +125,13 @@ def run_round(
     here = folder.training / str(begun.number)
     task = Task(
         here / "harvest", registry.current().path, registry.path(0), here / "candidate.onnx", here / "replay",
-        folder.people, here / "lesson", begun.number,
+        here / _PEOPLE, here / "lesson", begun.number,
     )  # fmt: skip
     try:
         result = learn(task, config, stop)
         if stop():
             return None
+        _keep_sides(folder, here)
         done = _settled(folder, registry, begun, result)
     except Exception as error:  # noqa: BLE001 - whatever it was, it ends this round and not the worker
         reason = f"it failed: {error if isinstance(error, ReidError) else f'{type(error).__name__}: {error}'}"
@@ -160,6 +161,7 @@ class _Begun:
 
 def _begin(folder: OnlineFolder, registry: ModelRegistry, config: AdaptConfig) -> _Begun | None:
     """Set aside what a new round learns from; None where somebody is forgotten meanwhile: then it begins once more."""
+    sides = read_json(folder.people)
     state = folder.change_state(lambda state: {**state, "rounds": int(state.get("rounds", 0)) + 1})
     number, totals, live = int(state["rounds"]), harvest_totals(folder), registry.current()
     hours = _hours(totals)
@@ -171,6 +173,8 @@ def _begin(folder: OnlineFolder, registry: ModelRegistry, config: AdaptConfig) -
     try:
         _slice_of(folder, registry, here / "harvest")
         _bursts_of(folder, here / "replay")
+        if sides is not None:
+            write_json(here / _PEOPLE, sides)
         write_json(here / _ROUND, dataclasses.asdict(begun))
     except FileNotFoundError:
         if here.exists():
@@ -201,6 +205,14 @@ def _unfinished(folder: OnlineFolder, registry: ModelRegistry, config: AdaptConf
     if not 0 <= time.time() - begun.unix_s < _STALE_S:
         return None
     return begun
+
+
+def _keep_sides(folder: OnlineFolder, here: Path) -> None:
+    """Who was held out stays so in later rounds; not where somebody was forgotten, which deletes the round's folder."""
+    with folder.guard():
+        sides = read_json(here / _PEOPLE)
+        if sides is not None:
+            write_json(folder.people, sides)
 
 
 def _settled(folder: OnlineFolder, registry: ModelRegistry, begun: _Begun, result: Learned) -> Round:

@@ -27,6 +27,8 @@ PATIENCE_S = 180.0
 """A command that is not done by then hangs: the machine may be a busy one."""
 HARVEST_MB = 6
 """All that is kept of the harvest: so little that it is thinned out in every run after the first few."""
+BURSTS_MB = 4
+"""All that is kept of bursts."""
 _MARK = "REIDTRACK_SOAK"  # in the environment of all that is started, and of what these start
 _SHORT: dict[str, Any] = {
     "purity": {"least_crops": 2},
@@ -44,6 +46,7 @@ _SHORT: dict[str, Any] = {
     "harvest": {"retry_s": 1.0},
     "store": {"most_mb": HARVEST_MB, "least_free_mb": 50},
     "live": {"poll_s": 0.2},
+    "bursts": {"first_s": 1.0, "every_s": 4.0, "length_s": 3.0, "least_s": 1.0, "bursts": 3, "most_mb": BURSTS_MB},
     "watch": {"before_s": 10.0, "after_s": 10.0, "settle_s": 0.5, "block_s": 1.0},
 }
 
@@ -107,6 +110,12 @@ class Commands:
     def worker(self, settings: Path, *, once: bool = False, site: Path | None = None) -> subprocess.Popen[bytes]:
         """`reidtrack online worker`."""
         return self.start("online", "worker", "DIR", "--config", settings, *(["--once"] if once else []), site=site)
+
+    def said(self, since: int) -> str:
+        """What commands said, and how they were called, from a byte of the log on."""
+        with self.log_path.open("rb") as log:
+            log.seek(since)
+            return log.read().decode(errors="replace")
 
     def running(self) -> list[int]:
         """Processes that are left of all that was started, and of all that these started."""

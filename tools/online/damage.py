@@ -19,6 +19,7 @@ from online.kills import live_again
 from online.soundness import quietly
 from reid.locking import is_locked
 from reid.online import OnlineFolder
+from reid.online.burst_store import burst_files
 from reid.online.config import AdaptConfig
 from reid.online.cycle import Stop, Task, run_round
 from reid.online.gate import Verdict
@@ -120,6 +121,41 @@ def corrupt_current(commands: Commands, rng: np.random.Generator) -> list[str]:
     return wrong
 
 
+def corrupt_bursts(commands: Commands, rng: np.random.Generator) -> list[str]:
+    """The beginning of a burst, and the middle of all others: a round judges without them; they are gone afterwards."""
+    hit = burst_files(commands.site / "replay")
+    for number, path in enumerate(hit):
+        flip(path, rng, first=path.stat().st_size // 2 if number else 0)
+    wrong = [] if len(hit) > 1 else [f"{len(hit)} bursts were there"]
+    if (code := ended(commands.worker(commands.gated, once=True))) not in (0, 1):  # admitted, refused
+        wrong.append(f"a round ended with {code}")
+    reason = str(OnlineFolder.open(commands.site).history.read()[-1].get("reason"))
+    wrong += [reason] if "it failed" in reason else []
+    for path in hit:
+        path.unlink(missing_ok=True)
+    return wrong
+
+
+def corrupt_notes(commands: Commands, _rng: np.random.Generator) -> list[str]:
+    """Half of each small file: tracking goes on, and a worker says which one it is or does without."""
+    wrong = []
+    for name, is_needed in (("state.json", True), ("people.json", True), ("watch.json", False)):
+        path = commands.site / name
+        data = path.read_bytes()
+        path.write_bytes(data[: len(data) // 2])
+        if code := ended(commands.track(commands.gated)):
+            wrong.append(f"{name}: a run of the tracker ended with {code}")
+        commands.all_gone_s()
+        since = commands.log_path.stat().st_size
+        code = ended(commands.worker(commands.open, once=True))
+        said = commands.said(since)
+        if not (f"{name} is damaged" in said if is_needed else code == 0):
+            wrong.append(f"{name}: a round ended with {code}: {said}")
+        if is_needed:
+            path.write_bytes(data)
+    return wrong
+
+
 def two_of_each(commands: Commands, _rng: np.random.Generator) -> list[str]:
     """A second tracker and a second worker are refused with 2, and the first ones go on."""
     wrong = []
@@ -147,6 +183,8 @@ HARMS: dict[str, Harm] = {
     "a candidate that is no model": corrupt_candidate,
     "bytes of the live model": corrupt_live_model,
     "current.json damaged, half, empty, gone": corrupt_current,
+    "bytes of every burst": corrupt_bursts,
+    "half of state.json, people.json, watch.json": corrupt_notes,
     "a full disk": lambda c, _rng: fill_the_disk(c),
     "clocks that are set": lambda c, _rng: set_the_clock(c),
     "two trackers and two workers on one folder": two_of_each,

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from online.checks import Check
-from online.commands import HARVEST_MB, Commands, ended, is_alive, kill, worker_of
+from online.commands import BURSTS_MB, HARVEST_MB, Commands, ended, is_alive, kill, worker_of
 from online.moments import TRACKER_SIGHTS, WORKER_SIGHTS, Moment, Sight
 from online.offers import Offers
 from online.soundness import ASKED, examine, strangers
@@ -203,7 +203,8 @@ def _of_folder(tally: Tally) -> list[Check]:
         for name, asked in ASKED.items()
     ]
     found = f"folder {tally.most_mb:.1f} MB, {tally.most_temp} temporary files at most"
-    most_mb = 2 * HARVEST_MB + 6 * _MODEL_MB + 4  # the harvest and a copy of it for a round, models, drafts, records
+    # harvest and bursts, a copy of both for a round, models, drafts, records
+    most_mb = 2 * (HARVEST_MB + BURSTS_MB) + 6 * _MODEL_MB + 4
     faults = [f"the folder grew to {tally.most_mb:.1f} MB"] if tally.most_mb > most_mb else []
     if tally.most_temp > _MOST_TEMP:
         faults.append(f"{tally.most_temp} temporary files were left")

@@ -26,15 +26,19 @@ class Sight:
 
 WORKER_SIGHTS = (
     Sight("copying the harvest", "training/*/harvest", 0.1),
+    Sight("copying bursts", "training/*/replay", 0.1),
     Sight("training", "training/*/lesson", 2.0),
     Sight("writing the candidate", "training/*/lesson/candidate.onnx", 0.3),
     Sight("admitting", "training/*/candidate.onnx", 0.1),
     Sight("admitting", "models/draft.onnx", 0.05),
     Sight("noting", "history.jsonl", 0.02),
+    Sight("sharing out", "training/*/people.json", 0.05),
     Sight("noting", "people.json", 0.01),
 )
 TRACKER_SIGHTS = (
     Sight("thinning the harvest", "harvest/*/*/.store.jsonl-draft", 0.05),
+    Sight("recording a burst", "replay/*/.*.npz-draft", 3.5),
+    Sight("keeping a burst", "replay/*/*.npz", 0.05),
     Sight("swapping", "current.json", 1.0),
     Sight("noting", "history.jsonl", 0.02),
     Sight("noting", "watch.json", 0.02),

@@ -16,6 +16,8 @@ from reid.data.stores import find_stores
 from reid.errors import ReidError
 from reid.locking import is_locked
 from reid.online import OnlineFolder
+from reid.online.burst import read_burst
+from reid.online.burst_store import burst_files
 from reid.online.registry import ModelRegistry
 from reid.online.smoke import open_checked
 from reid.tracklets import read_tracklets
@@ -25,6 +27,7 @@ ASKED = {
     "opens": "the folder opens, and `status` ends with 0",
     "model": "the live model is sound, and is the one that the history says",
     "harvest": "every store reads, and every picture",
+    "bursts": "every burst reads, and every picture in it",
     "locks": "no lock is held",
     "files": "no file that does not belong there, no draft taken for a whole one, nothing grows",
 }
@@ -51,6 +54,7 @@ def examine(path: Path) -> dict[str, list[str]]:
         wrong["opens"].append(f"status ended with {code}: {said.strip()[-200:]}")
     with _warnings(wrong["harvest"]):
         wrong["harvest"] += _of_harvest(folder)
+    wrong["bursts"] += _of_bursts(folder)
     locks = [path / "online.json", *path.glob("lock.*"), path / "models" / "lock"]
     locks += path.glob("harvest/*/*/store.jsonl")
     wrong["locks"] += [f"{lock.relative_to(path)} is held" for lock in locks if is_locked(lock)]
@@ -104,6 +108,17 @@ def _of_harvest(folder: OnlineFolder) -> list[str]:
             data = np.frombuffer(read.picture(row).read_bytes(), np.uint8)
             if not len(data) or cv2.imdecode(data, cv2.IMREAD_COLOR) is None:
                 wrong.append(f"{read.picture(row)} is no picture")
+    return wrong
+
+
+def _of_bursts(folder: OnlineFolder) -> list[str]:
+    wrong = []
+    for path in burst_files(folder.replay):
+        try:
+            burst = read_burst(path)
+            burst.crops(np.flatnonzero([len(jpeg) > 0 for jpeg in burst.jpegs]))
+        except ReidError as error:
+            wrong.append(str(error))
     return wrong
 
 

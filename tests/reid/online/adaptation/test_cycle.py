@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from reid.online import BaseModel, OnlineFolder
 from reid.online.burst_store import burst_files
 from reid.online.config import AdaptConfig, LessonConfig
 from reid.online.cycle import CycleConfig, Stop, Task, is_due, run_round, work
+from reid.online.files import read_json, write_json
 from reid.online.gate import Difference, Verdict
 from reid.online.ledger import harvest_totals
 from reid.online.registry import ModelRegistry
@@ -255,6 +257,26 @@ def test_who_forgets_while_a_round_begins_has_it_begin_once_more(
 
     monkeypatch.setattr("reid.online.cycle._bursts_of", forgotten)
     assert rounds_until_told(folder, Learner(), CycleConfig(least_new_crops=50, wait_s=1)) == [2]
+
+
+def test_who_is_held_out_is_kept_unless_somebody_is_forgotten_meanwhile(folder: OnlineFolder) -> None:
+    learner, before, after = Learner(), {"door, s: 1": True}, {"door, s: 1": True, "door, s: 2": False}
+
+    def shares_out() -> None:
+        assert read_json(learner.asked[-1].people) == before
+        write_json(learner.asked[-1].people, after)
+
+    def forgotten_at_the_end(*asked: Any) -> Learner.Result:
+        result = learner(*asked)
+        shutil.rmtree(folder.training)
+        return result
+
+    learner.during = shares_out
+    write_json(folder.people, before)
+    run_round(folder, ModelRegistry(folder), forgotten_at_the_end, AdaptConfig())
+    assert read_json(folder.people) == before
+    run_round(folder, ModelRegistry(folder), learner, AdaptConfig())
+    assert read_json(folder.people) == after
 
 
 def test_a_full_disk_costs_a_round_and_not_the_worker(
