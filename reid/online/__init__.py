@@ -5,6 +5,7 @@ Nothing here but `reid.online.worker` imports torch.
 
 from reid.online.burst_config import BurstConfig
 from reid.online.burst_recorder import BurstRecorder
+from reid.online.burst_store import BurstStore
 from reid.online.folder import BaseModel, OnlineFolder
 from reid.online.forgetting import Forgotten, forget
 from reid.online.harvest import Harvester
@@ -19,6 +20,7 @@ __all__ = [
     "BaseModel",
     "BurstConfig",
     "BurstRecorder",
+    "BurstStore",
     "FileLock",
     "Forgotten",
     "HarvestConfig",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -22,9 +21,7 @@ from reid.data.pictures import Image, encode
 from reid.embedder import crop_corners
 from reid.errors import InputError, ReidError
 from reid.online.burst import Burst, BurstInfo
-from reid.online.burst_config import BurstConfig
 from reid.online.burst_store import BurstStore, discard_drafts
-from reid.online.harvest_store import HarvestStore
 from reid.online.harvest_writer import at_most
 
 _logger = logging.getLogger(__name__)
@@ -72,38 +69,30 @@ class BurstRecorder:
     tracking: see `failure`; the next burst tries again.
 
     Args:
-        store: of the harvest that it belongs to: its folder, camera, session, time to live and the least free disk.
-        config: see `BurstConfig`.
+        store: where bursts are kept.
         least_score: lowest score of a detection of which the crop is kept: those that the tracker embeds.
         tracker: settings of the tracker that runs, as JSON can say them; whoever replays begins with them.
-        wall: seconds since 1970.
     """
 
     def __init__(
         self,
-        store: HarvestStore,
-        config: BurstConfig | None = None,
+        store: BurstStore,
         *,
         least_score: float = 0.5,
         tracker: Mapping[str, Any] | None = None,
-        wall: Callable[[], float] = time.time,
     ) -> None:
-        self.config = config or BurstConfig()
+        self.config = store.config
         self.bursts = 0
         """How many were kept so far."""
         self.failure: str | None = None
         """Why the last burst was not kept; None while all is well."""
-        self._of, self._settings, self._wall = store, dict(tracker or {}), wall
+        self._store, self._settings = store, dict(tracker or {})
         self._least_score = np.float32(least_score)
-        self._store = BurstStore(
-            store.folder, store.camera, self.config, keep_days=store.config.keep_days,
-            least_free_mb=store.config.least_free_mb, clock=wall,
-        )  # fmt: skip
         self._recording: _Recording | None = None
         self._due_s = self._tidy_s = self._last_s = np.inf
         self._waiting_bytes, self._lock = 0, threading.Lock()
         self._jobs: SimpleQueue[tuple[_Recording | None, Callable[[], None]] | None] = SimpleQueue()
-        self._jobs.put((None, partial(discard_drafts, store.folder.replay)))
+        self._jobs.put((None, partial(discard_drafts, store.root)))
         self._thread = threading.Thread(target=self._work, name="reidtrack-bursts", daemon=True)
         self._thread.start()
 
@@ -160,7 +149,8 @@ class BurstRecorder:
         self.close()
 
     def _begin(self, time_s: float, shape: tuple[int, ...]) -> None:
-        info = BurstInfo(self._of.camera, self._of.session, self._wall(), (), (shape[1], shape[0]), self._settings)
+        of = self._store
+        info = BurstInfo(of.camera, of.session, of.clock(), (), (shape[1], shape[0]), self._settings)
         self._recording = recording = _Recording(time_s, info)
         self._due_s = time_s + self.config.every_s
 

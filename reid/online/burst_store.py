@@ -20,6 +20,7 @@ from reid.online.burst import Burst, BurstInfo, read_burst_info
 from reid.online.burst_config import BurstConfig
 from reid.online.files import check_free
 from reid.online.folder import OnlineFolder
+from reid.online.harvest_store import HarvestStore
 from reid.online.hours import camera_folder
 
 _logger = logging.getLogger(__name__)
@@ -43,8 +44,9 @@ class BurstStore:
     """Keeps the bursts of one camera, and bounds those of all; for one thread.
 
     Args:
-        folder: where; the caller holds its `lock_tracker`.
+        root: a folder for those of all cameras, which no other process writes.
         camera: name of the source.
+        session: name of this start of the tracker, since identities are numbered anew with each.
         config: how much is kept.
         keep_days: days after which a burst is deleted.
         least_free_mb: megabytes that stay free on the disk.
@@ -53,17 +55,29 @@ class BurstStore:
 
     def __init__(
         self,
-        folder: OnlineFolder,
+        root: Path,
         camera: str,
-        config: BurstConfig,
+        session: str,
+        config: BurstConfig | None = None,
         *,
         keep_days: float,
         least_free_mb: int,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._root, self._here = folder.replay, folder.replay / camera_folder(camera)
-        self._config, self._clock = config, clock
+        self.root, self.camera, self.session = root, camera, session
+        self.config, self.clock = config or BurstConfig(), clock
+        self._here = root / camera_folder(camera)
         self._keep_s, self._least_free_mb = keep_days * _DAY_S, least_free_mb
+
+    @classmethod
+    def beside(
+        cls, harvest: HarvestStore, config: BurstConfig | None = None, *, clock: Callable[[], float] = time.time
+    ) -> BurstStore:
+        """That of a harvest: its folder, camera, session, time to live and the least free disk."""
+        return cls(
+            harvest.folder.replay, harvest.camera, harvest.session, config,
+            keep_days=harvest.config.keep_days, least_free_mb=harvest.config.least_free_mb, clock=clock,
+        )  # fmt: skip
 
     def begin(self) -> Path:
         """The empty draft of a burst that is being recorded.
@@ -102,13 +116,13 @@ class BurstStore:
 
     def tidy(self) -> None:
         """Delete what was kept for long enough, what is of a wrong clock, and what is too much: the oldest first."""
-        now_s = self._clock()
-        for path, info in _infos(self._root):
+        now_s = self.clock()
+        for path, info in _infos(self.root):
             if info is not None and not -_DAY_S <= now_s - info.began_unix_s <= self._keep_s:
                 path.unlink(missing_ok=True)
-        for path in burst_files(self._here)[: -self._config.bursts]:
+        for path in burst_files(self._here)[: -self.config.bursts]:
             path.unlink(missing_ok=True)
-        while (excess := _excess(self._root, self._config.most_mb * _MB)) is not None:
+        while (excess := _excess(self.root, self.config.most_mb * _MB)) is not None:
             excess.unlink(missing_ok=True)
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +24,7 @@ from tracker.cli.track_parts import make_pipeline, open_detector_of, open_source
 from tracker.cli.train_progress import TrainDisplay
 
 if TYPE_CHECKING:
+    from reid.online import BurstRecorder
     from reid.online.worker import AdaptResult
 
 _EXIT_REFUSED, _EXIT_INTERRUPTED = 1, 130
@@ -109,17 +113,19 @@ def _working_folder(settings: AdaptSettings) -> Iterator[Path]:
 def _teach(settings: AdaptSettings, folder: Path, context: Context) -> tuple[list[Path], bool]:
     """The embedder that was admitted in each pass, in `folder`, and whether it was interrupted."""
     from reid.online.worker import adapt
+    from tracker.cli.replaying import replays_of
 
     admitted: list[Path] = []
     for number in range(1, settings.passes + 1):
         live = str(admitted[-1]) if admitted else settings.embedder
         draft = folder / f"{number}.onnx"
-        kept = (settings.keep or folder) / f"pass-{number}"
-        stores = [_store(settings, source, live, kept, context) for source in settings.source]
+        kept, replay = (settings.keep or folder) / f"pass-{number}", folder / f"replay-{number}"
+        stores = [_store(settings, source, live, kept, replay, context) for source in settings.source]
         with TrainDisplay(context) as display, stop_when_asked(context) as request:
             result = adapt(
-                stores, live, draft, settings.config, seed=settings.seed, progress=display, stop=request.made
-            )
+                stores, live, draft, settings.config, replay=partial(replays_of, replay, stop=request.made),
+                seed=settings.seed, progress=display, stop=request.made,
+            )  # fmt: skip
         if request.made():
             return admitted, True
         _report(result, number, settings, context)
@@ -129,21 +135,30 @@ def _teach(settings: AdaptSettings, folder: Path, context: Context) -> tuple[lis
     return admitted, False
 
 
-def _store(settings: AdaptSettings, source: Path, embedder: str, folder: Path, context: Context) -> Path:
-    """The tracklets of a source: followed now where it is a video."""
+def _store(settings: AdaptSettings, source: Path, embedder: str, folder: Path, replay: Path, context: Context) -> Path:
+    """The tracklets of a source: followed now where it is a video, of which bursts are recorded in `replay`."""
     if _is_store(source):
         return source
     from tracker.sinks import open_sinks
+    from tracker.sinks.burst import BurstSink
 
     name = f"{settings.source.index(source) + 1}-{source.stem}"
     tracking = settings.tracking(source, folder / name)
     detector, model = open_detector_of(tracking), open_embedder(embedder, settings.device)
     with open_source_of(tracking) as frames:
         context.say(f"following {source}")
-        sinks = list(open_sinks(tracking.save, folder / name))
+        sinks = [*open_sinks(tracking.save, folder / name), BurstSink(_recorder(settings, replay, name))]
         with RunProgress(frames.info, context) as progress:
             make_pipeline(tracking, frames, detector, model).run(sinks, progress)
     return folder / name
+
+
+def _recorder(settings: AdaptSettings, replay: Path, name: str) -> BurstRecorder:
+    from reid.online import BurstRecorder, BurstStore
+
+    store = BurstStore(replay, name, name, settings.bursts, keep_days=math.inf, least_free_mb=0)
+    tracker = settings.tracker
+    return BurstRecorder(store, least_score=tracker.high_score, tracker=asdict(tracker))
 
 
 def _report(result: AdaptResult, number: int, settings: AdaptSettings, context: Context) -> None:
@@ -153,7 +168,7 @@ def _report(result: AdaptResult, number: int, settings: AdaptSettings, context: 
     if result.verdict is not None:
         for name, figure in result.verdict.figures.items():
             context.result(
-                f"  {name:<18} {figure.live:.3f} -> {figure.candidate:.3f}  "
+                f"  {name:<24} {figure.live:.3f} -> {figure.candidate:.3f}  "
                 f"{figure.value:+.4f} [{figure.low:+.4f}, {figure.high:+.4f}]"
             )
     context.result(f"{'admitted' if result.admitted else 'refused'}: {result.reason}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from reid.online.burst_config import BurstConfig
 from reid.online.config import AdaptConfig
 from tracker.camera.config import CameraMode, CameraMotionConfig
 from tracker.cli.schema import argument, flag_only, part_of
@@ -47,6 +48,8 @@ class AdaptSettings(AdaptConfig):
     """Whether the motion of the camera is estimated: `auto`, `on` or `off`."""
     every: int = 1
     """Detect on every Nth frame."""
+    bursts: BurstConfig = field(default_factory=BurstConfig)
+    """How much of what the detector gave is recorded while videos are followed, to try the result on it."""
     tracker: TrackerConfig = field(default_factory=TrackerConfig)
     """How detections become objects with identities."""
     camera: CameraMotionConfig = field(default_factory=CameraMotionConfig)

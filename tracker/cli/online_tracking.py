@@ -69,7 +69,7 @@ class OnlineTracking:
 
     def sinks(self, source: Source) -> list[Sink]:
         """What harvests from this source, and what watches over an embedder that went live."""
-        from reid.online import BurstRecorder, Harvester, HarvestStore
+        from reid.online import BurstRecorder, BurstStore, Harvester, HarvestStore
         from reid.online.guard import SwapGuard
         from tracker.sinks.burst import BurstSink
         from tracker.sinks.guard import GuardSink
@@ -79,7 +79,9 @@ class OnlineTracking:
         store = HarvestStore(self._folder, c.store, camera=info.name, rate_hz=info.rate_hz)
         self._harvester = Harvester(store, c.harvest)
         tracker = self._settings.tracker
-        recorder = BurstRecorder(store, c.bursts, least_score=tracker.high_score, tracker=asdict(tracker))
+        recorder = BurstRecorder(
+            BurstStore.beside(store, c.bursts), least_score=tracker.high_score, tracker=asdict(tracker)
+        )
         guard = SwapGuard(self.embedder, c.watch, record=self._folder.watch)
         return [HarvestSink(self._harvester), BurstSink(recorder), GuardSink(guard)]
 

@@ -1,4 +1,4 @@
-"""Tries an embedder on the bursts of detections that were recorded in an online folder."""
+"""Tries an embedder on bursts of detections that were recorded while a tracker ran."""
 
 from __future__ import annotations
 

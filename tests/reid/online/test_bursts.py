@@ -32,7 +32,7 @@ def record(folder: OnlineFolder, clock: Clock) -> Iterator[Record]:
     def make(config: BurstConfig = CONFIG, camera: str = "door", session: str = "s", **more: Any) -> BurstRecorder:
         kept = HarvestStoreConfig(**{"least_free_mb": 0, "keep_days": 2} | more)
         store = HarvestStore(folder, kept, camera=camera, session=session)
-        made.append(BurstRecorder(store, config, tracker={"high_score": 0.5}, wall=clock))
+        made.append(BurstRecorder(BurstStore.beside(store, config, clock=clock), tracker={"high_score": 0.5}))
         return made[-1]
 
     yield make
@@ -75,7 +75,7 @@ def test_all_that_was_detected_is_kept(folder: OnlineFolder, record: Record, clo
 def test_a_score_that_a_tracker_just_takes_has_a_crop(folder: OnlineFolder, clock: Clock, of: Any) -> None:
     """Trackers compare float32: 0.7 passes there, though float64(float32(0.7)) is below 0.7."""
     store = HarvestStore(folder, HarvestStoreConfig(least_free_mb=0), camera="door", session="s")
-    with BurstRecorder(store, CONFIG, least_score=0.7, wall=clock) as recorder:
+    with BurstRecorder(BurstStore.beside(store, CONFIG, clock=clock), least_score=0.7) as recorder:
         show(recorder, 0, 20, scores=np.array([0.7, 0.7, 0.69, 0.2], of))
     (path,) = burst_files(folder.replay)
     burst = read_burst(path)

@@ -15,6 +15,7 @@ from reid.errors import InputError
 from reid.online import (
     BurstConfig,
     BurstRecorder,
+    BurstStore,
     HarvestConfig,
     Harvester,
     HarvestStore,
@@ -104,7 +105,7 @@ def burst(folder, clock):
     def burst(identities, session="s", camera="door", finish=True):
         config = BurstConfig(first_s=0, length_s=5, least_s=1)
         store = HarvestStore(folder, HarvestStoreConfig(least_free_mb=0), camera=camera, session=session)
-        recorder = BurstRecorder(store, config, wall=clock)
+        recorder = BurstRecorder(BurstStore.beside(store, config, clock=clock))
         for time_s in range(4):
             boxes = [[0, 0, 50, 100], [50, 0, 100, 100]]
             recorder.observe(image, boxes=boxes, scores=[1, 1], time_s=time_s, ids=identities)

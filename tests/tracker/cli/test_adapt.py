@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 import shutil
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from reid.embedder import DEFAULT_MODEL
+from reid.embedder import DEFAULT_MODEL, Embedder
 from reid.online import FileLock
 from reid.tracklets import TrackletWriter
 from tracker.cli.main import main
+from tracker.replay import Replay
 
 pytest.importorskip("torch", reason="needs the extra [train]")
 pytest.importorskip("onnx", reason="needs the extra [train]")
@@ -163,6 +164,26 @@ def test_a_source_that_is_no_tracklets_is_followed_first(street: Path, capsys: p
     assert "let more be seen" in told.out  # one who stands there teaches nothing
     assert (street / "kept" / "pass-1" / "1-street" / "tracklets" / "store.jsonl").is_file()
     assert not (street / "site.onnx").exists()
+
+
+def test_what_a_detector_gave_is_tracked_again_with_the_result(street: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from reid.online.worker import AdaptResult
+
+    rows = [f"{f},-1,{x + f},30,20,60,0.9\n" for f in range(1, FRAMES + 1) for x in (10, 90)]
+    (street / "det.txt").write_text("".join(rows), encoding="ascii")
+    tried: list[tuple[int, int]] = []
+
+    def adapt(*_: object, replay: Callable[[Embedder], list[Replay | None]], **_more: object) -> AdaptResult:
+        tried.extend((each.births, each.crops) for each in replay(Embedder("default")) if each is not None)
+        return AdaptResult(admitted=False, reason="no better", verdict=None, model=None)
+
+    monkeypatch.setattr("reid.online.worker.adapt", adapt)
+    burst = ["--bursts.first-s", "0", "--bursts.length-s", "0.5", "--bursts.least-s", "0.1"]
+    assert main(["adapt", "street", "--detector", "det.txt", "--out", "site.onnx", *burst]) == 1
+    ((births, crops),) = tried
+    assert births == 2
+    assert crops >= 10
+    assert not [path for path in street.iterdir() if path.name.startswith(".")]
 
 
 @pytest.mark.parametrize(
