@@ -48,10 +48,13 @@ def kills(args: argparse.Namespace, out: Path) -> list[Check]:
     work.mkdir(exist_ok=True)
     with Commands(work, clip) as commands:
         checks = survive_kills(commands, args.worker_kills, args.tracker_kills, args.seed, say)
-        if args.no_damage:
-            return checks
-        from online.damage import survive_damage
+    if args.no_damage:
+        return checks
+    from online.damage import survive_damage
 
+    work = out / "damage"  # in which no hours are quarantined, as may have come of so many models
+    work.mkdir(exist_ok=True)
+    with Commands(work, clip) as commands:
         return [*checks, *survive_damage(commands, args.seed, say)]
 
 

@@ -12,7 +12,7 @@ from tracker.types import BoolArray, IntArray
 
 def every(values: NDArray[Any]) -> bool:
     """Whether all of them are true, or differ from 0."""
-    return bool(np.count_nonzero(values) == len(values))
+    return bool(np.count_nonzero(values) == values.size)
 
 
 def some(values: NDArray[Any]) -> bool:

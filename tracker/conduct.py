@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tracker.association.evidence import MOST_COVERED, covered_share
+from tracker.association.evidence import shows_object
 from tracker.types import BoolArray, DoubleArray, FloatArray, FrameResult, IntArray
 
 _MEMORY_S = 5.0
@@ -47,8 +47,7 @@ class ConductMeter:
         if vectors is not None and len(tracks):
             if (result.model_hash, vectors.shape[1]) != (self._model, self._means.shape[1]):
                 self._forget(result.model_hash, vectors.shape[1])  # vectors of two models are never compared
-            clean = covered_share(result.detections.boxes.astype(np.float64)) <= MOST_COVERED
-            fit = result.detections.has_embedding & clean  # (N,)
+            fit = result.detections.has_embedding & shows_object(result.detections)  # (N,)
             rows = np.flatnonzero(tracks.detections >= 0)
             rows = rows[fit[tracks.detections[rows]]]
             margins = self._look(tracks.ids[rows], vectors[tracks.detections[rows]], result.frame.time_s)

@@ -50,7 +50,7 @@ class TrackerConfig:
     low_score_min_overlap: float = 0.45
     """Overlap that a weak detection needs to continue a track."""
     class_penalty: float = 2.0
-    """Evidence, in nats, against a match between different classes."""
+    """Evidence, in nats, against a match between different classes. Who left is found again whatever the class then."""
     embed: EmbedMode = "all"
     """Which detections are embedded: `all` of high score, or by `auto` those where identity is in doubt, such as
     newcomers and whoever is near somebody else, and of everybody else one now and then. What comes with a vector is
@@ -82,7 +82,8 @@ class TrackerConfig:
     recall_margin: float = 0.3
     """How much better, in nats, than the runner-up an identity must fit to be recovered or recalled."""
     memory_size: int = 1000
-    """How many identities that left are remembered; the oldest are forgotten first. 0 switches recall off."""
+    """How many identities that left are remembered; those that came in first are forgotten first. 0 switches
+    recall off, and with it the correction of tracks that went over to another object."""
     memory_s: float = 3600.0
     """How long identities that left are remembered."""
 

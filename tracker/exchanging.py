@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from tracker.association.evidence import MOST_COVERED, covered_share
+from tracker.association.evidence import shows_object
 from tracker.boxes import area, clip
 from tracker.errors import InputError
 from tracker.stages import StageTime
@@ -115,8 +115,7 @@ class Exchange:
         inside = clip(boxes, width_px, height_px)
         whole = area(inside) >= _LEAST_INSIDE * area(boxes)
         large = (inside[:, 2:] - inside[:, :2]).min(axis=1) >= _LEAST_SIDE_PX
-        covered = covered_share(detections.boxes.astype(np.float64))[tracks.detections[rows]]
-        rows = rows.compress(whole & large & (covered <= MOST_COVERED))
+        rows = rows.compress(whole & large & shows_object(detections)[tracks.detections[rows]])
         for number in tracks.ids[rows].tolist():
             count = self._next.get(number, (now, 0))[1] + 1
             self._next[number] = now + next(spacing for most, spacing in _SPACING_S if count < most), count

@@ -55,7 +55,7 @@ class TrackTable:
     unlooked: DoubleArray
     """(T,) in how many frames since the last look at a clean crop there was one that was not asked for."""
     doubt: DoubleArray
-    """(T,) evidence, in nats, that the crops since `doubted_s` are all of somebody else; 0 without doubt."""
+    """(T,) evidence, in nats, that none of the crops since `doubted_s` is of the object; 0 without doubt."""
     doubted: FloatArray
     """(T, D) sum of those crops' vectors."""
     doubted_s: DoubleArray
@@ -186,6 +186,7 @@ class TrackTable:
         self.born_s[rows] = self.first_vector_s[rows] = self.doubted_s[rows]
         self.mean_s[rows] = self.seen_s[rows]
         self.own_ids[rows], self.settled[rows] = 0, False
+        self.class_votes[rows] = 0
         self.doubt[rows], self.doubted[rows] = 0, 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from tracker import lives
 from tracker.arrays import every, some
 from tracker.association import demand, looks
 from tracker.association.appearance import AppearanceModel
-from tracker.association.evidence import Candidates, candidates
+from tracker.association.evidence import Candidates, candidates, covered_share
 from tracker.association.matching import Matching, Seen
 from tracker.boxes import cxcywh_to_xyxy, iou
 from tracker.config import TrackerConfig
@@ -22,7 +23,7 @@ from tracker.explanation.explanation import Explanation, decisions_about
 from tracker.explanation.record import UpdateRecord
 from tracker.identities import Identities
 from tracker.motion import camera, kalman
-from tracker.motion.drift import common_shift
+from tracker.motion.drift import LEARNED, common_shift
 from tracker.motion.kalman import MotionState
 from tracker.table import TrackTable
 from tracker.types import (
@@ -112,15 +113,17 @@ class Tracker:
             stays[gone] = False
             tracks, motion = tracks.select(stays), motion.of(stays.nonzero()[0])
         # whatever is raised up to here, by `embed` too, leaves the tracker as it was
-        seen, pairs = self._look(detections, tracks, motion, now, embed)
+        seen, pairs, shift = self._look(detections, tracks, motion, now, embed)
 
         first = self._time_s is None
-        self._go_on(gone, tracks, motion, affine, now)
+        self._go_on(gone, tracks, motion, affine, shift, now)
         matching = Matching(tracks, seen, self.config, self._appearance, self._record)
         matching.run(pairs)
         tracks.detection, matched = matching.detection, matching.matched
         self._all_seen = every(matched)
         if some(matched):
+            if some(shift):
+                tracks.box[:2] -= LEARNED * shift[:, None] * matched  # or velocities would never know of it
             self._correct(seen, matched)
             changed = looks.learn(tracks, seen, matched, matching.similarity, self._appearance, self.config)
             if len(changed):
@@ -139,13 +142,12 @@ class Tracker:
             time_s: on the clock of `update`, not before its last time.
             include_coasted: also return confirmed tracks that the last update did not see.
         """
-        if self._time_s is None:
-            return self._report(np.zeros(0, np.int64), np.zeros((4, 0)), float(time_s), ())
         now, dt = self._clock(time_s)
         rows = self._reported(include_coasted)
-        moved = kalman.predict(self._tracks.motion.of(rows), dt, self._noise)
+        hidden = self._tracks.detection[rows] < 0
+        moved = kalman.predict(self._tracks.motion.of(rows), dt, self._noise, hidden)
         tracks = self._report(rows, moved.box, now, ())
-        return Tracks(tracks.ids, tracks.boxes, tracks.scores, tracks.classes, np.full(len(rows), -1), now)
+        return replace(tracks, detections=np.full(len(rows), -1), explanation=None)
 
     def explain(self, track_id: int) -> tuple[Decision, ...]:
         """What the last update decided about one number, and why; `str` of a decision says it in words.
@@ -197,9 +199,12 @@ class Tracker:
         last = self._time_s
         if time_s is None:
             return (0.0, 0.0) if last is None else (last + 1 / self.config.rate_hz, 1 / self.config.rate_hz)
-        now = float(time_s)
+        try:
+            now = float(time_s)
+        except (TypeError, ValueError):
+            now = math.nan
         if not math.isfinite(now):
-            raise InputError(f"time_s must be finite, got {time_s!r}")
+            raise InputError(f"time_s must be a finite number, got {time_s!r}")
         if last is not None and now < last:
             raise InputError(
                 f"time_s must not run backwards, got {now:.6f} after {last:.6f}; reset() starts a new clock"
@@ -219,29 +224,43 @@ class Tracker:
 
     def _look(
         self, detections: Detections, tracks: TrackTable, motion: MotionState, now: float, embed: EmbedRows | None
-    ) -> tuple[Seen, Candidates]:
-        """What the further steps need to know of the detections, and which of the tracks these may continue."""
+    ) -> tuple[Seen, Candidates, DoubleArray]:
+        """What the further steps need to know of the detections, which of the tracks these may continue, and a shift.
+
+        By the shift (2,), px in x and y, all predictions were moved.
+        """
         c, scores = self.config, detections.scores
         corners, confident = np.array(detections.boxes.T, np.float64, order="C"), scores >= c.high_score
         box = np.empty_like(corners)  # (4, N)
         sides = np.subtract(corners[2:], corners[:2], out=box[2:])
         np.add(corners[:2], sides / 2, out=box[:2])
         pairs, covered = candidates(motion.box, np.sqrt(motion.covariance[0, 0]), corners, sides)
-        shift = common_shift(motion.box, box, pairs)
+        counted = scores >= c.low_score
+        shift = common_shift(motion.box, box, pairs if every(counted) else pairs.select(counted[pairs.detections]))
         if some(shift):
             motion.box[:2] += shift[:, None]
             pairs, covered = candidates(motion.box, np.sqrt(motion.covariance[0, 0]), corners, sides)
+        if not every(counted):  # what is ignored covers nobody
+            covered[counted] = covered_share(detections.boxes[counted].astype(np.float64))
         wanted = confident.nonzero()[0]
         if embed is not None and c.embed == "auto" and self._time_s is not None:
             wanted = demand.wanted(tracks, pairs, motion.box, corners, scores, now, self._time_s, c)
         vectors, has = self._appearance.collect(detections, wanted, embed)
         clean, known = covered <= c.appearance_max_overlap, has & confident
-        return Seen(
-            now, corners, box, scores, detections.classes, confident, vectors, known, clean, known & clean
-        ), pairs
+        return (
+            Seen(now, corners, box, scores, detections.classes, confident, vectors, known, clean, known & clean),
+            pairs,
+            shift,
+        )
 
     def _go_on(
-        self, gone: IntArray, tracks: TrackTable, motion: MotionState, affine: DoubleArray | None, now: float
+        self,
+        gone: IntArray,
+        tracks: TrackTable,
+        motion: MotionState,
+        affine: DoubleArray | None,
+        shift: DoubleArray,
+        now: float,
     ) -> None:
         """Begin to change things: those who are gone end, and the others are the tracks, moved."""
         self._time_s = now
@@ -255,6 +274,8 @@ class Tracker:
         tracks.motion = motion
         if affine is not None:
             tracks.seen_box = camera.move(MotionState(tracks.seen_box[None], tracks.covariance), affine).box
+        if some(shift):
+            tracks.seen_box[:2] += shift[:, None]
         self._tracks = tracks
 
     def _correct(self, seen: Seen, matched: BoolArray) -> None:

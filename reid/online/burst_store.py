@@ -115,10 +115,10 @@ class BurstStore:
         return True
 
     def tidy(self) -> None:
-        """Delete what was kept for long enough, what is of a wrong clock, and what is too much: the oldest first."""
+        """Delete what was kept for long enough, and what is too much: the oldest first."""
         now_s = self.clock()
         for path, info in _infos(self.root):
-            if info is not None and not -_DAY_S <= now_s - info.began_unix_s <= self._keep_s:
+            if info is not None and now_s - _since_unix_s(path, info, now_s) > self._keep_s:
                 path.unlink(missing_ok=True)
         for path in burst_files(self._here)[: -self.config.bursts]:
             path.unlink(missing_ok=True)
@@ -177,6 +177,17 @@ def _infos(root: Path) -> list[tuple[Path, BurstInfo | None]]:
             _logger.warning("%s", error)
             found.append((path, None))
     return found
+
+
+def _since_unix_s(path: Path, info: BurstInfo, now_s: float) -> float:
+    """Since when a burst is kept. One in the future is of a clock that was wrong: since that was noticed."""
+    if info.began_unix_s <= now_s:
+        return info.began_unix_s
+    with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+        if path.stat().st_mtime <= now_s:
+            return path.stat().st_mtime
+        os.utime(path, (now_s, now_s))
+    return now_s
 
 
 def _excess(root: Path, most_bytes: int) -> Path | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import logging
 import math
 import os
@@ -22,7 +23,7 @@ from reid.errors import DataError, ReidError
 from reid.online.burst_store import burst_files
 from reid.online.config import AdaptConfig, CycleConfig
 from reid.online.files import read_json, write_json
-from reid.online.folder import OnlineFolder
+from reid.online.folder import ROUND, OnlineFolder
 from reid.online.gate import Verdict
 from reid.online.hours import HOUR_S, hour_begin
 from reid.online.ledger import HourTotal, harvest_totals, hour_folders
@@ -32,7 +33,9 @@ from reid.tracklets import tidy_tracklets
 
 Stop = Callable[[], bool]
 _logger = logging.getLogger(__name__)
-_ROUND, _PEOPLE = "round.json", "people.json"
+_PEOPLE = "people.json"
+_NOTHING_LEFT = "there are only crops of hours that a model learned from which made tracking worse: let more be seen"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _STALE_S = 86400.0
 """A round that is older begins anew: what was harvested since is worth more."""
 
@@ -109,31 +112,41 @@ def is_due(folder: OnlineFolder, config: CycleConfig) -> bool:
 def run_round(
     folder: OnlineFolder, registry: ModelRegistry, learn: Learn, config: AdaptConfig, *, stop: Stop = lambda: False
 ) -> Round | None:
-    """Learn once from all that is harvested; None where it was told to stop.
+    """Learn once from all that is harvested; None where it was told to stop, or somebody was forgotten meanwhile.
 
-    A round that fails is told in the history and ends there; the next one begins anew. One that was stopped, or whose
-    process ended, goes on where it was, unless somebody was forgotten meanwhile or another embedder went live. Call it
-    with the worker's lock.
+    A round that fails is told in the history and ends there; the next one begins anew. One that was stopped, that met a
+    full disk, or whose process ended, goes on where it was, unless somebody was forgotten meanwhile or another embedder
+    went live. Call it with the worker's lock.
 
     Raises:
-        DataError: `state.json` is damaged, or another process does not let go of it.
-        OSError: the folder cannot be written.
+        DataError: `state.json` or `people.json` is damaged, or another process does not let go of it.
+        OSError: the folder cannot be written, or the disk is full.
     """
     begun = _unfinished(folder, registry, config) or _begin(folder, registry, config)
     if begun is None:
         return None
-    here = folder.training / str(begun.number)
+    here, told = folder.training / str(begun.number), [False]
+
+    def told_to_stop() -> bool:
+        told[0] = told[0] or stop()  # who changes their mind meanwhile finds the round where it was
+        return told[0]
+
     task = Task(
         here / "harvest", registry.current().path, registry.path(0), here / "candidate.onnx", here / "replay",
         here / _PEOPLE, here / "lesson", begun.number,
     )  # fmt: skip
     try:
-        result = learn(task, config, stop)
-        if stop():
+        if not any((here / "harvest").iterdir()):
+            raise DataError(_NOTHING_LEFT)
+        result = learn(task, config, told_to_stop)
+        if told_to_stop() or not _keep_sides(folder, here):
             return None
-        _keep_sides(folder, here)
         done = _settled(folder, registry, begun, result)
-    except Exception as error:  # noqa: BLE001 - whatever it was, it ends this round and not the worker
+    except Exception as error:
+        if not (here / ROUND).exists():  # somebody was forgotten
+            return None
+        if isinstance(error, OSError) and error.errno in _FULL:
+            raise
         reason = f"it failed: {error if isinstance(error, ReidError) else f'{type(error).__name__}: {error}'}"
         folder.history.append("refused", round=begun.number, reason=reason)
         done = Round(begun.number, None, reason)
@@ -161,7 +174,6 @@ class _Begun:
 
 def _begin(folder: OnlineFolder, registry: ModelRegistry, config: AdaptConfig) -> _Begun | None:
     """Set aside what a new round learns from; None where somebody is forgotten meanwhile: then it begins once more."""
-    sides = read_json(folder.people)
     state = folder.change_state(lambda state: {**state, "rounds": int(state.get("rounds", 0)) + 1})
     number, totals, live = int(state["rounds"]), harvest_totals(folder), registry.current()
     hours = _hours(totals)
@@ -169,17 +181,21 @@ def _begin(folder: OnlineFolder, registry: ModelRegistry, config: AdaptConfig) -
     here = folder.training / str(number)
     shutil.rmtree(folder.training, ignore_errors=True)  # what cannot go on
     here.mkdir(parents=True)
-    folder.history.append("cycle_started", round=number, crops=sum(hours.values()), live=live.number)
+    draft = here / f"{ROUND}-draft"
     try:
+        with folder.guard():
+            write_json(draft, dataclasses.asdict(begun))
+            sides = read_json(folder.people)
+            if sides is not None:
+                write_json(here / _PEOPLE, sides)
+        folder.history.append("cycle_started", round=number, crops=sum(hours.values()), live=live.number)
         _slice_of(folder, registry, here / "harvest")
         _bursts_of(folder, here / "replay")
-        if sides is not None:
-            write_json(here / _PEOPLE, sides)
-        write_json(here / _ROUND, dataclasses.asdict(begun))
+        draft.replace(here / ROUND)
     except FileNotFoundError:
-        if here.exists():
+        if draft.exists():
             raise
-        return None
+        return None  # who forgets somebody deletes it first
     return begun
 
 
@@ -196,7 +212,7 @@ def _unfinished(folder: OnlineFolder, registry: ModelRegistry, config: AdaptConf
     """The round that was under way, if it can go on: nobody forgot anything, embedder and settings are the same."""
     number = folder.state().get("rounds", 0)
     try:
-        saved = read_json(folder.training / str(number) / _ROUND)
+        saved = read_json(folder.training / str(number) / ROUND)
         begun = None if saved is None else _Begun(**saved | {"window": saved["window"] and tuple(saved["window"])})
     except (DataError, KeyError, TypeError):
         return None
@@ -207,12 +223,15 @@ def _unfinished(folder: OnlineFolder, registry: ModelRegistry, config: AdaptConf
     return begun
 
 
-def _keep_sides(folder: OnlineFolder, here: Path) -> None:
-    """Who was held out stays so in later rounds; not where somebody was forgotten, which deletes the round's folder."""
+def _keep_sides(folder: OnlineFolder, here: Path) -> bool:
+    """Who was held out stays so in later rounds; False where somebody was forgotten meanwhile: the round is void."""
     with folder.guard():
+        if not (here / ROUND).exists():
+            return False
         sides = read_json(here / _PEOPLE)
         if sides is not None:
             write_json(folder.people, sides)
+    return True
 
 
 def _settled(folder: OnlineFolder, registry: ModelRegistry, begun: _Begun, result: Learned) -> Round:
@@ -260,7 +279,9 @@ def work(
         if _unfinished(folder, registry, config) is None:
             shutil.rmtree(folder.training, ignore_errors=True)  # what a worker left that was killed
         if once:
-            _tell(run_round(folder, registry, learn, config, stop=stop), told)
+            while (done := run_round(folder, registry, learn, config, stop=stop)) is None and not stop():
+                pass  # somebody was forgotten meanwhile
+            _tell(done, told)
             return
         problem = ""
         while not stop():
@@ -303,10 +324,18 @@ def _slice_of(folder: OnlineFolder, registry: ModelRegistry, into: Path) -> None
         begin = hour_begin(hour)
         if begin is not None and any(begin < last and begin + HOUR_S > first for first, last in bad):
             continue
-        with contextlib.suppress(shutil.Error):  # what went meanwhile is not learned from
-            shutil.copytree(folder.harvest / camera / hour, into / camera / hour, copy_function=_linked)
+        _copy(folder.harvest / camera / hour, into / camera / hour)
         with contextlib.suppress(DataError):  # nor what is damaged: one bad byte must not end all learning
             tidy_tracklets(into / camera / hour)
+
+
+def _copy(store: Path, into: Path) -> None:
+    """A store as it is now; what goes meanwhile is not in it."""
+    for here, _, names in os.walk(store):
+        there = into / Path(here).relative_to(store)
+        there.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            _linked(str(Path(here) / name), str(there / name))
 
 
 def _bursts_of(folder: OnlineFolder, into: Path) -> None:

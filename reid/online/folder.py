@@ -20,6 +20,10 @@ _PATIENCE_S: Final = 10.0
 """A guard is held for as long as a line takes to be written; who holds it for longer was stopped or hangs."""
 
 
+ROUND = "round.json"
+"""In the folder of a round of learning, once it has all that it needs: without it the round is void."""
+
+
 @dataclass(frozen=True, slots=True)
 class BaseModel:
     """The embedder that a folder was begun with."""
@@ -47,7 +51,7 @@ class OnlineFolder:
     | `watch.json` | how tracking went with the models that were live |
     | `people.json` | who is held out from training, by number of a track |
     | `history.jsonl` | what happened |
-    | `state.json` | what an operator or an alarm switched off |
+    | `state.json` | whether learning is paused, the number of the last round, and what it learned from |
     """
 
     def __init__(self, path: Path, base: BaseModel) -> None:
@@ -152,7 +156,7 @@ class OnlineFolder:
             yield
 
     def state(self) -> dict[str, Any]:
-        """What an operator or an alarm switched off; empty where nothing ever was.
+        """Whether learning is paused, the number of the last round, and what it learned from; empty at first.
 
         Raises:
             DataError: `state.json` is damaged.

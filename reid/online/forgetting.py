@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import math
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,15 +13,16 @@ from pathlib import Path
 from reid.errors import DataError, InputError
 from reid.online.burst_store import burst_files, discard_drafts, forget_bursts, sessions_with
 from reid.online.files import read_json, write_json
-from reid.online.folder import OnlineFolder
+from reid.online.folder import ROUND, OnlineFolder
 from reid.online.hours import camera_folder
 from reid.online.ledger import hour_folders
 from reid.online.locks import FileLock
-from reid.tracklets import StoreSize, tidy_tracklets
+from reid.tracklets import StoreSize, is_tracklet_store, remove_tracklets, tidy_tracklets
 from reid.tracklets.tidying import Record
 
 _PATIENCE_S = 30.0
 """A tracker lets go of its store several times a second, but may be writing to a slow disk."""
+_TRIES = 100
 ALL = "all"
 """In place of a session: every one."""
 
@@ -73,7 +75,7 @@ def forget(folder: OnlineFolder, identity: int, *, camera: str | None = None, se
         raise DataError(f"{folder.harvest} is being changed by another process: wait for it")
     with lock:
         cameras = _cameras(folder, camera)
-        stores = [folder.harvest / name / hour for name, hour in hour_folders(folder.harvest) if name in cameras]
+        stores = [store for store in _stores(folder, cameras) if _is_whole(store)]
         replays = [folder.replay / name for name in cameras]
         discard_drafts(folder.replay)  # before looking, see `reid.online.burst_store`
         traces = _traces(stores, replays, identity)
@@ -82,6 +84,8 @@ def forget(folder: OnlineFolder, identity: int, *, camera: str | None = None, se
         if session is None:
             chosen = known[:1]
         numbers = {number for name in chosen for number in traces[name].numbers}
+        with folder.guard():
+            _forget_sides(folder, numbers, chosen)  # as long as it is known which numbers these are
         # bursts before stores: these say under which numbers else it went, to whoever has to do it once more
         bursts = sum(forget_bursts(replay, numbers, chosen) for replay in replays)
         size = StoreSize()
@@ -90,10 +94,12 @@ def forget(folder: OnlineFolder, identity: int, *, camera: str | None = None, se
             size = StoreSize(
                 size.crops + gone.crops, size.tracklets + gone.tracklets, size.disk_bytes + gone.disk_bytes
             )
-    # a round of learning has a slice of its own: it fails, and the next one begins anew
-    shutil.rmtree(folder.training, ignore_errors=True)
+    with folder.guard():
+        for path in folder.training.glob(f"*/{ROUND}*"):
+            path.unlink(missing_ok=True)
+        _forget_sides(folder, numbers, chosen)  # the round may have written them meanwhile, and cannot any more
+    _delete_rounds(folder)
     if chosen:
-        _forget_sides(folder, numbers, chosen)
         with contextlib.suppress(OSError):  # a full disk keeps nobody from forgetting
             folder.history.append(
                 "forgotten", camera=camera, identity=identity, sessions=chosen, crops=size.crops, bursts=bursts
@@ -101,13 +107,41 @@ def forget(folder: OnlineFolder, identity: int, *, camera: str | None = None, se
     return Forgotten(size, bursts, tuple(chosen), tuple(name for name in known if name not in chosen))
 
 
+def _stores(folder: OnlineFolder, cameras: Sequence[str]) -> list[Path]:
+    return [folder.harvest / name / hour for name, hour in hour_folders(folder.harvest) if name in cameras]
+
+
+def _is_whole(store: Path) -> bool:
+    """Whether it has records; pictures that a killed process left without any go."""
+    if is_tracklet_store(store):
+        return True
+    remove_tracklets(store)
+    return False
+
+
+def _delete_rounds(folder: OnlineFolder) -> None:
+    """Delete what a round of learning took of the harvest; it is void already, and another one begins.
+
+    Raises:
+        OSError: something is still there.
+    """
+    for left in reversed(range(_TRIES)):
+        try:
+            shutil.rmtree(folder.training)
+        except FileNotFoundError:
+            if not folder.training.exists():
+                return
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY or not left:  # the round may be writing
+                raise
+
+
 def _forget_sides(folder: OnlineFolder, numbers: Iterable[int], sessions: Sequence[str]) -> None:
-    """Take the numbers out of those of which it is known whether they were held out."""
+    """Take the numbers out of those of which it is known whether they were held out; under the folder's guard."""
     gone = tuple(f", {session}: {number}" for session in sessions for number in numbers)
-    with folder.guard():
-        sides = read_json(folder.people)
-        if sides is not None:
-            write_json(folder.people, {name: side for name, side in sides.items() if not name.endswith(gone)})
+    sides = read_json(folder.people)
+    if gone and sides is not None:
+        write_json(folder.people, {name: side for name, side in sides.items() if not name.endswith(gone)})
 
 
 def _cameras(folder: OnlineFolder, camera: str | None) -> list[str]:

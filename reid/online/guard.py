@@ -30,12 +30,18 @@ class SwapGuard:
         embedder: whose models are watched.
         config: see `WatchConfig`.
         record: the file in which all this outlives the process; None: nothing does.
+        camera: name of the source. With another one the comparison begins anew: cameras differ more than models.
     """
 
     def __init__(
-        self, embedder: LiveEmbedder, config: WatchConfig | None = None, *, record: Path | None = None
+        self,
+        embedder: LiveEmbedder,
+        config: WatchConfig | None = None,
+        *,
+        record: Path | None = None,
+        camera: str = "",
     ) -> None:
-        self._embedder, self._watch, self._record = embedder, Watch(config), record
+        self._embedder, self._watch, self._record, self._camera = embedder, Watch(config), record, camera
         self._model_hash = self._good_hash = embedder.info.model_hash
         self._asked = False  # for the model before to be live again
         self._seen: dict[str, Any] = {}  # what is to be written
@@ -81,6 +87,9 @@ class SwapGuard:
     def _take_up(self, saved: dict[str, Any]) -> None:
         """Go on where another process ended; with another model, as after a swap."""
         try:
+            if saved["camera"] != self._camera:
+                self._good_hash = str(saved["good"])
+                return
             self._watch.restore(saved["watch"])
             model_hash, self._good_hash = str(saved["model"]), str(saved["good"])
         except (KeyError, TypeError, ValueError) as error:
@@ -94,7 +103,9 @@ class SwapGuard:
     def _note(self) -> None:
         """Have what is known written, by a thread that does not keep the tracking waiting."""
         self._written = self._watch.blocks
-        self._seen = {"model": self._model_hash, "good": self._good_hash, "watch": self._watch.saved()}
+        self._seen = {
+            "camera": self._camera, "model": self._model_hash, "good": self._good_hash, "watch": self._watch.saved()
+        }  # fmt: skip
         if self._record is not None and not self._writing:
             self._writing = True
             self._embedder.run_beside(partial(self._write, self._record))

@@ -135,17 +135,23 @@ class HarvestWriter:
         """Write one sheaf, or look after the store; False when all is done."""
         with self._changed:
             self._changed.wait_for(lambda: self._queue or self._closing, _IDLE_S)
-            sheaf = self._queue.popleft() if self._queue else None
             closing = self._closing
-        if sheaf is not None:
-            self._write(sheaf)
-            with self._changed:
-                self._waiting_bytes -= _bytes_of(sheaf)
-                self._left -= 1
-                self._changed.notify_all()
-        elif closing:
+        if not self._write_next() and closing:
             return False
         self._look_after()
+        return True
+
+    def _write_next(self) -> bool:
+        """Write the sheaf that waits longest; whether there was one."""
+        with self._changed:
+            sheaf = self._queue.popleft() if self._queue else None
+        if sheaf is None:
+            return False
+        self._write(sheaf)
+        with self._changed:
+            self._waiting_bytes -= _bytes_of(sheaf)
+            self._left -= 1
+            self._changed.notify_all()
         return True
 
     def _write(self, sheaf: Sheaf) -> None:
@@ -176,6 +182,8 @@ class HarvestWriter:
     def _look_after(self) -> None:
         """What is due now and then: letting others change the store, and deleting what is old."""
         if self._open and self._store.is_wanted():
+            for _ in range(len(self._queue)):  # or it would be written once it was to be forgotten
+                self._write_next()
             with self._guarded():
                 self._store.rest()
                 while self._store.is_wanted() and not self._closing:

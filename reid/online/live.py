@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -232,8 +233,8 @@ class LiveEmbedder:
         stamp = self._registry.stamp()
         retry = self._tried is not None and time.monotonic() >= self._tried[1]
         if stamp != self._stamp or retry:
-            self._stamp = stamp
             self._consider(self._registry.current())
+            self._stamp = stamp  # only then: what fails is looked at again
         if self._waiting is not None:
             self._look_at_crops(self._waiting[1])
 
@@ -259,12 +260,24 @@ class LiveEmbedder:
         try:
             return self._opened(wanted)
         except ModelError as error:
+            if self._serves_on_cpu(wanted):  # so it is the device, such as one without memory left, which may change
+                self._put_off(wanted.sha256, f"model {wanted.number} cannot be used on {self._device} now: {error}")
+                return None
             self._report(f"model {wanted.number} cannot serve: {error}")
             self._registry.roll_back(str(error), number=wanted.number)
             self._wake.set()  # to look at the one before it
         except Exception as error:  # noqa: BLE001 - such as a device without memory left, which may change
             self._put_off(wanted.sha256, f"model {wanted.number} cannot be loaded now: {error}")
         return None
+
+    def _serves_on_cpu(self, wanted: CurrentModel) -> bool:
+        """Whether a model that does not serve on another device serves there; False where that is the device."""
+        if str(self._device) == "cpu":
+            return False
+        with contextlib.suppress(ModelError):
+            open_checked(wanted.path)
+            return True
+        return False
 
     def _opened(self, wanted: CurrentModel) -> Embedder:
         embedder = open_checked(wanted.path, device=self._device)
@@ -279,7 +292,7 @@ class LiveEmbedder:
             try:
                 return wanted.number, self._opened(wanted)
             except ModelError as error:
-                if wanted.number == 0:
+                if wanted.number == 0 or self._serves_on_cpu(wanted):
                     raise
                 _logger.warning("model %d cannot serve: %s", wanted.number, error)
                 self._registry.roll_back(str(error), number=wanted.number)

@@ -298,7 +298,7 @@ class ModelRegistry:
             change=state.change + 1,
             next_number=max(state.next_number, model.number + 1),
             live=live,
-        ).kept(self.config.keep)
+        ).kept(self.config.keep if why == "admitted" else None)  # who rolls back may know of no such setting
         state = replace(state, event=state.told(model, why, reason))
         self._files.write(state)
         self._files.make_good(state)

@@ -118,8 +118,8 @@ class RegistryState:
         numbers = [period.number for period in reversed(self.live)]
         return [n for n in dict.fromkeys(numbers) if n not in bad and n != 0] + [0]
 
-    def kept(self, count: int) -> RegistryState:
-        """Without the models that are neither the base nor among the last `count` that were live."""
+    def kept(self, count: int | None) -> RegistryState:
+        """Without models that are neither the base nor among the last `count` that were live, all of them for None."""
         numbers = {*self.were_live()[:-1][:count], self.number, 0}
         return replace(
             self,

@@ -206,6 +206,51 @@ def test_predict_before_the_first_update_is_empty() -> None:
     assert len(Tracker().predict(1.0)) == 0
 
 
+def test_an_object_that_hides_does_not_grow_in_predictions() -> None:
+    tracker, twin = Tracker(), Tracker()
+    for each in (tracker, twin):
+        for i in range(20):
+            each.update(Detections([box(0, 100, 40 + 3 * i, 70 + 5 * i)]), time_s=i * DT_S)
+        each.update(Detections.empty(), time_s=20 * DT_S)
+    ahead = tracker.predict(30 * DT_S, include_coasted=True)
+    later = twin.update(Detections.empty(), time_s=30 * DT_S, include_coasted=True)
+    np.testing.assert_allclose(ahead.boxes, later.boxes, atol=0.01)
+
+
+def test_what_is_too_weak_to_count_covers_nobody() -> None:
+    """Detectors that tell everything add boxes of hardly any score to each object."""
+    tracker = Tracker()
+    for i in range(80):
+        left = i >= 40
+        boxes = [box(0), box(300)][: 1 if 20 <= i < 60 else 2]
+        looks = [unit(1), unit(2)][: len(boxes)]
+        ghosts = [box(4), box(304)][: len(boxes)]
+        seen = Detections(
+            boxes + ghosts, [0.9] * len(boxes) + [0.01] * len(ghosts), embeddings=[*looks, *looks],
+            has_embedding=[True] * len(boxes) + [False] * len(ghosts),
+        )  # fmt: skip
+        result = tracker.update(seen, time_s=i * DT_S)
+        assert not left or 2 not in result.ids.tolist() or i >= 60
+    assert result.ids.tolist() == [1, 2]
+
+
+def test_who_takes_over_a_track_brings_a_class_of_its_own() -> None:
+    tracker = Tracker(TrackerConfig(appearance_limit=4))
+    for i in range(330):
+        other = i >= 300
+        seen = Detections([box(0), box(300)], classes=[int(other), 5], embeddings=[unit(3 if other else 1), unit(2)])
+        result = tracker.update(seen, time_s=i * DT_S)
+    assert dict(zip(result.ids.tolist(), result.classes.tolist(), strict=True)) == {3: 1, 2: 5}
+
+
+def test_one_odd_crop_is_nothing_to_those_without_any_doubt() -> None:
+    tracker, odd = Tracker(TrackerConfig(change_evidence=0, appearance_limit=4)), unit(9)
+    for i in range(40):
+        looks = [unit(1), unit(2), odd if i == 30 else unit(3)]
+        result = tracker.update(Detections([box(0), box(300), box(600)], embeddings=looks), time_s=i * DT_S)
+        assert {1, 2} <= set(result.ids.tolist())
+
+
 def test_reset_forgets_all_and_trackers_share_nothing() -> None:
     a, b = Tracker(), Tracker()
     feed(a, walk(0, 4, 5))
@@ -274,7 +319,8 @@ def test_an_embedder_that_fails_does_not_decide_the_dimension() -> None:
     [
         (lambda t: t.update([[0, 0, 1, 1]]), r"update needs tracker.Detections, got list"),
         (lambda t: t.update(Detections.empty(), time_s=0.5), r"time_s must not run backwards, got 0.5\d* after 1.0"),
-        (lambda t: t.update(Detections.empty(), time_s=float("nan")), "time_s must be finite"),
+        (lambda t: t.update(Detections.empty(), time_s=float("nan")), "time_s must be a finite number"),
+        (lambda t: t.predict("soon"), "time_s must be a finite number, got 'soon'"),
         (lambda t: t.predict(0.0), "time_s must not run backwards"),
         (lambda t: t.update(Detections.empty(), camera_motion=[1, 2]), r"camera_motion must be a finite \(2, 3\)"),
         (

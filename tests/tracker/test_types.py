@@ -83,6 +83,8 @@ def test_select_keeps_all_fields() -> None:
         ({"boxes": [[0, 0, 9, 9], [0, 0, 1e300, 9]]}, r"boxes\[1\] must be small enough for float32"),
         ({"classes": [0, 1e30]}, r"classes\[1\] must be small enough for int64"),
         ({"frame_size": (0, 480)}, "frame_size must be"),
+        ({"frame_size": 640}, "frame_size must be"),
+        ({"frame_size": (640, 480, 3)}, "frame_size must be"),
     ],
 )
 def test_bad_arrays_are_refused_by_name_and_row(arguments: dict[str, Any], message: str) -> None:

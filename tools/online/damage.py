@@ -15,7 +15,7 @@ from online.checks import Check
 from online.clocks import set_the_clock
 from online.commands import PATIENCE_S, Commands, ended
 from online.full_disk import fill_the_disk
-from online.kills import live_again
+from online.kills import Killing, live_again
 from online.soundness import quietly
 from reid.locking import is_locked
 from reid.online import OnlineFolder
@@ -32,6 +32,8 @@ Harm: TypeAlias = Callable[[Commands, np.random.Generator], list[str]]
 
 def survive_damage(commands: Commands, seed: int, say: Callable[[str], None]) -> list[Check]:
     """One harm after the other, each followed by a whole round and a whole run over the same folder."""
+    if wrong := Killing(commands, seed, say).prepare():
+        return [Check("a first run and a first round", "they failed", tuple(wrong))]
     rng, checks = np.random.default_rng(seed), []
     for asked, harm in HARMS.items():
         say(asked)

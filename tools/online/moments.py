@@ -32,7 +32,7 @@ WORKER_SIGHTS = (
     Sight("admitting", "training/*/candidate.onnx", 0.1),
     Sight("admitting", "models/draft.onnx", 0.05),
     Sight("noting", "history.jsonl", 0.02),
-    Sight("sharing out", "training/*/people.json", 0.05),
+    Sight("sharing out", "training/*/.people.json-draft", 0.01),
     Sight("noting", "people.json", 0.01),
 )
 TRACKER_SIGHTS = (

@@ -61,7 +61,13 @@ class Offers:
             registry = ModelRegistry(OnlineFolder.open(site))
             if not roll_back:
                 registry.admit(self._path, reason="offered by the soak")
-            elif registry.current().number:
+            elif _was_offered(registry):
                 registry.roll_back("asked for by the soak")
         except (ModelError, OSError) as error:
             self.problems.append(f"{'a rollback' if roll_back else 'an admission'} while it tracked: {error}")
+
+
+def _was_offered(registry: ModelRegistry) -> bool:
+    """Whether the live one was: with one that a round taught, the hours would be left out that rounds learn from."""
+    live = registry.current().number
+    return live > 0 and all(each.window is None for each in registry.models if each.number == live)

@@ -10,9 +10,9 @@ from tracker.arrays import every
 from tracker.association.assignment import without_rival
 from tracker.association.pairs import overlapping
 from tracker.config import TrackerConfig
-from tracker.types import BoolArray, DoubleArray, FloatArray, IntArray
+from tracker.types import BoolArray, Detections, DoubleArray, FloatArray, IntArray
 
-MOST_COVERED = TrackerConfig().appearance_max_overlap
+_MOST_COVERED, _LEAST_SCORE = TrackerConfig().appearance_max_overlap, TrackerConfig().low_score
 """The `covered_share` up to which a crop shows its object: beyond it the crop shows the other one as well. It is where
 a tracker of default settings stops to learn from crops, so what else keeps or judges crops goes by the same ones."""
 _TINY = float(np.finfo(np.float64).tiny)
@@ -92,6 +92,14 @@ def covered_share(boxes: DoubleArray) -> DoubleArray:
     """(N, 4) -> (N,) the largest share of each box that any one other box covers, 0..1."""
     corners = boxes.T
     return _largest_share(*overlapping(corners, corners), corners[2:] - corners[:2])
+
+
+def shows_object(detections: Detections) -> BoolArray:
+    """(N,) whether a crop shows its object, for a tracker of default settings: what that ignores covers nobody."""
+    counted = (detections.scores >= _LEAST_SCORE).nonzero()[0]
+    shows = np.ones(len(detections), bool)
+    shows[counted] = covered_share(detections.boxes[counted].astype(np.float64)) <= _MOST_COVERED
+    return shows
 
 
 def _largest_share(rows: IntArray, columns: IntArray, common: DoubleArray, sides: DoubleArray) -> DoubleArray:

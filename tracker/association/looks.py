@@ -21,9 +21,9 @@ def learn(
 ) -> IntArray:
     """Move the mean appearance of matched tracks (T,) towards crops that show the object alone.
 
-    A crop that speaks against its track, by its `similarity` (T,) to the mean, does not: it is kept aside. Once such
-    crops agree for long enough, the track has gone over to somebody else, as happens where one passes close to another:
-    rows of these (n,).
+    A crop that speaks against its track, by its `similarity` (T,) to the mean, does not: it is kept aside. Once the
+    evidence of such crops, with none between them that speaks for the track, adds up to `change_evidence`, it has gone
+    over to somebody else, as happens where one passes close to another: rows of these (n,).
     """
     detection = tracks.detection
     fit = matched & seen.fit.take(detection)  # (T,)
@@ -46,7 +46,7 @@ def learn(
     evidence = appearance.doubt(similarity[foreign]).clip(-4, 0)
     tracks.learn(t[~foreign], crops[~foreign], seen.now, config.appearance_memory_s)
     tracks.set_aside(t[foreign], crops[foreign], seen.now, evidence)
-    return (tracks.doubt <= -config.change_evidence).nonzero()[0]
+    return ((tracks.doubt < 0) & (tracks.doubt <= -config.change_evidence)).nonzero()[0]
 
 
 def _compare_with_others(

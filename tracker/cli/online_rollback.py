@@ -35,5 +35,5 @@ def run(argv: Sequence[str], context: Context) -> int:
 
     registry = ModelRegistry(folder)
     left = registry.current().number
-    context.result(f"model {registry.roll_back(settings.reason)} is live in the place of {left}")
+    context.result(f"model {registry.roll_back(settings.reason, number=left)} is live in the place of {left}")
     return 0

@@ -82,7 +82,7 @@ class OnlineTracking:
         recorder = BurstRecorder(
             BurstStore.beside(store, c.bursts), least_score=tracker.high_score, tracker=asdict(tracker)
         )
-        guard = SwapGuard(self.embedder, c.watch, record=self._folder.watch)
+        guard = SwapGuard(self.embedder, c.watch, record=self._folder.watch, camera=info.name)
         return [HarvestSink(self._harvester), BurstSink(recorder), GuardSink(guard)]
 
     def __enter__(self) -> OnlineTracking:

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from tracker.association.evidence import MOST_COVERED, covered_share
+from tracker.association.evidence import shows_object
 from tracker.refinement.history import Appearance, History
 from tracker.refinement.tracklets import CUT_S
 from tracker.table import TIME_SLACK_S
@@ -101,8 +101,8 @@ class HistoryRecorder:
         detections = result.detections
         if detections.embeddings is not None:
             self._one_model(result.model_hash)
-            clean = covered_share(detections.boxes.astype(np.float64)) <= MOST_COVERED
-            self._look(tracks, detections.embeddings, detections.has_embedding & clean, frame)
+            fit = detections.has_embedding & shows_object(detections)
+            self._look(tracks, detections.embeddings, fit, frame)
 
     def close(self) -> None:
         """Nothing to close: what was taken down stays."""

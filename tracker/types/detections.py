@@ -59,9 +59,7 @@ class Detections:
         put(self, "has_embedding", mask)
         put(self, "embeddings", _check_embeddings(embeddings, self.has_embedding))
         put(self, "quality", None if quality is None else _check_unit_range("quality", quality, n))
-        if frame_size is not None and (len(frame_size) != 2 or min(frame_size) <= 0):
-            raise InputError(f"frame_size must be (width_px, height_px), both positive, got {frame_size}")
-        put(self, "frame_size", frame_size)
+        put(self, "frame_size", None if frame_size is None else _check_frame_size(frame_size))
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -126,6 +124,17 @@ def _check_classes(value: ArrayLike, n: int) -> IntArray:
     array: IntArray = as_rows("classes", value, (n,), np.int64)
     refuse_row("classes", array, array < 0, "0 or more")
     return array
+
+
+def _check_frame_size(value: tuple[int, int]) -> tuple[int, int]:
+    try:
+        width_px, height_px = value
+        good = width_px > 0 and height_px > 0
+    except (TypeError, ValueError):
+        good = False
+    if not good:
+        raise InputError(f"frame_size must be (width_px, height_px), both positive, got {value!r}")
+    return value
 
 
 def _check_embeddings(value: ArrayLike | None, has: BoolArray) -> FloatArray | None:

@@ -233,6 +233,69 @@ def test_a_second_attempt_finishes_what_a_killed_one_began(folder, fill, monkeyp
     assert len(list(folder.harvest.rglob("*.jpg"))) == pictures - 3
 
 
+def test_what_an_interrupted_attempt_leaves_has_nobody_among_those_held_out(folder, fill, monkeypatch):
+    fill(hours=(0,))
+    write_json(folder.people, {f"door, s: {SOMEBODY}": True, f"door, s: {OTHER}": False})
+
+    def killed(*_args):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("reid.online.forgetting._delete_rounds", killed)
+        with pytest.raises(KeyboardInterrupt):
+            forget(folder, SOMEBODY)
+    assert read_json(folder.people) == {f"door, s: {OTHER}": False}
+
+
+def test_an_hour_that_lost_its_records_keeps_nobody_from_being_forgotten(folder, fill):
+    fill(hours=(0,))
+    left = folder.harvest / "door" / hour_of(3) / "pictures" / "000001" / "00000007.jpg"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"a picture that nobody speaks of")
+    assert forget(folder, SOMEBODY).size.crops == 3
+    assert not left.exists()
+
+
+def test_pictures_that_cannot_be_deleted_are_told(folder, fill, monkeypatch):
+    fill(hours=(0,))
+    kept = folder.training / "1" / "harvest" / "door" / "17.jpg"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"picture")
+
+    def refused(path, ignore_errors=False):
+        if not ignore_errors:
+            raise PermissionError(13, "Permission denied", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.rmtree", refused)
+        with pytest.raises(PermissionError):
+            forget(folder, SOMEBODY)
+    forget(folder, SOMEBODY)
+    assert not kept.exists()
+
+
+def test_what_waits_for_a_slow_disk_is_forgotten_as_well(folder, monkeypatch):
+    image = np.random.default_rng(0).integers(0, 256, (200, 400, 3), np.uint8)
+    boxes = [[10, 10, 60, 150], [210, 10, 260, 150]]
+    add = HarvestStore.add
+
+    def slowly(store, sheaf):
+        time.sleep(0.03)
+        add(store, sheaf)
+
+    monkeypatch.setattr(HarvestStore, "add", slowly)
+    store = HarvestStore(folder, HarvestStoreConfig(least_free_mb=0), camera="door")
+    with Harvester(store, HarvestConfig(least_age_s=0, least_sharpness=0)) as harvester:
+        for k in range(20):
+            harvester.observe(image, ids=[SOMEBODY, OTHER], boxes=boxes, scores=[1, 1], time_s=k / 2)
+        until_s = time.monotonic() + 10
+        while not harvester.counts.written and time.monotonic() < until_s:
+            time.sleep(0.01)
+        assert forget(folder, SOMEBODY).size.crops == 20
+        assert not traces(folder, [str(SOMEBODY).encode()])[1:], "but for the history"
+    assert sum(map(len, stores(folder))) == 20
+
+
 def test_a_tracker_lets_go_and_goes_on(folder):
     """Forgetting waits for the thread that writes, and that one goes on with new pieces."""
     image = np.random.default_rng(0).integers(0, 256, (200, 400, 3), np.uint8)

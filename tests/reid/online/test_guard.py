@@ -43,9 +43,9 @@ class Run:
         self.record, self.time_s = record, 0.0
         self.start("one")
 
-    def start(self, model: str) -> None:
+    def start(self, model: str, camera: str = "door") -> None:
         self.embedder = Embedder(model)
-        self.guard = SwapGuard(self.embedder, CONFIG, record=self.record)  # type: ignore[arg-type]
+        self.guard = SwapGuard(self.embedder, CONFIG, record=self.record, camera=camera)  # type: ignore[arg-type]
 
     def go_on(self, seconds: float, model: str | None, births: int) -> str:
         phases = set()
@@ -124,6 +124,15 @@ def test_the_end_of_the_process_ends_no_watching(tmp_path: Path) -> None:
     run.start("one")
     assert run.go_on(60, "one", 1) == "calm"
     assert not run.embedder.reasons
+
+
+def test_another_camera_is_no_measure(tmp_path: Path) -> None:
+    run = Run(tmp_path / "watch.json")
+    run.go_on(1300, "one", 1)
+    run.start("two", camera="yard")
+    assert run.go_on(2600, "two", 4) == "calm"
+    assert run.go_on(1300, "three", 8) == "worse"
+    assert run.embedder.left == ["three"]
 
 
 def test_a_record_that_is_damaged_begins_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

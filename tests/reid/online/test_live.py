@@ -17,6 +17,7 @@ from reid.embedder import DEFAULT_MODEL
 from reid.online import BaseModel, OnlineFolder, live
 from reid.online.live import LiveConfig, LiveEmbedder
 from reid.online.registry import ModelRegistry
+from reid.online.smoke import open_checked
 
 WAIT_S = 60.0  # how long a broken exchange may hang before the test says so
 IMAGE = np.random.default_rng(3).integers(0, 256, (60, 80, 3), np.uint8)
@@ -205,6 +206,42 @@ def test_a_device_that_is_full_for_a_while_is_waited_for(
     monkeypatch.undo()
     swapped(embedder)
     assert (embedder.number, embedder.problem) == (1, None)
+
+
+def test_a_model_that_serves_on_the_cpu_is_not_to_blame_for_another_device(
+    embedder: LiveEmbedder, registry: ModelRegistry, model: MakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, *, device: str = "cpu", **options: Any) -> Embedder:
+        if device != "cpu":
+            raise ModelError("CUDA failure 2: out of memory")
+        return open_checked(path, device=device, **options)
+
+    monkeypatch.setattr(live, "open_checked", full)
+    monkeypatch.setattr(embedder, "_device", "cuda")
+    registry.admit(model(1))
+    until(lambda: embedder.problem)
+    assert "out of memory" in str(embedder.problem)
+    assert (registry.current().number, embedder.number, registry.quarantined) == (1, 0, ())
+    monkeypatch.undo()
+    swapped(embedder)
+    assert (embedder.number, embedder.problem) == (1, None)
+
+
+def test_a_look_that_fails_is_repeated(
+    embedder: LiveEmbedder, registry: ModelRegistry, model: MakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    current, fails = registry.current, [OSError("too many open files")]
+
+    def once_in_vain() -> Any:
+        if fails:
+            raise fails.pop()
+        return current()
+
+    registry.admit(model(1))
+    monkeypatch.setattr(registry, "current", once_in_vain)
+    swapped(embedder)
+    assert embedder.number == 1
+    assert not fails
 
 
 def test_a_file_that_is_damaged_after_its_admission_never_goes_live(registry: ModelRegistry, model: MakeModel) -> None:

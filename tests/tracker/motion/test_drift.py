@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tracker import Detections, Tracker
+from tracker import Detections, Tracker, TrackerConfig
 from tracker.association.evidence import Candidates
 from tracker.motion.drift import common_shift
 
@@ -51,3 +51,40 @@ def test_a_jerk_of_the_camera_costs_no_numbers() -> None:
         result = tracker.update(Detections(corners), time_s=i * 0.04)
         first = result.ids.tolist() if i == 5 else first
     assert sorted(result.ids.tolist()) == sorted(first or [])
+
+
+def corners(box: np.ndarray) -> np.ndarray:
+    return np.concatenate((box[:2] - box[2:] / 2, box[:2] + box[2:] / 2)).T
+
+
+@pytest.mark.parametrize("count", [3, 8])
+def test_who_all_walk_one_way_are_found_where_they_went(count: int) -> None:
+    tracker, box = Tracker(), people(count)
+    for i in range(80):
+        moved = box + np.array([[8.0 * i], [0], [0], [0]])
+        if i < 40 or i >= 55:
+            result = tracker.update(Detections(corners(moved)), time_s=i * 0.04)
+        else:
+            result = tracker.update(Detections.empty(), time_s=i * 0.04)
+        if i == 39:
+            ahead = tracker.predict(i * 0.04 + 0.2).boxes - result.boxes
+    np.testing.assert_allclose(ahead[:, 0], 40, atol=8)
+    assert sorted(result.ids.tolist()) == list(range(1, count + 1))
+
+
+def test_where_somebody_hid_moves_with_the_picture() -> None:
+    def look(number: int) -> np.ndarray:
+        vector = np.random.default_rng(number).normal(size=64)
+        return vector / np.linalg.norm(vector)
+
+    tracker, box = Tracker(TrackerConfig(memory_size=0)), people(6)
+    box[0] = np.arange(6) * 300.0
+    for i in range(90):
+        shift = 0 if i < 50 else min(25 * (i - 49), 175)  # seven jerks
+        shown = np.arange(1, 6) if 45 <= i < 62 else np.arange(6)
+        moved = box[:, shown] + np.array([[shift], [0.0], [0], [0]])
+        if i >= 62:
+            moved[:2, 0] += (100, -40)  # walked on meanwhile
+        looks = [look(k) for k in shown.tolist()]
+        result = tracker.update(Detections(corners(moved), embeddings=looks), time_s=i * 0.04)
+    assert sorted(result.ids.tolist()) == [1, 2, 3, 4, 5, 6]

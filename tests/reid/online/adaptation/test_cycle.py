@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import shutil
 from collections.abc import Callable, Mapping
@@ -17,6 +18,7 @@ from reid.data.stores import read_store_crops
 from reid.embedder import DEFAULT_MODEL
 from reid.errors import DataError, InputError, ModelError
 from reid.online import BaseModel, OnlineFolder
+from reid.online import cycle as cycle_module
 from reid.online.burst_store import burst_files
 from reid.online.config import AdaptConfig, LessonConfig
 from reid.online.cycle import CycleConfig, Stop, Task, is_due, run_round, work
@@ -259,24 +261,90 @@ def test_who_forgets_while_a_round_begins_has_it_begin_once_more(
     assert rounds_until_told(folder, Learner(), CycleConfig(least_new_crops=50, wait_s=1)) == [2]
 
 
-def test_who_is_held_out_is_kept_unless_somebody_is_forgotten_meanwhile(folder: OnlineFolder) -> None:
+def test_who_is_held_out_stays_so(folder: OnlineFolder) -> None:
     learner, before, after = Learner(), {"door, s: 1": True}, {"door, s: 1": True, "door, s: 2": False}
 
     def shares_out() -> None:
         assert read_json(learner.asked[-1].people) == before
         write_json(learner.asked[-1].people, after)
 
-    def forgotten_at_the_end(*asked: Any) -> Learner.Result:
-        result = learner(*asked)
-        shutil.rmtree(folder.training)
-        return result
-
     learner.during = shares_out
     write_json(folder.people, before)
-    run_round(folder, ModelRegistry(folder), forgotten_at_the_end, AdaptConfig())
-    assert read_json(folder.people) == before
     run_round(folder, ModelRegistry(folder), learner, AdaptConfig())
     assert read_json(folder.people) == after
+
+
+@pytest.mark.parametrize("when", ["copying", "learning", "judging"])
+def test_who_forgets_somebody_has_the_round_begin_once_more(
+    when: str, folder: OnlineFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learner, times = Learner(), [1]
+
+    def forgotten() -> None:
+        if times:
+            times.pop()
+            write_json(folder.people, {})
+            for path in folder.training.glob("*/round.json*"):
+                path.unlink()
+            shutil.rmtree(folder.training)
+
+    def copied(*paths: Path) -> None:
+        forgotten()
+        copy(*paths)
+
+    def learned(*asked: Any) -> Learner.Result:
+        write_json(asked[0].people, {"door, s: 1": True})
+        result = learner(*asked)
+        if when == "judging":
+            forgotten()
+            write_json(folder.people, {})
+        return result
+
+    copy = cycle_module._copy
+    if when == "copying":
+        monkeypatch.setattr(cycle_module, "_copy", copied)
+    if when == "learning":
+        learner.during = forgotten
+    rounds = list[int]()
+    work(
+        folder, ModelRegistry(folder), learned, AdaptConfig(), CycleConfig(least_new_crops=50),
+        told=lambda done: rounds.append(done.number), stop=lambda: bool(rounds), sleep=lambda _s: None,
+    )  # fmt: skip
+    assert rounds == [2]
+    assert learner.seen == 72
+    assert events(folder).count("refused") == 1
+
+
+def test_a_disk_that_is_full_while_it_learns_costs_no_round(folder: OnlineFolder) -> None:
+    registry, learner = ModelRegistry(folder), Learner(error=OSError(errno.ENOSPC, "No space left on device"))
+    with pytest.raises(OSError, match="No space left"):
+        run_round(folder, registry, learner, AdaptConfig())
+    assert is_due(folder, CycleConfig(least_new_crops=1))
+    learner.error = None
+    done = run_round(folder, registry, learner, AdaptConfig())
+    assert done is not None
+    assert done.number == 1
+
+
+def test_who_pauses_for_a_moment_finds_the_round_where_it_was(folder: OnlineFolder) -> None:
+    learner, answers = Learner(), iter([True, False, False])
+
+    def stopped(task: Task, config: AdaptConfig, stop: Stop) -> Learner.Result:
+        assert stop()
+        return learner(task, config, stop)
+
+    assert run_round(folder, ModelRegistry(folder), stopped, AdaptConfig(), stop=lambda: next(answers)) is None
+    assert is_due(folder, CycleConfig(least_new_crops=1))
+
+
+def test_where_all_hours_are_of_a_bad_model_it_says_so(folder: OnlineFolder, better: Path) -> None:
+    registry, learner = ModelRegistry(folder), Learner(better)
+    run_round(folder, registry, learner, AdaptConfig())
+    registry.roll_back("it was worse")
+    done = run_round(folder, registry, learner, AdaptConfig())
+    assert done is not None
+    assert "which made tracking worse: let more be seen" in done.reason
+    assert len(learner.asked) == 1
 
 
 def test_a_full_disk_costs_a_round_and_not_the_worker(

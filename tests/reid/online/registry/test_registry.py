@@ -140,6 +140,15 @@ def test_a_model_that_is_live_no_more_is_quarantined_without_a_change_of_what_is
     check_whole(registry)
 
 
+def test_who_rolls_back_deletes_no_model_that_may_be_needed(registry: ModelRegistry, model: MakeModels) -> None:
+    many = ModelRegistry(registry.folder, config=RegistryConfig(keep=6))
+    for number in range(1, 7):
+        many.admit(model(number))
+    ModelRegistry(registry.folder, config=RegistryConfig(keep=2)).roll_back("asked for")
+    assert [each.number for each in registry.models] == [0, 1, 2, 3, 4, 5]
+    check_whole(registry)
+
+
 def test_the_last_three_and_the_base_are_kept(registry: ModelRegistry, model: MakeModels) -> None:
     (registry.folder.models / "notes.txt").write_text("mine")
     for number in range(1, 6):
