@@ -155,7 +155,7 @@ class BurstRecorder:
         self._due_s = time_s + self.config.every_s
 
         def begin() -> None:
-            recording.draft = self._store.begin()
+            recording.draft = self._store.begin(info.began_unix_s)
 
         self._jobs.put((recording, begin))
 

@@ -1,13 +1,15 @@
 """Where bursts lie: the last few of each camera, `replay/<camera>/<number>.npz`, and never more than a number of bytes.
 
-A burst that is being recorded has an empty draft from its beginning, into which it is written at the end. Whoever
-forgets somebody deletes drafts first and looks at bursts then: a burst whose draft is gone never comes to be.
+A burst that is being recorded has an empty draft, into which it is written at the end. Whoever forgets somebody notes
+when, deletes drafts, and looks at bursts then: a burst whose draft is gone never comes to be, nor one that began before
+and gets its draft afterwards.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import time
 from collections.abc import Callable, Collection
@@ -18,12 +20,13 @@ from reid.atomic import sync_folder
 from reid.errors import DataError
 from reid.online.burst import Burst, BurstInfo, read_burst_info
 from reid.online.burst_config import BurstConfig
-from reid.online.files import check_free
+from reid.online.files import check_free, read_json, write_json
 from reid.online.folder import OnlineFolder
 from reid.online.harvest_store import HarvestStore
 from reid.online.hours import camera_folder
 
 _logger = logging.getLogger(__name__)
+_FORGOTTEN = "forgotten.json"
 _MB = 1_000_000
 _DAY_S = 86400.0
 
@@ -79,8 +82,8 @@ class BurstStore:
             keep_days=harvest.config.keep_days, least_free_mb=harvest.config.least_free_mb, clock=clock,
         )  # fmt: skip
 
-    def begin(self) -> Path:
-        """The empty draft of a burst that is being recorded.
+    def begin(self, began_unix_s: float) -> Path | None:
+        """The empty draft of a burst that is being recorded; None where somebody was forgotten since it began.
 
         Raises:
             OSError: it cannot be made, or the disk is about to be full.
@@ -90,6 +93,9 @@ class BurstStore:
         number = max((int(path.stem) for path in burst_files(self._here)), default=0) + 1
         draft = self._here / f".{number:06d}.npz-draft"
         draft.touch()
+        if _forgotten_unix_s(self.root) >= began_unix_s:
+            draft.unlink(missing_ok=True)
+            return None
         return draft
 
     def keep(self, draft: Path, burst: Burst) -> bool:
@@ -129,6 +135,21 @@ class BurstStore:
 def burst_files(root: Path) -> list[Path]:
     """Every burst below a folder; of each camera the oldest first."""
     return sorted(path for path in root.rglob("*.npz") if path.stem.isdecimal())
+
+
+def note_forgetting(root: Path, now_unix_s: float) -> None:
+    """Take down when somebody is forgotten, and see to it that no burst that has begun by then comes to be."""
+    with contextlib.suppress(OSError):  # on a full disk no burst begins
+        root.mkdir(exist_ok=True)
+        write_json(root / _FORGOTTEN, {"unix_s": now_unix_s})
+    discard_drafts(root)
+
+
+def _forgotten_unix_s(root: Path) -> float:
+    """When somebody was forgotten last."""
+    with contextlib.suppress(DataError, KeyError, TypeError, ValueError):
+        return float((read_json(root / _FORGOTTEN) or {})["unix_s"])
+    return -math.inf
 
 
 def discard_drafts(root: Path) -> None:

@@ -6,12 +6,13 @@ import contextlib
 import errno
 import math
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from reid.errors import DataError, InputError
-from reid.online.burst_store import burst_files, discard_drafts, forget_bursts, sessions_with
+from reid.online.burst_store import burst_files, forget_bursts, note_forgetting, sessions_with
 from reid.online.files import read_json, write_json
 from reid.online.folder import ROUND, OnlineFolder
 from reid.online.hours import camera_folder
@@ -51,7 +52,14 @@ class _Trace:
     """Under which numbers the same tracklets were reported."""
 
 
-def forget(folder: OnlineFolder, identity: int, *, camera: str | None = None, session: str | None = None) -> Forgotten:
+def forget(
+    folder: OnlineFolder,
+    identity: int,
+    *,
+    camera: str | None = None,
+    session: str | None = None,
+    clock: Callable[[], float] = time.time,
+) -> Forgotten:
     """Take an identity out of a harvest: tracklets that show it, all that was said of them, and their vectors.
 
     And every burst of detections in which it appears, with everybody else in it.
@@ -64,6 +72,7 @@ def forget(folder: OnlineFolder, identity: int, *, camera: str | None = None, se
         identity: the number under which the tracker reported it.
         camera: name of the source; None where there is but one.
         session: which start of the tracker; None for the latest that has the number, `"all"` for every one.
+        clock: seconds since 1970.
 
     Raises:
         InputError: there are several cameras, and none was named; or no such camera.
@@ -77,7 +86,7 @@ def forget(folder: OnlineFolder, identity: int, *, camera: str | None = None, se
         cameras = _cameras(folder, camera)
         stores = [store for store in _stores(folder, cameras) if _is_whole(store)]
         replays = [folder.replay / name for name in cameras]
-        discard_drafts(folder.replay)  # before looking, see `reid.online.burst_store`
+        note_forgetting(folder.replay, clock())  # before looking, see `reid.online.burst_store`
         traces = _traces(stores, replays, identity)
         known = sorted(traces, key=lambda name: -traces[name].seen_unix_s)
         chosen = known if session == ALL else [name for name in known if name == session]

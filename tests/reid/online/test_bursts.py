@@ -137,9 +137,9 @@ def test_a_slow_disk_ends_it_and_keeps_nobody_waiting(
     go_on = threading.Event()
     begin = BurstStore.begin
 
-    def late(store: BurstStore) -> Path:
+    def late(store: BurstStore, began_unix_s: float) -> Path | None:
         assert go_on.wait(10)
-        return begin(store)
+        return begin(store, began_unix_s)
 
     monkeypatch.setattr(BurstStore, "begin", late)
     large = np.zeros((400, 400, 3), np.uint8)
