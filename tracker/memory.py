@@ -9,7 +9,7 @@ from tracker.types import BoolArray, DoubleArray, FloatArray, IntArray
 
 
 class IdentityMemory:
-    """At most `size` identities, each for at most `age_s` seconds; the longest gone is forgotten first."""
+    """At most `size` identities, each for at most `age_s` seconds; who came in first is forgotten first."""
 
     def __init__(self, size: int, age_s: float) -> None:
         self._size, self._age_s = size, age_s

@@ -167,7 +167,7 @@ class Tracker:
     @property
     def known_ids(self) -> IntArray:
         """(n,) numbers that may be reported again: of live tracks, and of identities that left and are remembered."""
-        ids = np.concatenate((self._tracks.ids, self._identities.memory.ids))
+        ids = np.concatenate((self._tracks.ids, self._tracks.own_ids, self._identities.memory.ids))
         return np.unique(ids[ids > 0])
 
     def change_embedder(self, info: AppearanceInfo, again: RemakeVectors | None = None) -> None:

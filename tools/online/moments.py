@@ -83,7 +83,7 @@ class Moment:
 def _seen(folder: Path, pattern: str, since_unix_s: float) -> bool:
     for path in folder.glob(pattern):
         try:
-            if path.stat().st_ctime > since_unix_s:
+            if path.stat().st_mtime > since_unix_s:
                 return True
         except OSError:  # it went meanwhile
             continue

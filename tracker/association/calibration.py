@@ -1,4 +1,4 @@
-"""What a cosine is worth: learned from the running stream, for embedders that come without a calibration."""
+"""What a cosine is worth: learned from the running stream, beginning with the embedder's calibration if it has one."""
 
 from __future__ import annotations
 
@@ -84,7 +84,9 @@ class StreamCalibration:
         self._fit: _Fit | None = None  # of the samples, once it is asked for
 
     def observe_same(self, cosine: DoubleArray, weights: DoubleArray | None = None) -> None:
-        """Cosines (n,) of crops with the mean appearance of the tracks that they surely continue.
+        """Cosines (n,) of crops with the mean appearance of tracks that they surely continue by where they are.
+
+        Whatever appearance then says of these: were only those counted that it let pass, all would seem alike.
 
         Each counts as many times as its weight (n,) says; None: once.
         """

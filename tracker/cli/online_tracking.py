@@ -19,7 +19,7 @@ from tracker.cli.schema import build
 from tracker.cli.settings import TrackSettings
 
 if TYPE_CHECKING:
-    from reid.online import Harvester
+    from reid.online import BurstRecorder, Harvester
     from reid.online.config import OnlineConfig
     from reid.online.live import LiveEmbedder
     from tracker.types import Sink, Source
@@ -65,6 +65,7 @@ class OnlineTracking:
         """The embedder that is live in the folder, exchanged between two frames when a better one is admitted."""
         self._began_with = self.embedder.number
         self._harvester: Harvester | None = None
+        self._recorder: BurstRecorder | None = None
         self._worker: subprocess.Popen[bytes] | None = None
 
     def sinks(self, source: Source) -> list[Sink]:
@@ -79,11 +80,11 @@ class OnlineTracking:
         store = HarvestStore(self._folder, c.store, camera=info.name, rate_hz=info.rate_hz)
         self._harvester = Harvester(store, c.harvest)
         tracker = self._settings.tracker
-        recorder = BurstRecorder(
+        self._recorder = BurstRecorder(
             BurstStore.beside(store, c.bursts), least_score=tracker.high_score, tracker=asdict(tracker)
         )
         guard = SwapGuard(self.embedder, c.watch, record=self._folder.watch, camera=info.name)
-        return [HarvestSink(self._harvester), BurstSink(recorder), GuardSink(guard)]
+        return [HarvestSink(self._harvester), BurstSink(self._recorder), GuardSink(guard)]
 
     def __enter__(self) -> OnlineTracking:
         if importlib.util.find_spec("torch") is None:
@@ -137,6 +138,8 @@ class OnlineTracking:
             say(f"harvested {counts.written} crops{f', {lost} lost to a slow or full disk' if lost else ''}")
             if self._harvester.failure:
                 say(f"harvesting waits: {self._harvester.failure}")
+        if self._recorder is not None and self._recorder.failure:
+            say(f"detections were not recorded: {self._recorder.failure}")
         number = self.embedder.number
         changed = f", model {self._began_with} at the start" if number != self._began_with else ""
         say(f"embedder: model {number} of {self._path}{changed}")
