@@ -93,7 +93,7 @@ class BurstStore:
         number = max((int(path.stem) for path in burst_files(self._here)), default=0) + 1
         draft = self._here / f".{number:06d}.npz-draft"
         draft.touch()
-        if _forgotten_unix_s(self.root) >= began_unix_s:
+        if began_unix_s <= _forgotten_unix_s(self.root) <= self.clock():  # what is ahead is of a clock that was wrong
             draft.unlink(missing_ok=True)
             return None
         return draft

@@ -35,6 +35,8 @@ Stop = Callable[[], bool]
 _logger = logging.getLogger(__name__)
 _PEOPLE = "people.json"
 _NOTHING_LEFT = "there are only crops of hours that a model learned from which made tracking worse: let more be seen"
+_FORMAT = 2
+"""Of the folder of a round: one of another format begins anew."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _STALE_S = 86400.0
 """A round that is older begins anew: what was harvested since is worth more."""
@@ -136,14 +138,18 @@ def run_round(
         here / _PEOPLE, here / "lesson", begun.number,
     )  # fmt: skip
     try:
-        if not any((here / "harvest").iterdir()):
+        if hour_folders(folder.harvest) and not any((here / "harvest").iterdir()):
             raise DataError(_NOTHING_LEFT)
         result = learn(task, config, told_to_stop)
-        if told_to_stop() or not _keep_sides(folder, here):
+        if told_to_stop():
+            return None
+        if not _keep_sides(folder, here):
+            _delete_void(here)
             return None
         done = _settled(folder, registry, begun, result)
     except Exception as error:
-        if not (here / ROUND).exists():  # somebody was forgotten
+        if not (here / ROUND).exists():
+            _delete_void(here)
             return None
         if isinstance(error, OSError) and error.errno in _FULL:
             raise
@@ -195,8 +201,14 @@ def _begin(folder: OnlineFolder, registry: ModelRegistry, config: AdaptConfig) -
     except FileNotFoundError:
         if draft.exists():
             raise
-        return None  # who forgets somebody deletes it first
+        _delete_void(here)
+        return None
     return begun
+
+
+def _delete_void(here: Path) -> None:
+    """Delete what came after somebody was forgotten, who deletes a round, its `ROUND` first."""
+    shutil.rmtree(here, ignore_errors=True)
 
 
 def _hours(totals: Sequence[HourTotal]) -> dict[str, int]:
@@ -205,7 +217,7 @@ def _hours(totals: Sequence[HourTotal]) -> dict[str, int]:
 
 
 def _said(config: AdaptConfig) -> str:
-    return repr((config.purity, config.slices, config.lesson))
+    return repr((_FORMAT, config.purity, config.slices, config.lesson))
 
 
 def _unfinished(folder: OnlineFolder, registry: ModelRegistry, config: AdaptConfig) -> _Begun | None:
@@ -335,7 +347,11 @@ def _copy(store: Path, into: Path) -> None:
         there = into / Path(here).relative_to(store)
         there.mkdir(parents=True, exist_ok=True)
         for name in names:
-            _linked(str(Path(here) / name), str(there / name))
+            try:
+                _linked(str(Path(here) / name), str(there / name))
+            except OSError as error:  # what cannot be read is not learned from
+                if error.errno in _FULL:
+                    raise
 
 
 def _bursts_of(folder: OnlineFolder, into: Path) -> None:

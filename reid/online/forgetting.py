@@ -93,7 +93,7 @@ def forget(
         if session is None:
             chosen = known[:1]
         numbers = {number for name in chosen for number in traces[name].numbers}
-        with folder.guard():
+        with contextlib.suppress(DataError, OSError), folder.guard():  # told below, once the pictures are gone
             _forget_sides(folder, numbers, chosen)  # as long as it is known which numbers these are
         # bursts before stores: these say under which numbers else it went, to whoever has to do it once more
         bursts = sum(forget_bursts(replay, numbers, chosen) for replay in replays)
@@ -103,11 +103,13 @@ def forget(
             size = StoreSize(
                 size.crops + gone.crops, size.tracklets + gone.tracklets, size.disk_bytes + gone.disk_bytes
             )
-    with folder.guard():
-        for path in folder.training.glob(f"*/{ROUND}*"):
-            path.unlink(missing_ok=True)
-        _forget_sides(folder, numbers, chosen)  # the round may have written them meanwhile, and cannot any more
-    _delete_rounds(folder)
+    try:
+        with folder.guard():
+            for path in folder.training.glob(f"*/{ROUND}*"):
+                path.unlink(missing_ok=True)
+            _forget_sides(folder, numbers, chosen)  # the round may have written them meanwhile, and cannot any more
+    finally:
+        _delete_rounds(folder)
     if chosen:
         with contextlib.suppress(OSError):  # a full disk keeps nobody from forgetting
             folder.history.append(
@@ -148,8 +150,8 @@ def _delete_rounds(folder: OnlineFolder) -> None:
 def _forget_sides(folder: OnlineFolder, numbers: Iterable[int], sessions: Sequence[str]) -> None:
     """Take the numbers out of those of which it is known whether they were held out; under the folder's guard."""
     gone = tuple(f", {session}: {number}" for session in sessions for number in numbers)
-    sides = read_json(folder.people)
-    if gone and sides is not None:
+    sides = read_json(folder.people) if gone else None
+    if sides is not None:
         write_json(folder.people, {name: side for name, side in sides.items() if not name.endswith(gone)})
 
 

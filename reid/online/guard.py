@@ -87,7 +87,7 @@ class SwapGuard:
     def _take_up(self, saved: dict[str, Any]) -> None:
         """Go on where another process ended; with another model, as after a swap."""
         try:
-            if saved["camera"] != self._camera:
+            if saved.get("camera", self._camera) != self._camera:
                 self._good_hash = str(saved["good"])
                 return
             self._watch.restore(saved["watch"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -74,6 +75,7 @@ class LiveEmbedder:
         self._numbers = {self._live.info.model_hash: number}  # of all that were live here
         self._waiting: tuple[int, Embedder] | None = None
         self._ready = False
+        self._again_s = -math.inf  # when to look whether something changed or not
         self._tried: tuple[str, float] | None = None  # SHA-256 of what could not be loaded, and when to try again
         self._errands: list[Callable[[], object]] = []  # what writes files, and so is done by the thread
         self._waits_for: str | None = None  # why the first of them could not be done
@@ -232,9 +234,13 @@ class LiveEmbedder:
         self._do_errands()
         stamp = self._registry.stamp()
         retry = self._tried is not None and time.monotonic() >= self._tried[1]
-        if stamp != self._stamp or retry:
-            self._consider(self._registry.current())
-            self._stamp = stamp  # only then: what fails is looked at again
+        if stamp != self._stamp or retry or time.monotonic() >= self._again_s:
+            self._stamp, self._again_s = stamp, math.inf
+            try:
+                self._consider(self._registry.current())
+            except Exception:
+                self._again_s = time.monotonic() + self.config.retry_s
+                raise
         if self._waiting is not None:
             self._look_at_crops(self._waiting[1])
 
@@ -292,10 +298,24 @@ class LiveEmbedder:
             try:
                 return wanted.number, self._opened(wanted)
             except ModelError as error:
-                if wanted.number == 0 or self._serves_on_cpu(wanted):
+                if wanted.number == 0:
                     raise
+                if self._serves_on_cpu(wanted):
+                    return self._one_before(error)
                 _logger.warning("model %d cannot serve: %s", wanted.number, error)
                 self._registry.roll_back(str(error), number=wanted.number)
+
+    def _one_before(self, error: ModelError) -> tuple[int, Embedder]:
+        """The newest model that serves on this device, where the one that is live does not, for whatever time."""
+        known = {model.number for model in self._registry.models}
+        numbers = [period.number for period in reversed(self._registry.history)]
+        for number in dict.fromkeys([*numbers, 0]):
+            if number in known:
+                with contextlib.suppress(ModelError):
+                    embedder = open_checked(self._registry.path(number), device=self._device)
+                    _logger.warning("%s; it begins with model %d", error, number)
+                    return number, embedder
+        raise error
 
     def _look_at_crops(self, embedder: Embedder) -> None:
         """Embed what the waiting model has not seen, resting as long as it works."""

@@ -20,7 +20,9 @@ LEAST_OVERLAP = 0.2
 SURE = 3.0
 """Standard errors above which a median is believed; at 2 as much is won where the camera moves, and lost elsewhere."""
 LEARNED = 0.3
-"""The share of a shift that velocities learn of: a jerk hardly moves them, and who all walk one way come to do so."""
+"""The share of a shift that velocities learn of: a jerk hardly moves them, and who all walk one way come to do so.
+
+By so much less of it, those who are seen are moved before they are corrected."""
 OWN_NOISE = 0.005
 """Of a displacement, in mean heights, at the least."""
 

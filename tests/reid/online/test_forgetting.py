@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from reid.data.stores import find_stores
-from reid.errors import InputError
+from reid.errors import DataError, InputError
 from reid.online import (
     BurstConfig,
     BurstRecorder,
@@ -176,6 +176,8 @@ class TestBursts:
         monkeypatch.undo()
         clock.now_s += 1
         assert burst([OTHER]).exists()
+        forget(folder, SOMEBODY, clock=lambda: clock.now_s + 1e6)  # by a clock that is ahead
+        assert burst([OTHER]).exists()
 
     def test_nobody_knows_who_is_in_a_damaged_one(self, folder, fill, burst):
         fill()
@@ -264,6 +266,17 @@ def test_what_an_interrupted_attempt_leaves_has_nobody_among_those_held_out(fold
         with pytest.raises(KeyboardInterrupt):
             forget(folder, SOMEBODY)
     assert read_json(folder.people) == {f"door, s: {OTHER}": False}
+
+
+def test_notes_that_are_damaged_keep_no_pictures(folder, fill):
+    fill(hours=(0,))
+    pictures = len(list(folder.harvest.rglob("*.jpg")))
+    folder.people.write_text("{half")
+    (folder.training / "1").mkdir(parents=True)
+    with pytest.raises(DataError, match=r"people\.json is damaged"):
+        forget(folder, SOMEBODY)
+    assert len(list(folder.harvest.rglob("*.jpg"))) == pictures - 3
+    assert not folder.training.exists()
 
 
 def test_an_hour_that_lost_its_records_keeps_nobody_from_being_forgotten(folder, fill):

@@ -227,6 +227,27 @@ def test_a_model_that_serves_on_the_cpu_is_not_to_blame_for_another_device(
     assert (embedder.number, embedder.problem) == (1, None)
 
 
+def test_it_begins_with_the_one_before_where_the_device_cannot_take_the_live_one(
+    registry: ModelRegistry, model: MakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (1, 2):
+        registry.admit(model(number))
+    refused = [registry.path(2)]
+
+    def picky(path: Path, *, device: str = "cpu", **options: Any) -> Embedder:
+        if device != "cpu" and path in refused:
+            raise ModelError("CUDA failure 2: out of memory")
+        return open_checked(path, **options)
+
+    monkeypatch.setattr(live, "open_checked", picky)
+    with LiveEmbedder(registry, device="cuda", config=LiveConfig(poll_s=0.02, retry_s=0.05)) as embedder:
+        assert (embedder.number, registry.current().number, registry.quarantined) == (1, 2, ())
+        until(lambda: "out of memory" in str(embedder.problem))
+        refused.clear()
+        swapped(embedder)
+        assert embedder.number == 2
+
+
 def test_a_look_that_fails_is_repeated(
     embedder: LiveEmbedder, registry: ModelRegistry, model: MakeModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -313,6 +313,7 @@ def test_who_forgets_somebody_has_the_round_begin_once_more(
     assert rounds == [2]
     assert learner.seen == 72
     assert events(folder).count("refused") == 1
+    assert not list(folder.training.iterdir())
 
 
 def test_a_disk_that_is_full_while_it_learns_costs_no_round(folder: OnlineFolder) -> None:
@@ -335,6 +336,27 @@ def test_who_pauses_for_a_moment_finds_the_round_where_it_was(folder: OnlineFold
 
     assert run_round(folder, ModelRegistry(folder), stopped, AdaptConfig(), stop=lambda: next(answers)) is None
     assert is_due(folder, CycleConfig(least_new_crops=1))
+
+
+def test_a_picture_that_cannot_be_read_ends_no_round(folder: OnlineFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, bad = Path.read_bytes, next(iter(sorted(folder.harvest.rglob("*.jpg"))))
+
+    def read_bytes(path: Path) -> bytes:
+        if path == bad:
+            raise OSError(errno.EIO, "Input/output error")
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    learner = Learner()
+    assert run_round(folder, ModelRegistry(folder), learner, AdaptConfig()) is not None
+    assert learner.seen == 71
+
+
+def test_where_nothing_was_harvested_no_model_is_blamed(folder: OnlineFolder) -> None:
+    shutil.rmtree(folder.harvest)
+    done = run_round(folder, ModelRegistry(folder), Learner(), AdaptConfig())
+    assert done is not None
+    assert "found nothing" in done.reason
 
 
 def test_where_all_hours_are_of_a_bad_model_it_says_so(folder: OnlineFolder, better: Path) -> None:
