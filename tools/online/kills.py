@@ -93,7 +93,7 @@ class Killing:
         """What it was at when it was killed; None where it ended before, which is unlikely where it is killed early."""
         settings = self.commands.gated if self._rng.random() < 0.3 else self.commands.open
         if victim == "worker":
-            worker = self.commands.worker(settings)
+            worker = self.commands.worker(settings, once=True)  # or it would wait for more to be harvested
             doing = self._kill_at(worker.pid, () if early else WORKER_SIGHTS, self._round_s, victim)
             kill(worker.pid)
             worker.wait()
