@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -81,10 +82,12 @@ class Moment:
 
 
 def _seen(folder: Path, pattern: str, since_unix_s: float) -> bool:
-    for path in folder.glob(pattern):
-        try:
-            if path.stat().st_mtime > since_unix_s:
-                return True
-        except OSError:  # it went meanwhile
-            continue
+    with contextlib.suppress(FileNotFoundError):  # a folder went while it was looked into
+        return any(_changed_unix_s(path) > since_unix_s for path in folder.glob(pattern))
     return False
+
+
+def _changed_unix_s(path: Path) -> float:
+    with contextlib.suppress(OSError):  # it went meanwhile
+        return path.stat().st_mtime
+    return 0.0
