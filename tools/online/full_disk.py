@@ -13,7 +13,7 @@ from online.commands import Commands, ended
 from online.soundness import examine, quietly
 from reid.online import OnlineFolder
 
-_DISK_MB = 16
+_DISK_MB = 24
 _LEFT_BYTES = 600_000
 """What others leave of it: enough to begin, too little for a run."""
 
