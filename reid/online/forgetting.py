@@ -84,7 +84,7 @@ def forget(
         raise DataError(f"{folder.harvest} is being changed by another process: wait for it")
     with lock:
         cameras = _cameras(folder, camera)
-        stores = [store for store in _stores(folder, cameras) if _is_whole(store)]
+        stores = _stores(folder, cameras)
         replays = [folder.replay / name for name in cameras]
         note_forgetting(folder.replay, clock())  # before looking, see `reid.online.burst_store`
         traces = _traces(stores, replays, identity)
@@ -119,15 +119,12 @@ def forget(
 
 
 def _stores(folder: OnlineFolder, cameras: Sequence[str]) -> list[Path]:
-    return [folder.harvest / name / hour for name, hour in hour_folders(folder.harvest) if name in cameras]
-
-
-def _is_whole(store: Path) -> bool:
-    """Whether it has records; pictures that a killed process left without any go."""
-    if is_tracklet_store(store):
-        return True
-    remove_tracklets(store)
-    return False
+    """Of these cameras; what a killed process left without records is deleted, since nobody knows whom it shows."""
+    found = [folder.harvest / name / hour for name, hour in hour_folders(folder.harvest) if name in cameras]
+    stores = [store for store in found if is_tracklet_store(store)]
+    for store in set(found).difference(stores):
+        remove_tracklets(store)
+    return stores
 
 
 def _delete_rounds(folder: OnlineFolder) -> None:

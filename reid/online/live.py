@@ -75,8 +75,8 @@ class LiveEmbedder:
         self._numbers = {self._live.info.model_hash: number}  # of all that were live here
         self._waiting: tuple[int, Embedder] | None = None
         self._ready = False
-        self._again_s = -math.inf  # when to look whether something changed or not
-        self._tried: tuple[str, float] | None = None  # SHA-256 of what could not be loaded, and when to try again
+        self._again_s = -math.inf  # when to look, and to try again, whether something changed or not
+        self._tried: str | None = None  # SHA-256 of what could not be loaded
         self._errands: list[Callable[[], object]] = []  # what writes files, and so is done by the thread
         self._waits_for: str | None = None  # why the first of them could not be done
         self._exchange = threading.Lock()  # held while it is decided which models there are
@@ -233,9 +233,11 @@ class LiveEmbedder:
     def _look(self) -> None:
         self._do_errands()
         stamp = self._registry.stamp()
-        retry = self._tried is not None and time.monotonic() >= self._tried[1]
-        if stamp != self._stamp or retry or time.monotonic() >= self._again_s:
-            self._stamp, self._again_s = stamp, math.inf
+        again = time.monotonic() >= self._again_s
+        if again:
+            self._again_s, self._tried = math.inf, None
+        if again or stamp != self._stamp:
+            self._stamp = stamp
             try:
                 self._consider(self._registry.current())
             except Exception:
@@ -246,9 +248,9 @@ class LiveEmbedder:
 
     def _consider(self, wanted: CurrentModel) -> None:
         """Load the model that is to be live, unless it is, or waits, or was tried in vain a moment ago."""
-        if self._tried is not None and (self._tried[0] != wanted.sha256 or time.monotonic() >= self._tried[1]):
-            self._tried = None
         with self._exchange:
+            if self._tried != wanted.sha256:
+                self._tried = None
             if self._waiting is not None and self._waiting[1].info.model_hash != wanted.sha256:
                 self._waiting, self._ready = None, False
             if wanted.sha256 == self._live.info.model_hash:
@@ -307,14 +309,11 @@ class LiveEmbedder:
 
     def _one_before(self, error: ModelError) -> tuple[int, Embedder]:
         """The newest model that serves on this device, where the one that is live does not, for whatever time."""
-        known = {model.number for model in self._registry.models}
-        numbers = [period.number for period in reversed(self._registry.history)]
-        for number in dict.fromkeys([*numbers, 0]):
-            if number in known:
-                with contextlib.suppress(ModelError):
-                    embedder = open_checked(self._registry.path(number), device=self._device)
-                    _logger.warning("%s; it begins with model %d", error, number)
-                    return number, embedder
+        for number in self._registry.were_live():
+            with contextlib.suppress(ModelError):  # nor may it be kept any more
+                embedder = open_checked(self._registry.path(number), device=self._device)
+                _logger.warning("%s; it begins with model %d", error, number)
+                return number, embedder
         raise error
 
     def _look_at_crops(self, embedder: Embedder) -> None:
@@ -344,7 +343,7 @@ class LiveEmbedder:
             self.problem = None
 
     def _put_off(self, model_hash: str, problem: str) -> None:
-        self._tried = (model_hash, time.monotonic() + self.config.retry_s)
+        self._tried, self._again_s = model_hash, time.monotonic() + self.config.retry_s
         self._report(problem)
 
     def _report(self, problem: str) -> None:

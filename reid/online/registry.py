@@ -130,6 +130,10 @@ class ModelRegistry:
         """Who was live since when; the last one still is. At most the last thousand."""
         return self._state().live
 
+    def were_live(self) -> list[int]:
+        """Numbers of those that may be live again, the one that was live last first; the base is the last."""
+        return self._state().were_live()
+
     @property
     def quarantined(self) -> tuple[Quarantined, ...]:
         """The models that were rolled back from, and what they had learned from."""

@@ -12,9 +12,9 @@ from tracker.association.pairs import overlapping
 from tracker.config import TrackerConfig
 from tracker.types import BoolArray, Detections, DoubleArray, FloatArray, IntArray
 
-_MOST_COVERED, _LEAST_SCORE = TrackerConfig().appearance_max_overlap, TrackerConfig().low_score
-"""The `covered_share` up to which a crop shows its object: beyond it the crop shows the other one as well. It is where
-a tracker of default settings stops to learn from crops, so what else keeps or judges crops goes by the same ones."""
+# a tracker of default settings learns from no others, so that whatever else keeps or judges crops goes by the same
+_MOST_COVERED = TrackerConfig().appearance_max_overlap  # a crop that is covered more shows the other one as well
+_LEAST_SCORE = TrackerConfig().low_score
 _TINY = float(np.finfo(np.float64).tiny)
 
 

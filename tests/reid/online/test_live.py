@@ -230,9 +230,10 @@ def test_a_model_that_serves_on_the_cpu_is_not_to_blame_for_another_device(
 def test_it_begins_with_the_one_before_where_the_device_cannot_take_the_live_one(
     registry: ModelRegistry, model: MakeModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for number in (1, 2):
+    for number in (1, 2, 3):
         registry.admit(model(number))
-    refused = [registry.path(2)]
+    registry.roll_back("it was worse", number=2)
+    refused = [registry.path(3)]
 
     def picky(path: Path, *, device: str = "cpu", **options: Any) -> Embedder:
         if device != "cpu" and path in refused:
@@ -241,11 +242,12 @@ def test_it_begins_with_the_one_before_where_the_device_cannot_take_the_live_one
 
     monkeypatch.setattr(live, "open_checked", picky)
     with LiveEmbedder(registry, device="cuda", config=LiveConfig(poll_s=0.02, retry_s=0.05)) as embedder:
-        assert (embedder.number, registry.current().number, registry.quarantined) == (1, 2, ())
+        assert (embedder.number, registry.current().number) == (1, 3)
         until(lambda: "out of memory" in str(embedder.problem))
+        assert [bad.number for bad in registry.quarantined] == [2]
         refused.clear()
         swapped(embedder)
-        assert embedder.number == 2
+        assert embedder.number == 3
 
 
 def test_a_look_that_fails_is_repeated(
