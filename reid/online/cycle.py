@@ -114,11 +114,11 @@ def is_due(folder: OnlineFolder, config: CycleConfig) -> bool:
 def run_round(
     folder: OnlineFolder, registry: ModelRegistry, learn: Learn, config: AdaptConfig, *, stop: Stop = lambda: False
 ) -> Round | None:
-    """Learn once from all that is harvested; None where it was told to stop, or somebody was forgotten meanwhile.
+    """Learn once from all that is harvested; None where it was told to stop, or has to begin anew.
 
     A round that fails is told in the history and ends there; the next one begins anew. One that was stopped, that met a
-    full disk, or whose process ended, goes on where it was, unless somebody was forgotten meanwhile or another embedder
-    went live. Call it with the worker's lock.
+    full disk, or whose process ended, goes on where it was. It has to begin anew where somebody was forgotten meanwhile
+    or another embedder went live. Call it with the worker's lock.
 
     Raises:
         DataError: `state.json` or `people.json` is damaged, or another process does not let go of it.
@@ -128,13 +128,17 @@ def run_round(
     if begun is None:
         return None
     here, told = folder.training / str(begun.number), [False]
+    live = registry.current()
+    if live.sha256 != begun.live:  # another one went live since it was decided: the next round is about that
+        _delete_void(here)
+        return None
 
     def told_to_stop() -> bool:
         told[0] = told[0] or stop()  # who changes their mind meanwhile finds the round where it was
         return told[0]
 
     task = Task(
-        here / "harvest", registry.current().path, registry.path(0), here / "candidate.onnx", here / "replay",
+        here / "harvest", live.path, registry.path(0), here / "candidate.onnx", here / "replay",
         here / _PEOPLE, here / "lesson", begun.number,
     )  # fmt: skip
     try:
@@ -207,7 +211,7 @@ def _begin(folder: OnlineFolder, registry: ModelRegistry, config: AdaptConfig) -
 
 
 def _delete_void(here: Path) -> None:
-    """Delete what came after somebody was forgotten, who deletes a round, its `ROUND` first."""
+    """Delete what is left of a round that cannot go on; whoever forgets somebody deletes its `ROUND` first."""
     shutil.rmtree(here, ignore_errors=True)
 
 
@@ -292,7 +296,7 @@ def work(
             shutil.rmtree(folder.training, ignore_errors=True)  # what a worker left that was killed
         if once:
             while (done := run_round(folder, registry, learn, config, stop=stop)) is None and not stop():
-                pass  # somebody was forgotten meanwhile
+                pass  # it has to begin anew
             _tell(done, told)
             return
         problem = ""

@@ -17,6 +17,7 @@ from online.commands import PATIENCE_S, Commands, ended
 from online.full_disk import fill_the_disk
 from online.kills import Killing, live_again
 from online.soundness import quietly
+from reid.data.stores import find_stores
 from reid.locking import is_locked
 from reid.online import OnlineFolder
 from reid.online.burst_store import burst_files
@@ -25,6 +26,7 @@ from reid.online.cycle import Stop, Task, run_round
 from reid.online.gate import Verdict
 from reid.online.registry import ModelRegistry
 from reid.online.worker import AdaptResult
+from reid.tracklets import tidy_tracklets
 
 Harm: TypeAlias = Callable[[Commands, np.random.Generator], list[str]]
 """Does it, and says what went wrong at once."""
@@ -68,6 +70,8 @@ def corrupt_pictures(commands: Commands, rng: np.random.Generator) -> list[str]:
     wrong = _learns(commands)
     for path in hit:
         path.unlink(missing_ok=True)
+    for store in find_stores(commands.site / "harvest"):  # of a former hour, which no run comes back to
+        tidy_tracklets(store)
     return wrong
 
 

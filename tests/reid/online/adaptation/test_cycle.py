@@ -250,6 +250,20 @@ def test_a_model_that_was_taught_from_one_rolled_back_meanwhile_never_goes_live(
     assert "another embedder went live meanwhile" in done.reason
 
 
+def test_a_round_teaches_the_embedder_that_it_began_with_and_no_other(
+    folder: OnlineFolder, better: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry, learner = ModelRegistry(folder), Learner()
+
+    def another_goes_live(_folder: OnlineFolder, _into: Path) -> None:
+        monkeypatch.undo()
+        registry.admit(better)
+
+    monkeypatch.setattr("reid.online.cycle._bursts_of", another_goes_live)
+    assert rounds_until_told(folder, learner, CycleConfig(least_new_crops=50, wait_s=1)) == [2]
+    assert [task.live for task in learner.asked] == [registry.current().path]
+
+
 def test_who_forgets_while_a_round_begins_has_it_begin_once_more(
     folder: OnlineFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
