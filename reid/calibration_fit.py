@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,15 +38,16 @@ def calibrate(
     vectors: ArrayLike,
     identity: ArrayLike,
     *,
-    relations: NDArray[np.int8] | None = None,
+    relations: Callable[[NDArray[np.int64]], NDArray[np.int8]] | None = None,
     seed: int = 0,
     resamples: int = 200,
 ) -> Calibration | None:
     """What cosines of a model mean, measured on identities that it was not trained on.
 
-    `vectors` (N, D) of unit length, `identity` (N,) whole numbers. `relations` (N, N) says which pairs are known: 1 the
-    same, 0 different, -1 unknown, so left out; without it `identity` decides all of them. Same and different pairs
-    count half each, so that the logit is the log-likelihood ratio; every identity counts the same among same pairs.
+    `vectors` (N, D) of unit length, `identity` (N,) whole numbers. `relations` says of rows (n,) which pairs are known,
+    (n, n): 1 the same, 0 different, -1 unknown, so left out; without it `identity` decides all of them. Same and
+    different pairs count half each, so that the logit is the log-likelihood ratio; every identity counts the same
+    among same pairs.
 
     The evidence is limited to the logarithm of the number of identities: so many cannot support more than one error
     among them would refute. A threshold at a false-positive rate comes with its percentile interval over `resamples`
@@ -57,14 +59,15 @@ def calibrate(
         InputError: shapes do not fit, a vector is not finite or not of unit length, or `resamples` is below 40.
     """
     rows, names = _check(vectors, identity, resamples)
-    if relations is not None and relations.shape != (len(rows), len(rows)):
-        raise InputError(f"relations must be ({len(rows)}, {len(rows)}), got {relations.shape}")
     rng = np.random.default_rng(seed)
+    kept = np.arange(len(rows))
     if len(rows) > _MOST_ROWS:
         kept = rng.choice(len(rows), _MOST_ROWS, replace=False)
         rows, names = rows[kept], np.unique(names[kept], return_inverse=True)[1].astype(np.int64)
-        relations = None if relations is None else relations[np.ix_(kept, kept)]
-    pairs = _pairs(rows, names, relations, rng)
+    known = None if relations is None else relations(kept)
+    if known is not None and known.shape != (len(rows), len(rows)):
+        raise InputError(f"relations must give ({len(rows)}, {len(rows)}) for {len(rows)} rows, got {known.shape}")
+    pairs = _pairs(rows, names, known, rng)
     supported = np.unique(pairs.first[pairs.same])
     if len(supported) < _LEAST_IDENTITIES or not (~pairs.same).any():
         return None

@@ -57,6 +57,20 @@ def card_file_beside(model: Path) -> Path | None:
     return found[0] if found else None
 
 
+def refuse_card_beside(model: Path) -> None:
+    """Refuse to write a model whose own card would be overruled by a file that lies beside it already.
+
+    Raises:
+        ModelError: there is such a file.
+    """
+    beside = card_file_beside(model)
+    if beside is not None:
+        raise ModelError(
+            f"{beside} states a card for {model.name}, and would overrule the one inside: delete it, or write to "
+            "another file"
+        )
+
+
 def _stated(session: OnnxSession, given: CardArgument) -> tuple[str, dict[str, Any]]:
     """What states the card, for messages, and the keys that it states."""
     if isinstance(given, Card):

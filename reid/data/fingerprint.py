@@ -1,4 +1,4 @@
-"""Whether crops are the same as some time ago: a hash of their pictures and of all that is known of them."""
+"""Whether crops are sound, and the same as some time ago: a hash of their pictures and of all that is known of them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ _WHOLE_BYTES = 1 << 16  # files up to this size are read to the end: crops for r
 _PART_BYTES = 1 << 14  # of larger ones, from the beginning, the middle and the end
 _MOST_THREADS = 8
 _HASH_BYTES = 16
+_SHOWN = 5
 
 
 def fingerprint(crops: Crops) -> str:
@@ -36,6 +37,31 @@ def fingerprint(crops: Crops) -> str:
         for part in pool.map(lambda row: _of_row(crops, row), range(len(crops))):
             digest.update(part)
     return f"{len(crops)} crops {digest.hexdigest()[:12]}"
+
+
+def check_pictures(*parts: Crops) -> None:
+    """Decode every picture file once, as small as possible, so that none is found damaged hours later.
+
+    Raises:
+        DataError: some cannot be read; the message names the first of them.
+    """
+    with ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1), thread_name_prefix="reidtrack-check") as pool:
+        pictures = (crops.picture(row) for crops in parts for row in range(len(crops)))
+        wrong = [said for said in pool.map(lambda picture: _problem(*picture), pictures) if said]
+    if wrong:
+        more = f"; and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
+        raise DataError("; ".join(wrong[:_SHOWN]) + more)
+
+
+def _problem(source: PictureSource, index: int) -> str:
+    if isinstance(source, JoinedPictures):
+        return _problem(*source.find(index))
+    if isinstance(source, FilePictures):  # crops in memory were decoded already
+        try:
+            source.read(index, 1, 1)
+        except DataError as error:
+            return str(error)
+    return ""
 
 
 def _of_row(crops: Crops, row: int) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,8 +17,10 @@ from reid.data.files import describe, entries, pictures_in
 from reid.data.pictures import FilePictures
 from reid.errors import DataError
 
-_CAMERA = re.compile(r"(?:^|_)c(\d{1,4})(?=[s_.])", re.IGNORECASE)
+_CAMERA = re.compile(r"(?:^(?!c\d+\.)|_)c(\d{1,4})(?=[s_.])", re.IGNORECASE)  # not c001.jpg, a mere number
 _TRAINING = frozenset(("train", "training"))
+_SHOWN = 3
+_logger = logging.getLogger(__name__)
 
 
 def read_folders(folder: Path, config: DataConfig) -> Crops:
@@ -52,6 +55,7 @@ def identity_folders(folder: Path) -> tuple[Path, list[tuple[str, list[Path]]]]:
     folders, _ = entries(folder)
     found = [(path.name, pictures) for path in folders if (pictures := pictures_in(path))]
     if found:
+        _tell_of_others([path for path in folders if not pictures_in(path)])
         return folder, found
     if len(folders) == 1:
         return identity_folders(folders[0])
@@ -62,6 +66,14 @@ def identity_folders(folder: Path) -> tuple[Path, list[tuple[str, list[Path]]]]:
         f"{folder} must hold a folder an identity with pictures in it, found {describe(folder)}; "
         f"none of these folders holds a picture itself{hint}"
     )
+
+
+def _tell_of_others(folders: Sequence[Path]) -> None:
+    """Say which folders are no identities, since somebody may have thought that they are."""
+    if folders:
+        shown = "; ".join(f"{path} holds {describe(path)}" for path in folders[:_SHOWN])
+        more = f"; and {len(folders) - _SHOWN} more" if len(folders) > _SHOWN else ""
+        _logger.warning("left out folders without a picture: %s%s", shown, more)
 
 
 def _cameras(paths: Sequence[Path]) -> NDArray[np.int64] | None:

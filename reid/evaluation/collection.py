@@ -50,6 +50,8 @@ class Collection:
     def of(cls, crops: Crops, queries: Crops | None = None) -> Collection:
         """Of one data set, or of a gallery and its queries, whose identities are matched by name.
 
+        Where both name groups, no clock of the one is a clock of the other: videos are numbered, not named.
+
         Raises:
             InputError: the data set and the queries have no identity in common, or hold tracklets.
         """
@@ -64,7 +66,7 @@ class Collection:
             np.concatenate((identity, np.where(queries.measured_identity < 0, -1, numbers[queries.identity]))),
             np.concatenate((camera, queries.camera)),
             np.concatenate((time_s, queries.time_s)),
-            _shared_clock(np.concatenate((group, queries.group))),
+            _shared_clock(np.concatenate((group, np.where(queries.group < 0, -1, queries.group + group.max() + 1)))),
             names,
             np.repeat((False, True), (len(crops), len(queries))),
         )

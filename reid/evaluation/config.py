@@ -19,7 +19,8 @@ class EvaluationConfig:
     to be seen by two cameras."""
     queries: Literal["auto", "every_crop", "one_per_camera"] = "auto"
     """Which crops query: `every_crop` in turn all the others; `one_per_camera` one crop of each identity in each
-    camera, drawn by the seed, and the gallery is the rest; `auto` is one_per_camera across cameras, else every_crop."""
+    camera, drawn by the seed, and the gallery is the rest, which has one crop at least of everybody; `auto` is
+    one_per_camera across cameras, else every_crop."""
     min_gap_s: float = 0.0
     """Single protocol, where times are known: crops of the query's identity nearer in time than this are left out,
     since neighbouring frames are near copies."""

@@ -127,8 +127,15 @@ def _given(query: ArrayLike, count: int) -> Mask:
 
 
 def _one_per_camera(sightings: Sightings, rows: Rows, seed: int) -> Rows:
-    """One row of each identity in each camera, drawn evenly; an unknown camera counts as one camera."""
+    """One row of each identity in each camera, drawn evenly; an unknown camera counts as one camera.
+
+    Of an identity with no picture beside these, the one in its last camera is left to be found (as in VIPeR).
+    """
     order = np.random.default_rng((seed, 1)).permutation(rows)
     keys = np.stack((sightings.identity[order], sightings.camera[order]), axis=1)  # (rows, 2)
-    first = np.unique(keys, axis=0, return_index=True)[1]  # the first of each in random order
-    return np.sort(order[first])
+    who, first = np.unique(keys, axis=0, return_index=True)  # the first of each in random order
+    cameras = np.unique(who[:, 0], return_counts=True)[1]  # (i,) of each identity
+    pictures = np.unique(sightings.identity[rows], return_counts=True)[1]  # (i,)
+    more = np.repeat(pictures > cameras, cameras)
+    last = np.append(who[1:, 0] != who[:-1, 0], True)
+    return np.sort(order[first[more | ~last]])

@@ -15,6 +15,7 @@ from reid.errors import InputError
 from reid.evaluation.collection import CropEmbedder
 
 Rule = Literal["auto", "even", "fpr_1e2", "fpr_1e3"]
+_BEYOND = 2.0  # no cosine is there
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class Verification:
     probability: float | None
     """That it is one identity, given the prior; None where the card has no calibration."""
     threshold: float | None
-    """The cosine from which on they count as the same; None where neither the card nor the caller gave one."""
+    """The cosine from which on they count as the same, outside of -1..1 where the prior outweighs all evidence; None
+    where neither the card nor the caller gave one."""
     threshold_is: str
     """Where the threshold comes from, in words."""
     same: bool | None
@@ -99,9 +101,11 @@ def _threshold(given: float | Rule, calibration: Calibration | None, prior: floa
 
 
 def _even_cosine(calibration: Calibration, prior: float) -> float:
-    """Where evidence and prior balance: slope * cosine + offset + logit(prior) = 0."""
-    cosine = -(calibration.offset + math.log(prior / (1 - prior))) / calibration.slope
-    return min(max(cosine, -1.0), 1.0)
+    """Where evidence and prior balance: slope * cosine + offset + logit(prior) = 0. Evidence has its limit."""
+    logit = math.log(prior / (1 - prior))
+    if calibration.limit is not None and abs(logit) > calibration.limit:
+        return math.copysign(_BEYOND, -logit)
+    return -(calibration.offset + logit) / calibration.slope
 
 
 def _logistic(x: float) -> float:

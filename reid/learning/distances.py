@@ -136,6 +136,19 @@ def _pairwise_cosine(rows: Tensor, others: Tensor | None) -> Tensor:
     return (left @ right.T).clamp(-1, 1)
 
 
+def refuse_second_gradient() -> None:
+    """For backward functions that take what they saved as constants: a gradient of theirs would be wrong.
+
+    Raises:
+        RuntimeError: a graph of the gradient is asked for (`create_graph=True`).
+    """
+    if torch.is_grad_enabled():
+        raise RuntimeError(
+            "second gradients of this loss are not known: take a loss of all pairs, such as mining batch_all with a "
+            "hinge, or the distance cosine"
+        )
+
+
 class _PairwiseEuclidean(torch.autograd.Function):
     """(Squared) distances with one matrix product forward and, among a batch's own rows, one backward.
 
@@ -196,6 +209,7 @@ class _ChosenEuclidean(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
         """Of a distance: (a - b) / |a - b|; of its square: 2 (a - b)."""
+        refuse_second_gradient()
         difference, chosen, values = ctx.saved_tensors
         if ctx.squared:
             weights = 2 * gradient

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from reid.card import METADATA_KEY, Card
+from reid.card_lookup import refuse_card_beside
 from reid.embedder import Embedder
 from reid.errors import MissingExtraError, ModelError
 from reid.learning.embedding import EmbeddingModel
@@ -33,8 +34,8 @@ def export_onnx(model: nn.Module, card: Card, path: str | Path, *, seed: int = 0
     Where the card has no `weights_hash`, that of the model is written (see `weights_hash`).
 
     Raises:
-        ModelError: the card does not describe such a model, the exported graph differs from the network, or a colour
-            projection of it was never fitted.
+        ModelError: the card does not describe such a model, the exported graph differs from the network, a colour
+            projection of it was never fitted, or a file beside `path` states another card.
         MissingExtraError: onnx or onnxscript is not installed.
     """
     if (card.dtype, card.layout, card.colour) != ("uint8", "NHWC", "BGR"):
@@ -47,6 +48,7 @@ def export_onnx(model: nn.Module, card: Card, path: str | Path, *, seed: int = 0
     except ImportError as error:
         raise MissingExtraError("onnx and onnxscript", "train", "exporting a model") from error
     target = Path(path)
+    refuse_card_beside(target)
     model = model.eval()
     if isinstance(model, EmbeddingModel):
         model.check_complete()

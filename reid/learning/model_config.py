@@ -39,7 +39,8 @@ class ModelConfig:
     dimension: int | None = 128
     """Length of the learned vector, or none for as many numbers as the backbone has, without a linear layer."""
     neck: Neck = "bnneck"
-    """bnneck: triplets see the features before a batch norm, identities and the exported vectors those after it."""
+    """bnneck: a batch norm ends it; identities and the exported vectors are after it, triplets where
+    `loss.triplets_on` says."""
     colour_dimension: int = 0
     """Length of a projected colour histogram beside the learned vector; 0 for none. It has no learned weight."""
     learned_share: float = 0.5

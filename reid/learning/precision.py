@@ -15,11 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reid.card import METADATA_KEY, Card, Precision
+from reid.card_lookup import refuse_card_beside
 from reid.embedder import Embedder
 from reid.errors import InputError, MissingExtraError, ModelError
 from reid.learning.half import halve
 from reid.learning.quantization import quantize
 
+LEAST_CALIBRATION_CROPS = 16
+"""Below, they say too little about which values occur."""
 LARGEST_FALL = 0.005
 """How much mean average precision int8 may cost: 0.5 points."""
 
@@ -27,7 +30,6 @@ _LEAST_COSINE_FLOAT16 = 0.999  # half precision has 11 bits: a rounding of 5e-4 
 _RANDOM_CROPS = 32
 _TIMED_CROPS = 16
 _TIMED_RUNS = 9
-_LEAST_CALIBRATION_CROPS = 16
 _logger = logging.getLogger(__name__)
 
 Score = Callable[[NDArray[np.float32]], float]
@@ -104,8 +106,8 @@ def to_int8(
         InputError: crops or score are not as above.
         MissingExtraError: onnx is not installed.
     """
-    if len(calibration_crops) < _LEAST_CALIBRATION_CROPS:
-        raise InputError(f"calibration_crops must be at least {_LEAST_CALIBRATION_CROPS}, got {len(calibration_crops)}")
+    if len(calibration_crops) < LEAST_CALIBRATION_CROPS:
+        raise InputError(f"calibration_crops must be at least {LEAST_CALIBRATION_CROPS}, got {len(calibration_crops)}")
     old = Embedder(source, device="cpu", threads=1)
     before = _score(score, old.crops(validation_crops))
 
@@ -147,6 +149,7 @@ def _convert(
         raise ModelError(f"model {source} must be in float32 to be converted, its card says {old.card.precision}")
     if target.resolve() == source.resolve():
         raise InputError(f"target must be another file than the source, got {target} for both")
+    refuse_card_beside(target)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".precision-") as name:
         folder = Path(name)
         try:

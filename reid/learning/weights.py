@@ -156,7 +156,7 @@ def _read_torch(path: Path) -> Any:
     except pickle.UnpicklingError as error:
         raise ModelError(
             f"weights {path} must hold tensors and plain values alone, got objects that would have to run code, or a "
-            f"broken file ({_first_line(error)}). Save model.state_dict(), or convert the file to safetensors"
+            "broken file. Save model.state_dict(), or convert the file to safetensors"
         ) from error
     except (RuntimeError, ValueError, EOFError, OSError, KeyError) as error:
         raise ModelError(f"weights {path} cannot be read as PyTorch weights: {_first_line(error)}") from error

@@ -304,8 +304,8 @@ class _Lesson:
             taught.load_state_dict({name: _between(began[name], value, share) for name, value in end.items()})
             if map_of(_network_vectors(taught, limit), limit.identity) >= least:
                 break
-        relations = held_out.relations(np.arange(len(held_out)))
-        fit = calibrate(_network_vectors(taught, held_out), held_out.identity, relations=relations, seed=self._seed)
+        vectors = _network_vectors(taught, held_out)
+        fit = calibrate(vectors, held_out.identity, relations=held_out.relations, seed=self._seed)
         said = f"{taught.card.training} {share:.0%} of the way there from where it began."
         write_graph(taught, replace(taught.card, calibration=fit, scores=(), training=said), draft, seed=self._seed)
 

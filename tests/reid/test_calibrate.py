@@ -81,7 +81,7 @@ def test_unknown_pairs_are_left_out() -> None:
     labels = np.concatenate((names, names + 40))
     known = np.full((320, 320), -1, np.int8)
     known[:160, :160] = known[160:, 160:] = relations
-    got, wanted = calibrate(twice, labels, relations=known), calibrate(vectors, names)
+    got, wanted = calibrate(twice, labels, relations=lambda rows: known[np.ix_(rows, rows)]), calibrate(vectors, names)
     misled = calibrate(twice, labels)
     assert got is not None
     assert wanted is not None
@@ -89,6 +89,19 @@ def test_unknown_pairs_are_left_out() -> None:
     assert (got.slope, got.offset) == pytest.approx((wanted.slope, wanted.offset), rel=1e-6)
     assert got.threshold_fpr_1e2 == pytest.approx(wanted.threshold_fpr_1e2, abs=1e-9)
     assert misled.slope < got.slope
+
+
+def test_relations_are_asked_of_no_more_rows_than_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reid.calibration_fit._MOST_ROWS", 100)
+    vectors, names = crowd(40, 4)
+    asked = []
+
+    def known(rows: np.ndarray) -> np.ndarray:
+        asked.append(len(rows))
+        return (names[rows, None] == names[rows]).astype(np.int8)
+
+    assert calibrate(vectors, names, relations=known) == calibrate(vectors, names)
+    assert asked == [100]
 
 
 def test_thresholds_need_ten_pairs_of_ten_pairs_of_identities() -> None:
@@ -137,7 +150,7 @@ def test_very_many_vectors_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = calibrate(vectors, names)
     monkeypatch.setattr("reid.calibration_fit._MOST_ROWS", 400)
     part = calibrate(vectors, names)
-    known = calibrate(vectors, names, relations=(names[:, None] == names).astype(np.int8))
+    known = calibrate(vectors, names, relations=lambda rows: (names[rows, None] == names[rows]).astype(np.int8))
     assert whole is not None
     assert part is not None
     assert part == known
@@ -152,7 +165,12 @@ def test_very_many_vectors_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
         (np.eye(3) * [[1], [2], [1]], [0, 0, 1], {}, r"vectors\[1\] must be finite and of unit length, got length 2"),
         (np.eye(3) * np.nan, [0, 0, 1], {}, r"vectors\[0\] must be finite"),
         (np.eye(3), [0, 0, 1], {"resamples": 10}, "resamples must be a whole number of at least 40"),
-        (np.eye(3), [0, 0, 1], {"relations": np.zeros((2, 2), np.int8)}, r"relations must be \(3, 3\), got \(2, 2\)"),
+        (
+            np.eye(3),
+            [0, 0, 1],
+            {"relations": lambda rows: np.zeros((2, 2), np.int8)},
+            r"\(3, 3\) for 3 rows, got \(2, 2\)",
+        ),
     ],
 )
 def test_unfit_arguments_are_refused(vectors: Any, identity: Any, options: Any, message: str) -> None:

@@ -23,6 +23,16 @@ def require_path(flag: str, path: Path) -> None:
         raise UsageError(f"{flag}: there is no file or folder {path}")
 
 
+def require_folder_of(flag: str, path: Path | None) -> None:
+    """Refuse a file whose folder does not exist; - is the standard output.
+
+    Raises:
+        UsageError: there is no such folder.
+    """
+    if path is not None and str(path) != "-" and not path.parent.is_dir():
+        raise UsageError(f"{flag}: there is no folder {path.parent}")
+
+
 def require_new_model(out: Path, *, replace: bool) -> None:
     """Refuse an `--out` that cannot be a model file, or is one already that nobody wants replaced.
 
@@ -66,13 +76,14 @@ def open_embedder(name: str, device: str) -> Embedder | None:
     """The embedder of `--embedder`: `default`, an .onnx file, or None for `none`.
 
     Raises:
-        UsageError: there is no such file.
+        UsageError: there is no such file, or the device is none.
         ReidError: the model or the device cannot be used.
     """
     if name == "none":
         return None
     if name != "default" and not Path(name).is_file():
         raise UsageError(f"--embedder must be default, none or an .onnx file, and there is no file {name}")
+    check_device(device)
     from reid import Embedder  # loads OpenCV
 
     return Embedder(name, device=device)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from reid.evaluation.config import EvaluationConfig
 from reid.evaluation.opening import MeasuredData
-from tracker.cli.checks import open_embedder, require_path
+from tracker.cli.checks import open_embedder, require_folder_of, require_path
 from tracker.cli.context import Context
 from tracker.cli.errors import UsageError
 from tracker.cli.flags import parse_arguments
@@ -86,8 +86,7 @@ def run(argv: Sequence[str], context: Context) -> int:
     if settings.query is not None:
         require_path("--query", settings.query)
     for flag, path in (("--examples", settings.examples), ("--json", settings.json), ("--csv", settings.csv)):
-        if path is not None and str(path) != "-" and not path.parent.is_dir():
-            raise UsageError(f"{flag}: there is no folder {path.parent}")
+        require_folder_of(flag, path)
     if settings.examples is not None and settings.examples.suffix.lower() != ".png":
         raise UsageError(f"--examples must be a .png file, got {settings.examples}")
     embedder = _open("--model", settings.model, settings.device)

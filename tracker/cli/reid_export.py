@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from tracker.cli.checks import require_path
+from tracker.cli.checks import require_new_model, require_path
 from tracker.cli.context import Context
 from tracker.cli.errors import UsageError
 from tracker.cli.flags import parse_arguments
@@ -43,6 +43,8 @@ class ReidExportSettings:
     """What kind of data it is; `auto` looks."""
     out: Path | None = field(default=None, metadata=flag_only("FILE"))
     """The new model; by default beside the old one, own-int8.onnx for own.onnx, and for the shipped one here."""
+    overwrite: bool = field(default=False, metadata=flag_only())
+    """Replace a model that is there already."""
     calibration_crops: int = field(default=256, metadata=flag_only("NUMBER"))
     """How many crops say which values occur."""
     seed: int = field(default=0, metadata=flag_only("NUMBER"))
@@ -88,16 +90,21 @@ def _source(settings: ReidExportSettings) -> Path:
         require_path("--data", settings.data)
     if not settings.target.parent.is_dir():
         raise UsageError(f"--out: there is no folder {settings.target.parent}")
-    if settings.model == "default":
+    path = _model_file(settings.model)
+    if settings.target.resolve() == path.resolve():
+        raise UsageError(f"--out must be another file than MODEL, got {settings.target} for both")
+    require_new_model(settings.target, replace=settings.overwrite)
+    return path
+
+
+def _model_file(name: str) -> Path:
+    if name == "default":
         from reid.embedder import DEFAULT_MODEL
 
         return DEFAULT_MODEL
-    path = Path(settings.model)
-    if not path.is_file():
-        raise UsageError(f"MODEL must be default or an .onnx file, and there is no file {path}")
-    if settings.target.resolve() == path.resolve():
-        raise UsageError(f"--out must be another file than MODEL, got {settings.target} for both")
-    return path
+    if not Path(name).is_file():
+        raise UsageError(f"MODEL must be default or an .onnx file, and there is no file {name}")
+    return Path(name)
 
 
 def _open(settings: ReidExportSettings) -> Crops:
@@ -113,8 +120,15 @@ def _open(settings: ReidExportSettings) -> Crops:
 def _halves(settings: ReidExportSettings) -> tuple[Crops, Crops]:
     """Identities that say which values occur, and others to measure on."""
     from reid.data import split_identities
+    from reid.learning.precision import LEAST_CALIBRATION_CROPS
 
-    return split_identities(_open(settings), share=0.5, seed=settings.seed)
+    halves = split_identities(_open(settings), share=0.5, seed=settings.seed)
+    if len(halves[0]) < LEAST_CALIBRATION_CROPS:
+        raise UsageError(
+            f"--data must have {LEAST_CALIBRATION_CROPS} crops or more in half of its identities, "
+            f"got {len(halves[0])}: give more pictures"
+        )
+    return halves
 
 
 def _pick(crops: Crops, settings: ReidExportSettings) -> tuple[Crops, NDArray[np.int64]]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tracker.cli.checks import open_embedder, require_path
+from tracker.cli.checks import open_embedder, require_folder_of, require_path
 from tracker.cli.context import Context
 from tracker.cli.errors import UsageError
 from tracker.cli.flags import parse_arguments
@@ -67,6 +67,9 @@ def run(argv: Sequence[str], context: Context) -> int:
         raise UsageError(f"--out must be a .png file, got {settings.out}")
     if settings.model != "default" and not Path(settings.model).is_file():
         raise UsageError(f"--model must be default or an .onnx file, and there is no file {settings.model}")
+
+    require_folder_of("--json", settings.json)
+    require_folder_of("--out", settings.out)
 
     from reid.evaluation.search import gallery_pictures, read_picture, search
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from tracker.cli.checks import open_embedder, require_path
+from tracker.cli.checks import open_embedder, require_folder_of, require_path
 from tracker.cli.context import Context
 from tracker.cli.errors import UsageError
 from tracker.cli.flags import parse_arguments
@@ -64,6 +64,7 @@ def run(argv: Sequence[str], context: Context) -> int:
     settings = parse_arguments(VerifySettings, argv, command="reid verify", summary=_SUMMARY, examples=_EXAMPLES)
     for name, path in (("A", settings.first), ("B", settings.second)):
         require_path(name, path)
+    require_folder_of("--json", settings.json)
     if settings.model != "default" and not Path(settings.model).is_file():
         raise UsageError(f"--model must be default or an .onnx file, and there is no file {settings.model}")
     embedder = open_embedder(settings.model, settings.device)

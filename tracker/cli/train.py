@@ -70,9 +70,10 @@ def _check(settings: TrainSettings) -> None:
     require_path("DATA", settings.source)
     if settings.validate_on is not None:
         require_path("--validate-on", settings.validate_on)
-    require_new_model(settings.out, replace=settings.overwrite or settings.resume)
     folder = settings.out.with_suffix(".train")
-    if (folder / "checkpoint.pt").exists() and not (settings.overwrite or settings.resume):
+    begun = (folder / "checkpoint.pt").exists()
+    require_new_model(settings.out, replace=settings.overwrite or (settings.resume and begun))
+    if begun and not (settings.overwrite or settings.resume):
         raise UsageError(f"{folder} holds a training already: --resume goes on with it, --overwrite replaces it")
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from reid.learning.distances import refuse_second_gradient
 from reid.learning.loss_choices import Margin
 from reid.learning.losses.margins import Terms
 
@@ -116,6 +117,7 @@ class _SoftMargin(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
         """The sigmoid of each triplet's difference, summed in forward for each pair."""
+        refuse_second_gradient()
         (weights,) = ctx.saved_tensors
         return gradient * weights, None, None, None, None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import torch
 from torch import Tensor, nn
 
@@ -10,7 +12,7 @@ class Draws(nn.Module):
     """A source of random numbers with a seed, on whatever device it is asked for.
 
     Its state is part of `state_dict()`, so that a run that goes on from a checkpoint draws what it would have drawn. On
-    another kind of device it draws other numbers.
+    another kind of device, whose generators have other states, it begins anew, with other numbers than at first.
     """
 
     def __init__(self, seed: int) -> None:
@@ -33,7 +35,11 @@ class Draws(nn.Module):
         if self._generator.device != device:
             self._generator = torch.Generator(device).manual_seed(self.seed)
         if self._state is not None:
-            self._generator.set_state(self._state)
+            if self._state.shape == self._generator.get_state().shape:
+                self._generator.set_state(self._state)
+            else:
+                digest = hashlib.sha256(self._state.numpy().tobytes()).digest()
+                self._generator.manual_seed(self.seed + int.from_bytes(digest[:4], "little"))
             self._state = None
         return self._generator
 

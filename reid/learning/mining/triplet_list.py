@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
+import io
+import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reid.atomic import write_whole
 from reid.errors import DataError, InputError
 
 _VERSION = 2
+_BROKEN_ARCHIVE = (zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -45,24 +48,18 @@ class TripletList:
 
     def write(self, path: str | Path) -> Path:
         """Write as a NumPy archive (.npz), whole or not at all; returns the path."""
-        path = Path(path)
-        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.savez_compressed(
-                    file,
-                    version=_VERSION,
-                    triplets=self.rows,
-                    of=self.of,
-                    mining=np.array(self.mining),
-                    epoch=self.epoch,
-                    data=np.array(self.data),
-                )
-            Path(draft).replace(path)
-        except BaseException:
-            Path(draft).unlink(missing_ok=True)
-            raise
-        return path
+        archive = io.BytesIO()
+        np.savez_compressed(
+            archive,
+            version=_VERSION,
+            triplets=self.rows,
+            of=self.of,
+            mining=np.array(self.mining),
+            epoch=self.epoch,
+            data=np.array(self.data),
+        )
+        write_whole(Path(path), archive.getvalue())
+        return Path(path)
 
     @classmethod
     def read(cls, path: str | Path) -> TripletList:
@@ -72,7 +69,7 @@ class TripletList:
             DataError: the file is missing, or is no triplet list.
         """
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 content: dict[str, Any] = {name: archive[name] for name in archive.files}
             if int(content["version"]) != _VERSION:
                 raise DataError(f"{path} must be a triplet list of version {_VERSION}, got {content['version']}")
@@ -80,7 +77,7 @@ class TripletList:
             return cls(content["triplets"], int(content["of"]), mining, int(content["epoch"]), data)
         except FileNotFoundError as error:
             raise DataError(f"there is no triplet list at {path}") from error
-        except (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, *_BROKEN_ARCHIVE) as error:
             raise DataError(f"{path} must be a triplet list that reidtrack wrote, got: {error}") from error
 
     def batches(self, size: int, *, seed: int, epoch: int = 0) -> Iterator[TripletBatch]:

@@ -7,7 +7,7 @@ import os
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
@@ -25,7 +25,7 @@ def save_atomically(content: Mapping[str, Any], path: Path) -> None:
     draft = path.with_name(f".{path.name}-draft")  # always the same: what a kill leaves is overwritten next time
     try:
         with draft.open("wb") as file:
-            torch.save(dict(content), file)
+            _save(content, file)
             file.flush()
             os.fsync(file.fileno())  # the bytes are on the disk before the name says so
         draft.replace(path)
@@ -33,6 +33,15 @@ def save_atomically(content: Mapping[str, Any], path: Path) -> None:
         draft.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def _save(content: Mapping[str, Any], file: BinaryIO) -> None:
+    try:
+        torch.save(dict(content), file)
+    except RuntimeError as error:
+        if isinstance(error.__context__, OSError):  # torch's writer says only where in the file it was
+            raise error.__context__ from None
+        raise
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

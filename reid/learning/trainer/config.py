@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from reid.checks import check_number, check_whole
+from reid.errors import InputError
 from reid.learning.augment_config import AugmentConfig
 from reid.learning.model_config import ModelConfig
 from reid.learning.sampling import SamplerConfig
@@ -55,6 +57,9 @@ class ValidationConfig:
     """Epochs between two validations; the last epoch is always validated."""
     patience: int = 0
     """Stop after so many validations without a better mAP; 0 never stops early."""
+    min_gap_s: float = 0.0
+    """Where times are known: crops of an identity nearer in time than this are no matches, since neighbouring frames
+    are near copies; as `reidtrack reid eval --min-gap-s`."""
     keep: Literal["best", "last"] = "best"
     """Which weights are exported: those of the validation with the best mAP, or the last."""
 
@@ -62,6 +67,7 @@ class ValidationConfig:
         check_number("share", self.share, least=0, most=0.9)
         check_whole("every", self.every, 1)
         check_whole("patience", self.patience, 0)
+        check_number("min_gap_s", self.min_gap_s, least=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +144,8 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         check_whole("epochs", self.epochs, 1)
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
+            raise InputError(f"device must be auto, cpu, cuda or cuda:N, got {self.device!r}")
         if self.epoch_steps is not None:
             check_whole("epoch_steps", self.epoch_steps, 1)
         check_whole("seed", self.seed, 0)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from reid.calibration import Calibration
 from reid.calibration_fit import calibrate
 from reid.card import Card, Score, Source
-from reid.data import Crops
+from reid.data import SAME, UNKNOWN, Crops
 from reid.evaluation import Report
 from reid.learning.embedding import EmbeddingModel
 from reid.learning.export import export_onnx
@@ -62,19 +62,22 @@ def export_trained(
         MissingExtraError: onnx or onnxscript is not installed.
     """
     said = config.card
-    data = said.data or "the pictures given to reidtrack train"
+    data = _utf8(said.data or "the pictures given to reidtrack train")
+    name = _utf8(said.name or out.stem)
     kind = "identities" if bool(crops.labelled[crops.identities].all()) else "tracklets"
-    start = "a random start" if config.model.pretrained is None else f"the weights of {config.model.pretrained.name}"
+    start = (
+        "a random start" if config.model.pretrained is None else f"the weights of {_utf8(config.model.pretrained.name)}"
+    )
     training = (
         f"{steps} steps from {start} on {len(crops)} crops of {len(crops.identities)} {kind}; "
         f"{_learned_by(config.loss)}, seed {config.seed}."
     )
-    calibration, scores = _measured(held_out, config.seed)
+    calibration, scores = _measured(held_out, config)
     if isinstance(model, OnnxGraph):
         before = model.card
         card = replace(
             before,
-            name=said.name or out.stem,
+            name=name,
             calibration=calibration,
             licence=said.licence,
             training=f"{before.training or 'Made elsewhere.'} Then {training}",
@@ -84,7 +87,7 @@ def export_trained(
         )
         return write_graph(model, card, out, seed=config.seed)
     card = Card(
-        name=said.name or out.stem,
+        name=name,
         height_px=config.model.height_px,
         width_px=config.model.width_px,
         dimension=_dimension(model),
@@ -102,6 +105,11 @@ def export_trained(
     return export_onnx(model, card, out, seed=config.seed)
 
 
+def _utf8(text: str) -> str:
+    """Names of files need not be UTF-8, and a card is."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def _learned_by(loss: LossConfig) -> str:
     """The loss between vectors, and the teacher, in a few words."""
     if loss.kind != "triplet":
@@ -110,21 +118,31 @@ def _learned_by(loss: LossConfig) -> str:
         kind = f"{loss.mining} triplets{' of the whole data set' if loss.offline else ''}"
     if loss.memory_batches:
         kind += f", memory of {loss.memory_batches} batches"
-    return kind if loss.teacher is None else f"{kind}, cosines of {loss.teacher.name}"
+    return kind if loss.teacher is None else f"{kind}, cosines of {_utf8(loss.teacher.name)}"
 
 
-def _measured(held_out: HeldOut | None, seed: int) -> tuple[Calibration | None, tuple[Score, ...]]:
+def _measured(held_out: HeldOut | None, config: TrainConfig) -> tuple[Calibration | None, tuple[Score, ...]]:
     """What its cosines mean and how good it is, as far as the held-out crops can say."""
     if held_out is None:
         return None, ()
     crops, vectors, report = held_out
-    what = f"{report.identities} held-out identities, {report.queries} queries"
+    what = f"{report.identities} held-out identities, {report.queries} queries; {report.rule}"
     figures = {"mAP": report.mean_average_precision, "rank-1": report.rank_1}
-    relations = None
-    if not bool(crops.labelled[crops.identities].all()):
-        relations = crops.relations(np.arange(len(crops)))
-    calibration = calibrate(vectors, crops.identity, relations=relations, seed=seed)
+
+    def known(rows: NDArray[np.int64]) -> NDArray[np.int8]:
+        relations = crops.relations(rows)
+        relations[(relations == SAME) & _near(crops, rows, config.validation.min_gap_s)] = UNKNOWN
+        return relations
+
+    calibration = calibrate(vectors, crops.identity, relations=known, seed=config.seed)
     return calibration, tuple(Score(what, name, e.value, e.low, e.high) for name, e in figures.items())
+
+
+def _near(crops: Crops, rows: NDArray[np.int64], gap_s: float) -> NDArray[np.bool_]:
+    """(n,) rows -> (n, n) whether two crops of one video are nearer in time than a gap."""
+    time_s, group = crops.time_s[rows], crops.group[rows]
+    one_clock = (group[:, None] == group) & (group >= 0)
+    return np.asarray(one_clock & (np.abs(time_s[:, None] - time_s) < gap_s))
 
 
 @torch.no_grad()

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import torch
 
+from reid.card_lookup import refuse_card_beside
 from reid.data import Crops
+from reid.data.fingerprint import check_pictures
 from reid.errors import MissingExtraError
 from reid.learning.trainer.checkpoint import check_same_run, describe_run
 from reid.learning.trainer.config import TrainConfig
@@ -37,11 +39,13 @@ def run_training(
 ) -> TrainResult:
     """See `reid.learning.trainer.train`."""
     _check_export_possible()
+    refuse_card_beside(out)
     device = open_device(config.device)
     if validation is None:
         crops, validation = hold_out(crops, config)
     if validation is not None:
-        check_measurable(validation)
+        check_measurable(validation, config.validation)
+    check_pictures(crops, *(() if validation is None else (validation,)))
     with contextlib.ExitStack() as stack:
         processes = stack.enter_context(joined_processes(device))
         # what is drawn here leaves the caller's generator as it was

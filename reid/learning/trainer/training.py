@@ -39,7 +39,7 @@ from reid.learning.trainer.recording import Recording
 from reid.learning.trainer.schedule import learning_rate, warmup_steps
 from reid.learning.trainer.standing import Standing
 from reid.learning.trainer.teacher import EmbedderTeacher, Teacher
-from reid.learning.trainer.validation import INTERVALS, embed_crops, report_on
+from reid.learning.trainer.validation import embed_crops, report_on
 from reid.learning.weights import load_weights
 
 LEAST_EPOCH_STEPS = 10
@@ -182,7 +182,7 @@ class Training:
         self._processes.average_buffers(self._network.result)
         network = self._network.result
         vectors = embed_crops(network, self._validation, network.size_px, self._device, self._processes)
-        report = report_on(vectors, self._validation)
+        report = report_on(vectors, self._validation, config)
         better = self.standing.take_validation(report.mean_average_precision.value, report.rank_1.value)
         if better and self._processes.first:
             save_atomically(
@@ -235,7 +235,11 @@ class Training:
         if self._validation is not None:
             model.to(self._device)
             vectors = embed_crops(model, self._validation, model.size_px, self._device, self._processes)
-            held_out = (self._validation, vectors, report_on(vectors, self._validation, INTERVALS))
+            held_out = (
+                self._validation,
+                vectors,
+                report_on(vectors, self._validation, self._config.validation, intervals=True),
+            )
         if not self._processes.first:
             return None
         today = dt.datetime.now(tz=dt.UTC).date()

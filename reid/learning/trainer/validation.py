@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -11,14 +13,14 @@ from reid.data import Crops, split_identities
 from reid.errors import InputError
 from reid.evaluation import EvaluationConfig, Report, evaluate
 from reid.evaluation.collection import Collection
-from reid.learning.trainer.config import TrainConfig
+from reid.learning.trainer.config import TrainConfig, ValidationConfig
 from reid.learning.trainer.distributed import Processes
 
 _BATCH = 64
-WHILE_TRAINING = EvaluationConfig(replicates=0, later_s=())
-"""Intervals cost more than the figures themselves."""
-INTERVALS = EvaluationConfig(later_s=())
-"""At the end, for the card."""
+_REMEDY = "Give other data or another validation.min_gap_s, or validation.share 0"
+_NEAR_COPIES_S = 1.0  # crops of one object that are nearer in time look alike whatever the network knows
+_INTERVALS = EvaluationConfig().replicates
+_logger = logging.getLogger(__name__)
 
 
 def hold_out(crops: Crops, config: TrainConfig) -> tuple[Crops, Crops | None]:
@@ -38,18 +40,22 @@ def hold_out(crops: Crops, config: TrainConfig) -> tuple[Crops, Crops | None]:
     return train, held_out
 
 
-def check_measurable(validation: Crops) -> None:
+def check_measurable(validation: Crops, config: ValidationConfig) -> None:
     """Say at the start what would only be found out after the first epochs.
 
     Raises:
-        InputError: nobody could be found again, since there are fewer than two identities, or one picture of each.
+        InputError: nobody could be found again, such as where there is one picture of each.
     """
-    known = validation.measured_identity
-    pictures = np.unique(known[known >= 0], return_counts=True)[1]  # (i,) of each identity
-    if len(pictures) < 2 or pictures.max() < 2:
-        raise InputError(
-            "validation needs two identities or more, one of them with two pictures, got "
-            f"{len(pictures)} with at most {pictures.max(initial=0)}. Give other data, or validation.share 0"
+    try:
+        report = report_on(np.ones((len(validation), 1), np.float32), validation, config)
+    except InputError as error:
+        raise InputError(f"nothing can be validated on the held-out crops: {error}. {_REMEDY}") from error
+    near_s = report.nearest_match_s
+    if near_s is not None and near_s < _NEAR_COPIES_S and not config.min_gap_s:
+        _logger.warning(
+            "validation: the nearest match of a crop is %.2f s away (median), a near copy: --validation.min-gap-s 1 "
+            "leaves such out",
+            near_s,
         )
 
 
@@ -74,8 +80,12 @@ def embed_crops(
     return np.asarray(every[kept], np.float32)
 
 
-def report_on(vectors: NDArray[np.float32], crops: Crops, config: EvaluationConfig = WHILE_TRAINING) -> Report:
+def report_on(
+    vectors: NDArray[np.float32], crops: Crops, config: ValidationConfig, *, intervals: bool = False
+) -> Report:
     """All measures of these vectors; pairs of tracklets of which nothing is known are left out.
+
+    Intervals cost more than the figures themselves: they are for the card.
 
     Raises:
         InputError: nothing can be measured, since no identity has two crops.
@@ -87,5 +97,5 @@ def report_on(vectors: NDArray[np.float32], crops: Crops, config: EvaluationConf
         crops.time_s,
         group=crops.group,
         unknown=Collection.of(crops).unknown(),
-        config=config,
+        config=EvaluationConfig(min_gap_s=config.min_gap_s, later_s=(), replicates=_INTERVALS if intervals else 0),
     )

@@ -42,6 +42,21 @@ class TestFolders:
         make_picture(tmp_path / "0007" / "other.jpg")
         assert open_crops(tmp_path).camera.tolist() == [-1] * 4
 
+    def test_a_number_is_no_camera(self, tmp_path, make_picture):
+        for name in ("a/c001.jpg", "a/c002.jpg", "b/c001.jpg"):
+            make_picture(tmp_path / name)
+        assert open_crops(tmp_path).camera.tolist() == [-1] * 3
+        for name in ("d/c1_001.jpg", "d/0002_c4.jpg"):
+            make_picture(tmp_path / "more" / name)
+        assert open_crops(tmp_path / "more").camera.tolist() == [4, 1]
+
+    def test_folders_that_are_no_identities_are_named(self, tmp_path, make_picture, caplog):
+        for name in ("a/1.jpg", "b/1.jpg", "deeper/cam1/1.jpg"):
+            make_picture(tmp_path / name)
+        assert open_crops(tmp_path).names == ("a", "b")
+        assert "left out folders without a picture" in caplog.text
+        assert "deeper holds 1 folder (cam1)" in caplog.text
+
     def test_the_licence_among_them_or_as_said(self, tmp_path, make_picture):
         make_picture(tmp_path / "train" / "a" / "1.png")
         make_picture(tmp_path / "train" / "b" / "1.png")

@@ -52,6 +52,12 @@ def test_queries_are_matched_to_the_gallery_by_name() -> None:
     assert both.pixels([6, 0, 4], 8, 4)[:, 0, 0, 0].tolist() == [1, 0, 4]
 
 
+def test_videos_of_queries_are_none_of_the_gallerys() -> None:
+    gallery = crops_of(["a", "b"], [0, 1, 1], group=[0, 1, -1], time_s=[0.0, 0.0, 0.0])
+    queries = crops_of(["a", "b"], [0, 1, 0], group=[0, 1, -1], time_s=[1.0, 1.0, 1.0])
+    assert Collection.of(gallery, queries).group.tolist() == [0, 1, -1, 2, 3, -1]
+
+
 def test_queries_of_other_people_are_refused() -> None:
     with pytest.raises(InputError, match="identities of the same names, got 'cleo'"):
         Collection.of(crops_of(["anna"], [0]), crops_of(["cleo"], [0]))

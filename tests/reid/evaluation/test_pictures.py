@@ -65,6 +65,16 @@ def test_a_prior_moves_the_probability_and_the_even_threshold() -> None:
     assert rare.same is False
 
 
+@pytest.mark.parametrize(("prior", "same"), [(0.001, False), (0.999, True)])
+def test_where_the_prior_outweighs_all_evidence_the_cosine_decides_nothing(prior: float, same: bool) -> None:
+    limited = Calibration(20.0, -12.0, limit=3.0)
+    for cosine in (-0.5, 0.6, 1.0):
+        result = verdict(cosine, limited, threshold="even", prior=prior)
+        assert result.probability is not None
+        assert (result.probability > 0.5) is result.same is same
+    assert verdict(0.9, limited, threshold="even", prior=0.05).same is True
+
+
 def test_without_a_calibration_there_is_a_cosine_and_no_verdict() -> None:
     result = verdict(0.9, None)
     assert result.cosine == pytest.approx(0.9)

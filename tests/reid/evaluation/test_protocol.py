@@ -56,6 +56,14 @@ def test_across_cameras_one_crop_an_identity_and_camera_queries_and_the_rest_is_
     assert pairs == {(0, 1), (0, 2), (1, 1), (1, 2)}
 
 
+def test_where_each_camera_has_one_crop_of_everybody_the_last_one_is_searched() -> None:
+    made = plan(identity=[0, 0, 1, 1, 2, 2, 2], camera=[4, 1, 1, 4, 1, 4, 4])  # as VIPeR, but for one crop more
+    assert made.queries.tolist()[:2] == [1, 2]
+    assert made.gallery.tolist()[:2] == [0, 3]
+    assert [int((made.sightings.identity[rows] == 2).sum()) for rows in (made.queries, made.gallery)] == [2, 1]
+    assert masks_of(made, 1)[0] == [0]
+
+
 def test_the_seed_draws_the_queries() -> None:
     camera = np.tile([1, 2], 30)
     drawn = [

@@ -71,6 +71,13 @@ def test_second_gradients_too(distance: Any) -> None:
     assert torch.autograd.gradgradcheck(lambda x, y: pairwise(x, y, distance=distance), (a, b))
 
 
+def test_second_gradients_that_are_not_known_are_refused() -> None:
+    a = rows(4).requires_grad_()
+    chosen = torch.tensor([[1], [2], [3], [0]])
+    with pytest.raises(RuntimeError, match="second gradients of this loss are not known"):
+        torch.autograd.grad(to_chosen(a, chosen).sum(), a, create_graph=True)
+
+
 def test_names_of_the_three() -> None:
     a = rows(6)
     torch.testing.assert_close(pairwise_euclidean(a), pairwise(a, distance="euclidean"))

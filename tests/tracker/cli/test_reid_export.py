@@ -30,6 +30,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             seen = np.clip(pattern + rng.normal(0, 15, pattern.shape), 0, 255).astype(np.uint8)
             cv2.imwrite(str(place / f"{number}.png"), cv2.resize(seen, (48, 96), interpolation=cv2.INTER_CUBIC))
     (tmp_path / "text.onnx").write_text("no model")
+    for identity in "ab":
+        (tmp_path / "few" / identity).mkdir(parents=True)
+        for number in range(2):
+            cv2.imwrite(str(tmp_path / "few" / identity / f"{number}.png"), np.zeros((8, 4, 3), np.uint8))
     return tmp_path
 
 
@@ -64,6 +68,9 @@ def test_int8_says_size_time_and_map(folder: Path, capsys: pytest.CaptureFixture
         (["none.onnx", "--precision", "fp16"], "there is no file none.onnx"),
         (["text.onnx", "--precision", "fp16", "--out", "text.onnx"], "--out must be another file than MODEL"),
         (["default", "--precision", "fp16", "--out", "nowhere/x.onnx"], "--out: there is no folder nowhere"),
+        (["default", "--precision", "fp16", "--out", "x.txt"], "--out must be an .onnx file, got x.txt"),
+        (["default", "--precision", "fp16", "--out", "text.onnx"], "text.onnx is there already: .* or --overwrite"),
+        (["default", "--precision", "int8", "--data", "few"], "must have 16 crops or more in half of .*, got 2"),
     ],
 )
 def test_wrong_calls_write_nothing(folder: Path, argv: list[str], message: str) -> None:

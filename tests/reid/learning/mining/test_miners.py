@@ -194,3 +194,14 @@ def test_names_and_objects() -> None:
 def test_bad_settings_are_refused(make: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         make()
+
+
+def test_a_state_of_another_kind_of_device_begins_anew() -> None:
+    seen = pairs(12)
+    fresh, moved, again = DistanceWeighted(seed=3), DistanceWeighted(seed=3), DistanceWeighted(seed=3)
+    for miner in (moved, again):  # as a GPU's generator has it
+        miner.load_state_dict({"_extra_state": torch.arange(16, dtype=torch.uint8)})
+    assert len(moved.state_dict()["_extra_state"]) == 16, "nothing was drawn yet"
+    drawn = moved(seen).negative
+    assert torch.equal(drawn, again(seen).negative)
+    assert not torch.equal(drawn, fresh(seen).negative)

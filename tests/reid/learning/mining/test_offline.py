@@ -110,7 +110,10 @@ def test_files_of_another_kind_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "newer.npz", version=3)
     np.savez(tmp_path / "beyond.npz", version=2, triplets=np.array([[0, 1, 9]]), of=5, mining="x", epoch=0, data="")
     (tmp_path / "objects.npz").write_bytes(b"")
-    for name in ("text", "other", "newer", "beyond", "objects"):
+    whole = TripletList(np.array([[0, 1, 2]]), 5).write(tmp_path / "whole.npz").read_bytes()
+    (tmp_path / "cut.npz").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "flipped.npz").write_bytes(whole[:75] + bytes(byte ^ 255 for byte in whole[75:125]) + whole[125:])
+    for name in ("text", "other", "newer", "beyond", "objects", "cut", "flipped"):
         with pytest.raises(DataError, match=f"{name}.npz must be a triplet list"):
             TripletList.read(tmp_path / f"{name}.npz")
 

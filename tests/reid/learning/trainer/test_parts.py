@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import resource
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -100,6 +101,17 @@ def test_a_checkpoint_is_the_old_one_until_the_new_one_is_whole(tmp_path: Path, 
         save_atomically({"version": 1, "step": 2, "model": {}}, path)
     assert load_checkpoint(path)["step"] == 1
     assert [p.name for p in tmp_path.iterdir()] == ["checkpoint.pt"]
+
+
+def test_a_full_disk_is_called_that(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            save_atomically({"version": 1, "step": 1, "model": {"w": torch.ones(1 << 20)}}, tmp_path / "checkpoint.pt")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(tmp_path.iterdir()) == []
 
 
 class Harmful:
@@ -218,7 +230,7 @@ def test_devices_and_precisions() -> None:
     with pytest.raises(DeviceError, match="float16 cannot be used on a CPU"):
         choose_dtype("float16", cpu)
     with pytest.raises(InputError, match="device must be auto, cpu, cuda or cuda:N, got 'gpu'"):
-        open_device("gpu")
+        TrainConfig(device="gpu")
     if not torch.cuda.is_available():
         with pytest.raises(DeviceError, match="finds no GPU"):
             open_device("cuda")

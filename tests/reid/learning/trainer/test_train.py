@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +14,8 @@ import pytest
 import torch
 
 from reid import Card, Embedder
-from reid.data import Crops
-from reid.errors import InputError, ModelError
+from reid.data import Crops, open_crops
+from reid.errors import DataError, InputError, ModelError
 from reid.learning.trainer import LossConfig, OptimizerConfig, TrainConfig, TrainProgress, ValidationConfig, train
 from reid.learning.trainer.history import COLUMNS, read_history
 from reid.learning.trainer.objective import Batch, Cost, TripletObjective
@@ -142,7 +143,7 @@ def test_it_stops_early_where_validation_does_not_get_better(
 def test_held_out_identities_are_never_trained_on(
     tmp_path: Path, config: TrainConfig, make_crops: MakeCrops, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    crops, used = make_crops(10), set()
+    crops, used, before_the_end = make_crops(10), set(), set()
     original = Crops.relations
 
     def watch(self: Crops, rows: np.ndarray) -> np.ndarray:
@@ -150,8 +151,9 @@ def test_held_out_identities_are_never_trained_on(
         return original(self, rows)
 
     monkeypatch.setattr(Crops, "relations", watch)
-    train(config, crops, None, tmp_path / "m.onnx")
-    assert len(used) == 8
+    train(config, crops, None, tmp_path / "m.onnx", progress=lambda _row: before_the_end.update(used))
+    assert len(before_the_end) == 8
+    assert len(used) == 10, "the calibration is of the others"
 
 
 def test_without_validation_the_last_weights_are_exported_without_calibration(
@@ -311,9 +313,62 @@ def test_a_share_that_holds_out_one_identity_is_refused(
 def test_held_out_data_in_which_nobody_can_be_found_is_refused_at_the_start(
     tmp_path: Path, config: TrainConfig, make_crops: MakeCrops
 ) -> None:
-    with pytest.raises(InputError, match="validation needs two identities or more, one of them with two pictures"):
+    with pytest.raises(InputError, match="nothing can be validated on the held-out crops: none of 5 queries has"):
         train(config, make_crops(), make_crops(5, 1), tmp_path / "m.onnx")
     assert not (tmp_path / "m.train").exists()
+
+
+def test_near_copies_are_no_matches_where_a_gap_is_asked_for(
+    tmp_path: Path, config: TrainConfig, make_crops: MakeCrops, caplog: pytest.LogCaptureFixture
+) -> None:
+    film = {"time_s": np.tile(np.arange(6) * 0.1, 20), "group": np.zeros(120, np.int64)}  # ten frames a second
+    config = replace(config, epochs=1)
+    result = train(config, make_crops(20), make_crops(20, **film), tmp_path / "a.onnx")
+    assert "the nearest match of a crop is 0.10 s away (median), a near copy" in caplog.text
+    assert (
+        "every other crop of the query's identity is a match" in Card.from_json(result.model.read_text()).scores[0].data
+    )
+    caplog.clear()
+    config = replace(config, validation=replace(config.validation, min_gap_s=0.3))
+    result = train(config, make_crops(20), make_crops(20, **film), tmp_path / "b.onnx")
+    assert "near copy" not in caplog.text
+    assert "within 0.3 s are left out" in Card.from_json(result.model.read_text()).scores[0].data
+    config = replace(config, validation=replace(config.validation, min_gap_s=9))
+    with pytest.raises(InputError, match=r"or another validation\.min_gap_s"):
+        train(config, make_crops(20), make_crops(20, **film), tmp_path / "c.onnx")
+
+
+def test_a_card_beside_the_model_to_be_is_refused_before_anything_is_done(
+    tmp_path: Path, config: TrainConfig, make_crops: MakeCrops
+) -> None:
+    (tmp_path / "m.card.json").write_text("{}")
+    with pytest.raises(ModelError, match=r"m\.card\.json states a card for m\.onnx, and would overrule"):
+        train(config, make_crops(), None, tmp_path / "m.onnx")
+    assert not (tmp_path / "m.train").exists()
+
+
+def test_pictures_that_are_damaged_are_found_before_the_first_step(tmp_path: Path, config: TrainConfig) -> None:
+    rng = np.random.default_rng(0)
+    for identity, number in np.ndindex(6, 3):
+        (tmp_path / "data" / str(identity)).mkdir(parents=True, exist_ok=True)
+        picture = rng.integers(0, 256, (64, 32, 3), np.uint8)
+        assert cv2.imwrite(str(tmp_path / "data" / str(identity) / f"{number}.png"), picture)
+    for name in ("2/1.png", "5/0.png"):
+        (tmp_path / "data" / name).write_bytes(b"no picture")
+    config = replace(config, validation=ValidationConfig(share=0.4))
+    with pytest.raises(DataError, match="it is damaged or no picture; replace or delete it") as caught:
+        train(config, open_crops(tmp_path / "data"), None, tmp_path / "m.onnx")
+    assert all(name in str(caught.value) for name in ("2/1.png", "5/0.png"))
+    assert not (tmp_path / "m.train").exists()
+
+
+def test_a_name_that_is_not_utf_8_is_spelled_out_on_the_card(
+    tmp_path: Path, config: TrainConfig, make_crops: MakeCrops
+) -> None:
+    name = os.fsdecode(b"caf\xe9")
+    config = replace(config, epochs=1, card=replace(config.card, data=name))
+    card = Card.from_json(train(config, make_crops(), None, tmp_path / f"{name}.onnx").model.read_text())
+    assert (card.name, card.sources[0].name) == ("caf\\udce9", "caf\\udce9")
 
 
 def test_the_history_has_its_columns_in_order(tmp_path: Path, config: TrainConfig, make_crops: MakeCrops) -> None:
