@@ -10,6 +10,7 @@ what comes out is never older than the work on three frames: one being detected 
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import threading
 import time
@@ -144,11 +145,20 @@ class Pipeline:
         return results
 
     def close(self) -> None:
-        """End an iteration early and close the source; harmless at any time and more than once."""
-        results = None if self._results is None else self._results()
-        if results is not None:
-            results.close()
+        """End an iteration early and close the source; harmless at any time, more than once, and from any thread.
+
+        Where another thread waits for the next result, that one finds the iteration ended.
+        """
+        self._detected.cancel()
+        self._decoded.cancel()
         self._source.close()
+        results = None if self._results is None else self._results()
+        if results is not None and not _runs(results):
+            try:
+                results.close()
+            except ValueError:
+                if not _runs(results):  # else the other thread went on meanwhile, and meets the end
+                    raise
 
     def __enter__(self) -> Pipeline:
         return self
@@ -246,7 +256,7 @@ class Pipeline:
                 detections = None
                 if number % self.config.every == 0:
                     with self.stages.detect.measure():
-                        detections = self._detector(frame)
+                        detections = _checked(self._detector(frame))
                 if not self._detected.put((frame, detections)):
                     break
         except BaseException as error:  # noqa: BLE001 - handed to the caller's thread, which raises it
@@ -290,6 +300,22 @@ class Pipeline:
         if self._exchange is not None:
             self._exchange.after_update(frame, detections, tracks)
         return FrameResult(frame, detections if embed is None else embed.detections, tracks, model_hash=model_hash)
+
+
+def _runs(results: Generator[FrameResult, None, None]) -> bool:
+    """Whether some thread is inside of it."""
+    return inspect.getgeneratorstate(results) == inspect.GEN_RUNNING
+
+
+def _checked(detections: Any) -> Detections:
+    """What a detector gave.
+
+    Raises:
+        InputError: it is something else; None would look like a frame that was not detected on.
+    """
+    if not isinstance(detections, Detections):
+        raise InputError(f"a detector must return tracker.Detections, got {type(detections).__name__}")
+    return detections
 
 
 def _check_size(frame: Frame, first: tuple[int, ...]) -> None:

@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from tracker.camera.config import CameraMode, CameraMotionConfig
 from tracker.camera.estimator import CameraMotion
-from tracker.motion.camera import compose, move_boxes
+from tracker.motion.camera import compose, keeps_areas, move_boxes
 from tracker.stages import StageTime
 from tracker.types import DetectorLike, DoubleArray, FloatArray, Image, Tracks
 
@@ -38,7 +38,7 @@ class CameraStage:
         self._since_update: DoubleArray | None = None
 
     def detected(self, image: Image, boxes: FloatArray) -> DoubleArray | None:
-        """The motion from the last frame that was detected on to this one, (2, 3); None where the camera stood.
+        """The motion from the last frame that was detected on to this one, (2, 3); None where none can be told.
 
         `boxes` are (N, 4) those of the detections.
         """
@@ -58,4 +58,6 @@ class CameraStage:
             motion = self._estimator.update(image, boxes)
         if motion is not None:
             self._since_update = motion if self._since_update is None else compose(self._since_update, motion)
+        if self._since_update is None or not keeps_areas(self._since_update):
+            return None  # after a long zoom nothing is where it can be told
         return self._since_update

@@ -18,11 +18,12 @@ from tracker.writing import opened
 if TYPE_CHECKING:
     from tracker.types import AppearanceInfo
 
-_FILES: dict[SaveKind, tuple[Callable[..., Sink], str]] = {
+REFINED: dict[SaveKind, tuple[Callable[..., Sink], str]] = {
     "mot": (MotSink, "tracks-refined.txt"),
     "jsonl": (JsonlSink, "tracks-refined.jsonl"),
     "csv": (CsvSink, "tracks-refined.csv"),
 }
+"""What of a run is refined: its sink, and the name of the file."""
 
 
 def check_refinable(settings: TrackSettings, *, live: bool) -> None:
@@ -35,9 +36,9 @@ def check_refinable(settings: TrackSettings, *, live: bool) -> None:
         raise UsageError(
             "--refine needs a whole video: SOURCE must be a file or pictures, got a camera or stream; record it first"
         )
-    if not set(settings.save) & set(_FILES):
+    if not set(settings.save) & set(REFINED):
         saved = ",".join(settings.save) or "nothing"
-        raise UsageError(f"--refine rewrites tracks, so --save must have one of {', '.join(_FILES)}, got {saved}")
+        raise UsageError(f"--refine rewrites tracks, so --save must have one of {', '.join(REFINED)}, got {saved}")
 
 
 class RefinedFiles:
@@ -52,12 +53,12 @@ class RefinedFiles:
     def __init__(self, settings: TrackSettings, out: Path, appearance: AppearanceInfo | None) -> None:
         self.recorder = HistoryRecorder()
         self._config, self._appearance = settings.refinement, appearance
-        self.paths = [out / _FILES[kind][1] for kind in settings.save if kind in _FILES]
+        self.paths = [out / REFINED[kind][1] for kind in settings.save if kind in REFINED]
         """What will be written."""
         self._sinks: Sequence[Sink] = [
-            _FILES[kind][0](out / _FILES[kind][1], overwrite=settings.overwrite)
+            REFINED[kind][0](out / REFINED[kind][1], overwrite=settings.overwrite)
             for kind in settings.save
-            if kind in _FILES
+            if kind in REFINED
         ]
 
     def write(self) -> Refinement:

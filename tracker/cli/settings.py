@@ -86,5 +86,11 @@ class TrackSettings:
             raise ConfigError(f"every must be 1 or more, got {self.every}")
         if self.rate_hz is not None and self.rate_hz <= 0:
             raise ConfigError(f"rate_hz must be above 0, got {self.rate_hz}")
+        if self.tracker.rate_hz != TrackerConfig().rate_hz:
+            raise ConfigError("tracker.rate_hz is for programs that give no times: give rate_hz, that of the source")
+        if not self.refine and self.refinement != RefinementConfig():
+            raise ConfigError("refinement.* says how tracks are refined, which refine asks for")
+        if self.camera_motion == "off" and self.camera != CameraMotionConfig():
+            raise ConfigError("camera.* says how camera motion is estimated, which camera_motion switches off")
         if len(set(self.save)) != len(self.save):
             raise ConfigError(f"save must name each output once, got {','.join(self.save)}")

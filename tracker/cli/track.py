@@ -17,6 +17,7 @@ from tracker.cli.progress import RunProgress
 from tracker.cli.settings import TrackSettings
 from tracker.cli.tables import print_summary
 from tracker.cli.track_parts import make_pipeline, open_detector_of, open_source_of
+from tracker.errors import SourceError
 
 if TYPE_CHECKING:
     from tracker.cli.refining import RefinedFiles
@@ -61,8 +62,11 @@ def run(argv: Sequence[str], context: Context) -> int:
         sinks = _open_sinks(settings, out, source)
         refined = _open_refinement(settings, out, embedder)
         paths = [*_paths(sinks), *(refined.paths if refined else ())]
+        _refuse_own_input(settings, paths)
         if not settings.overwrite and (found := existing_results(paths)):
             raise UsageError(f"{out} holds results already ({found}): give another --out, or --overwrite")
+        if others := existing_results([path for path in _all_paths(out) if path not in paths]):
+            context.say(f"reidtrack: {out} also holds results of an earlier run, which stay: {others}")
         online = None
         if settings.online is not None:
             from tracker.cli.online_tracking import OnlineTracking
@@ -93,7 +97,9 @@ def _follow(
     except KeyboardInterrupt:
         interrupted = True
         context.say(f"reidtrack: interrupted after {progress.frames} frames; what was written up to there is valid")
-    except Exception:  # whatever it was, of tracking, of a model or of the disk
+    except Exception as error:  # whatever it was, of tracking, of a model or of the disk
+        if refined and progress.frames and isinstance(error, SourceError):
+            refined.write()  # a file that breaks off is refined as far as it went
         if out.is_dir() and progress.frames:
             context.say(f"reidtrack: stopped after {progress.frames} frames; what was written up to there is in {out}")
         raise
@@ -107,6 +113,14 @@ def _follow(
 def _paths(sinks: Sequence[Sink]) -> list[Path]:
     """Where these sinks write; a window writes nowhere."""
     return [sink.path for sink in sinks if hasattr(sink, "path")]
+
+
+def _all_paths(out: Path) -> list[Path]:
+    """Where any run may write in this folder."""
+    from tracker.cli.refining import REFINED
+    from tracker.sinks import SINK_KINDS, open_sinks
+
+    return [*_paths(open_sinks(SINK_KINDS, out)), *(out / name for _, name in REFINED.values())]
 
 
 def _check(settings: TrackSettings) -> None:
@@ -139,6 +153,23 @@ def _check(settings: TrackSettings) -> None:
 
         on_the_web = source.lower().startswith(("http:", "https:"))  # may have an end, which opening it will tell
         check_refinable(settings, live=bool(live) and not on_the_web)
+
+
+def _refuse_own_input(settings: TrackSettings, results: Sequence[Path]) -> None:
+    """Refuse to write a result over what is read: the source, detections, or a model.
+
+    Raises:
+        UsageError: one of them lies where a result goes.
+    """
+    named = {"SOURCE": settings.source, "--detector": settings.detector, "--embedder": settings.embedder}
+    for flag, name in named.items():
+        given = Path(os.path.expanduser(re.split(r"[*?\[]", name)[0]))  # noqa: PTH111
+        if not given.exists():
+            continue  # a stream, a webcam, a name
+        path = given.resolve()
+        for result in results:
+            if result.resolve() in (path, *path.parents, path.with_suffix("")):  # a video's suffix is chosen later
+                raise UsageError(f"{flag}: {name} lies where this run would write {result}: give another --out")
 
 
 def _open_sinks(settings: TrackSettings, out: Path, source: Source) -> list[Sink]:

@@ -83,7 +83,7 @@ def match_tracks(truth: Sequence[TruthFile], tracks: Sequence[Path]) -> list[tup
             inside = sorted(path.glob("*.txt"))
             if not inside:
                 raise InputError(f"folder of tracks {path} must hold .txt files, got none")
-            files.extend(inside)
+            files.extend(_without_refined(inside))
         elif path.is_file():
             files.append(path)
         else:
@@ -102,6 +102,15 @@ def match_tracks(truth: Sequence[TruthFile], tracks: Sequence[Path]) -> list[tup
     if missing:
         _log.warning("no tracks for %d sequences, which are left out: %s", len(missing), ", ".join(missing))
     return [(t, taken[t.name]) for t in truth if t.name in taken]
+
+
+def _without_refined(paths: Sequence[Path]) -> list[Path]:
+    """Of one run `--refine` leaves two files, which are no two sequences."""
+    there = set(paths)
+    twice = [path for path in paths if path.with_stem(path.stem.removesuffix("-refined")) in there - {path}]
+    if twice:
+        _log.warning("left out %s: to score them, give each by itself", ", ".join(str(path) for path in twice))
+    return [path for path in paths if path not in twice]
 
 
 def _sequence_of(path: Path, truth: Sequence[TruthFile]) -> str:

@@ -20,10 +20,15 @@ def check_affine(camera_motion: Any) -> DoubleArray:
     affine = np.asarray(camera_motion, np.float64)
     if affine.shape != (2, 3) or not np.isfinite(affine).all():
         raise InputError(f"camera_motion must be a finite (2, 3) affine, got {camera_motion!r}")
-    determinant = float(np.linalg.det(affine[:, :2]))
-    if not 0.1 <= determinant <= 10:
+    if not keeps_areas(affine):
+        determinant = float(np.linalg.det(affine[:, :2]))
         raise InputError(f"camera_motion must keep areas within 1/10 to 10 times, got determinant {determinant:.3g}")
     return affine
+
+
+def keeps_areas(affine: DoubleArray) -> bool:
+    """Whether a (2, 3) affine scales areas by no less than 1/10 and no more than 10, and mirrors nothing."""
+    return bool(0.1 <= np.linalg.det(affine[:, :2]) <= 10)
 
 
 def move(motion: MotionState, affine: DoubleArray) -> MotionState:

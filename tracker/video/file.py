@@ -13,13 +13,15 @@ from tracker.errors import SourceError
 from tracker.types import Frame, Image, SourceInfo
 from tracker.video.base import BaseSource
 from tracker.video.capture import open_capture, read_first, retrieve
+from tracker.video.container import is_cut
 from tracker.video.moment import Span
 
 _logger = logging.getLogger(__name__)
 
 _NO_IMAGE: Image = np.empty((0, 0, 3), np.uint8)  # of a frame before the span
 _FALLBACK_RATE_HZ = 25.0  # of a file without time stamps and without a rate: raw streams, most often made at 25
-_SLACK_FRAMES = 2  # a count may include frames that an edit list hides at either end
+_HIGHEST_RATE_HZ = 999.0  # FFmpeg gives the clock's, such as 1000, where a file of varying rate states none
+_SLACK_FRAMES = 2
 _SLACK_S = 2.0  # sound that goes on after the last picture lengthens the duration that an estimate is made from
 _SLACK_SHARE = 0.05
 
@@ -32,6 +34,7 @@ class CapturedVideo(BaseSource):
         first: its first frame.
         name: how to call it.
         exact: whether the frame count that it announces was counted, not estimated.
+        cut: whether it is known or to be feared that its end is missing.
         span: which part of it to give.
         rate_hz: its frame rate, where its own time stamps shall not count.
     """
@@ -43,19 +46,20 @@ class CapturedVideo(BaseSource):
         name: str,
         *,
         exact: bool,
+        cut: bool,
         span: Span | None = None,
         rate_hz: float | None = None,
     ) -> None:
         span = span or Span()
         self._capture = capture
-        rate = rate_hz or _positive(capture.get(cv2.CAP_PROP_FPS))
-        count = _positive(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        rate = rate_hz or _stated_rate(capture)
+        count = _positive(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if exact or _stated_rate(capture) else None
         self._announced = None if count is None else round(count)
-        self._exact = exact
+        self._exact, self._cut = exact, cut
         self._fixed_rate_hz = rate_hz
         self._first: Image | None = first
         self._index = 0
-        self._time_s = 0.0
+        self._time_s = self._stamp_s = 0.0
         height, width = first.shape[:2]
         frames = span.count(self._announced, rate)
         super().__init__(SourceInfo(name, width, height, rate, frames, live=False), span)
@@ -63,50 +67,59 @@ class CapturedVideo(BaseSource):
     def _read(self) -> Frame | None:
         if self._first is not None:
             first, self._first = self._first, None
-            return self._stamp(first)
+            return self._next(first, self._next_time_s())
         if not self._capture.grab():
             self._check_end()
             return None
-        skipped = self._span.before(self._index + 1, self._next_time_s())
+        time_s = self._next_time_s()
+        skipped = self._span.before(self._index + 1, time_s)
         image = _NO_IMAGE if skipped else retrieve(self._capture)
         if image is None:
             raise self._defect()
-        return self._stamp(image)
+        return self._next(image, time_s)
 
-    def _stamp(self, image: Image) -> Frame:
-        self._time_s = self._next_time_s()
-        self._index += 1
-        return Frame(image, self._index, self._time_s)
+    def _next(self, image: Image, time_s: float) -> Frame:
+        self._index, self._time_s = self._index + 1, time_s
+        return Frame(image, self._index, time_s)
 
     def _next_time_s(self) -> float:
         """When the frame that was grabbed last is shown; `_index` still counts the ones before it."""
         nominal_s = 1 / (self._info.rate_hz or _FALLBACK_RATE_HZ)
         if self._fixed_rate_hz is not None:
             return self._index * nominal_s
-        stamp_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-        if self._index == 0:
-            return stamp_s if math.isfinite(stamp_s) and stamp_s > 0 else 0.0
-        return stamp_s if math.isfinite(stamp_s) and stamp_s > self._time_s else self._time_s + nominal_s
+        before_s, self._stamp_s = self._stamp_s, self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        advances = math.isfinite(self._stamp_s) and self._stamp_s > self._time_s
+        if advances or self._index == 0:
+            return self._stamp_s if advances else 0.0
+        if self._stamp_s == before_s > 0:
+            nominal_s /= 2  # a stamp that is there twice: the next one is right again
+        return self._time_s + nominal_s
 
     def _check_end(self) -> None:
-        """Tell a file that ends from one that breaks off."""
-        if self._announced is None:
+        """Tell a file that ends from one that breaks off.
+
+        One that is whole may announce more than it shows: an edit list hides what was trimmed away, and where the count
+        is an estimate, the sound may go on for longer.
+        """
+        if self._announced is None or not (self._cut or self._exact):
             return
         missing = self._announced - self._index
         slack = float(_SLACK_FRAMES)
         if not self._exact:
             slack = max(slack, _SLACK_S * (self._info.rate_hz or _FALLBACK_RATE_HZ), _SLACK_SHARE * self._announced)
-        if missing > slack:
+        if self._cut and missing > slack:
             raise self._defect()
         if missing > _SLACK_FRAMES:
-            _logger.warning("%s ends after %d of about %d frames", self._info.name, self._index, self._announced)
+            _logger.warning("%s ends after %d%s frames", self._info.name, self._index, self._of())
 
     def _defect(self) -> SourceError:
-        of = "" if self._announced is None else f" of {'' if self._exact else 'about '}{self._announced}"
         return SourceError(
-            f"{self._info.name}: frame {self._index + 1}{of} cannot be read: the file is truncated or corrupt there; "
-            f"results up to frame {self._index} are kept"
+            f"{self._info.name}: frame {self._index + 1}{self._of()} cannot be read: the file is truncated or corrupt "
+            f"there; results up to frame {self._index} are kept"
         )
+
+    def _of(self) -> str:
+        return "" if self._announced is None else f" of {'' if self._exact else 'about '}{self._announced}"
 
     def _release(self) -> None:
         self._first = None
@@ -126,13 +139,14 @@ class VideoFile(CapturedVideo):
         rate_hz: its frame rate, where its own time stamps shall not count.
 
     Raises:
-        SourceError: it cannot be opened, or holds no picture; on iteration, where it ends before the number of frames
-            that it announces (truncated or corrupt), after every frame that could be read.
+        SourceError: it cannot be opened, or holds no picture; on iteration, where its end is missing (it was truncated)
+            or a frame cannot be decoded, after every frame that could be read.
     """
 
     def __init__(self, path: Path, *, span: Span | None = None, rate_hz: float | None = None) -> None:
         capture, first = _open(path)
-        super().__init__(capture, first, path.name, exact=_counts_frames(path), span=span, rate_hz=rate_hz)
+        exact, cut = _counts_frames(path), is_cut(path)
+        super().__init__(capture, first, path.name, exact=exact, cut=cut, span=span, rate_hz=rate_hz)
 
 
 def _open(path: Path) -> tuple[cv2.VideoCapture, Image]:
@@ -154,6 +168,11 @@ def _counts_frames(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(12)
     return head[4:8] == b"ftyp" or head[8:12] == b"AVI "
+
+
+def _stated_rate(capture: cv2.VideoCapture) -> float | None:
+    rate = _positive(capture.get(cv2.CAP_PROP_FPS))
+    return None if rate is None or rate > _HIGHEST_RATE_HZ else rate
 
 
 def _positive(value: float) -> float | None:

@@ -52,7 +52,7 @@ class LiveSource(BaseSource):
         rate = capture.get(cv2.CAP_PROP_FPS)
         height, width = first.shape[:2]
         super().__init__(
-            SourceInfo(name, width, height, rate if 0 < rate <= _HIGHEST_RATE_HZ else None, None, live=True), span
+            SourceInfo(name, width, height, rate if 0 < rate < _HIGHEST_RATE_HZ else None, None, live=True), span
         )
 
     def _read(self) -> Frame | None:
@@ -145,7 +145,7 @@ class WebVideo(CapturedVideo):
     ) -> None:
         self._url = url
         self._timeouts = timeouts
-        super().__init__(capture, first, url.name, exact=False, span=span, rate_hz=rate_hz)
+        super().__init__(capture, first, url.name, exact=False, cut=True, span=span, rate_hz=rate_hz)
 
     def _read(self) -> Frame | None:
         asked_s = time.monotonic()
@@ -204,4 +204,4 @@ def _refuse_start(name: str, span: Span) -> None:
         raise SourceError(f"{name} is live and begins when it is opened: leave start out (an end is possible)")
 
 
-_HIGHEST_RATE_HZ = 1000.0  # where a stream states no rate, FFmpeg gives its clock's, such as 90000
+_HIGHEST_RATE_HZ = 1000.0  # where a stream states no rate, FFmpeg gives its clock's, such as 1000 or 90000

@@ -12,6 +12,7 @@ import pytest
 
 from tracker import Detections, Frame, Pipeline, PipelineConfig, Tracker
 from tracker.boxes import iou
+from tracker.camera import CameraMotion
 from tracker.detectors import MotionDetector
 from tracker.errors import ConfigError
 from tracker.motion.camera import compose, move_boxes
@@ -116,6 +117,17 @@ def test_when_it_is_estimated(mode: Any, detector: type[Seen], calls: int) -> No
     list(pipeline)
     assert pipeline.stages.camera.calls == calls
     assert any(m is not None for m in tracker.motions) == bool(calls)
+
+
+def test_what_a_long_zoom_leaves_of_the_picture_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CameraMotion, "update", lambda *_: np.array([[1.2, 0, 0], [0, 1.2, 0]]))
+    tracker = Told()
+    clip = Pan(still=True)
+    list(Pipeline(clip, Seen(clip), None, tracker, config=PipelineConfig(every=8)))
+    assert tracker.motions[1:] == [None, None], "areas grow by 1.44 to the 8th, more than 10 times"
+    tracker = Told()
+    list(Pipeline(clip, Seen(clip), None, tracker, config=PipelineConfig(every=6)))
+    np.testing.assert_allclose([motion[0, 0] for motion in tracker.motions[1:]], 1.2**6)
 
 
 def test_the_motion_detector_watches_the_camera_itself() -> None:

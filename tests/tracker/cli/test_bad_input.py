@@ -27,6 +27,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "fake.onnx").write_bytes(b"not a model")
     (tmp_path / "fake.mp4").write_bytes(b"not a video" * 100)
     (tmp_path / "empty").mkdir()
+    (tmp_path / "old" / "crops" / "1").mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / "old" / "crops" / "1" / "1.png"), np.zeros((48, 64, 3), np.uint8))
+    (tmp_path / "old" / "tracks.txt").write_text("1,-1,5,5,10,20,0.9\n")
+    webm = cv2.VideoWriter(str(tmp_path / "old" / "annotated.webm"), cv2.VideoWriter.fourcc(*"VP80"), 10, (64, 48))
+    for _ in range(3):
+        webm.write(np.zeros((48, 64, 3), np.uint8))
+    webm.release()
     (tmp_path / "bad.yaml").write_text("tracker:\n  memry_s: 3\n")
     return tmp_path
 
@@ -50,6 +57,16 @@ USAGE = [
     ([*TRACK, "--conf", "high"], "argument --conf: must be a number or none, got 'high'"),
     ([*TRACK, "--conf", "1.5"], "conf must be within 0..1, got 1.5"),
     ([*TRACK, "--every", "0"], "every must be 1 or more, got 0"),
+    ([*TRACK, "--tracker.rate-hz", "5"], "tracker.rate_hz is for programs that give no times: give rate_hz"),
+    ([*TRACK, "--refinement.max-gap-s", "1"], "refinement.* says how tracks are refined, which refine asks for"),
+    (
+        [*TRACK, "--camera-motion", "off", "--camera.work-size-px", "200"],
+        "camera.* says how camera motion is estimated",
+    ),
+    (["track", "shots", "--detector", "old/tracks.txt", "--out", "old", "--save", "mot"], "give another --out"),
+    (["track", "old/crops/1", "--out", "old", "--save", "crops"], "give another --out"),
+    (["track", "old/crops/1/*.png", "--out", "old", "--save", "crops"], "give another --out"),
+    (["track", "old/annotated.webm", "--out", "old", "--save", "video"], "give another --out"),
     ([*TRACK, "--every", "2.5"], "argument --every: must be a whole number, got '2.5'"),
     ([*TRACK, "--rate-hz", "-1"], "rate_hz must be above 0, got -1.0"),
     (

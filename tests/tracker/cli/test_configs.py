@@ -49,6 +49,11 @@ def test_every_file_loads_and_is_commented(path: Path) -> None:
     assert path.read_text(encoding="utf-8").startswith("# ")
 
 
+def test_vehicles_are_given_old_numbers_more_seldom_than_others() -> None:
+    values = load_config(ROOT / "configs" / "vehicles.yaml", TrackSettings)
+    assert values["tracker", "recall_evidence"] > TrackerConfig().recall_evidence
+
+
 @pytest.mark.parametrize(("name", "settings"), [("track", TrackSettings), *OF_OTHERS.items()])
 def test_the_default_file_is_the_defaults_and_has_every_key(name: str, settings: type) -> None:
     values = load_config(ROOT / "configs" / f"{name}.yaml", settings)

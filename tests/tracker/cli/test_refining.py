@@ -53,6 +53,9 @@ def test_refined_results_are_replaced_only_when_asked(
     assert track("--save", "mot", "--refine") == 2
     assert "out holds results already (tracks-refined.txt)" in capsys.readouterr().err
     assert track("--save", "mot", "--refine", "--overwrite") == 0
+    assert "of an earlier run" not in capsys.readouterr().err
+    assert track("--save", "mot", "--overwrite") == 0
+    assert "out also holds results of an earlier run, which stay: tracks-refined.txt" in capsys.readouterr().err
 
 
 def test_an_interrupted_run_is_refined_as_far_as_it_went(
@@ -70,6 +73,14 @@ def test_an_interrupted_run_is_refined_as_far_as_it_went(
 
     monkeypatch.setattr(Pipeline, "run", interrupted)
     assert track("--save", "mot", "--refine") == 130
+    refined = read_mot_tracks(street / "out/tracks-refined.txt")
+    assert {20, 21, 22, 30} <= set(refined.frame.tolist())
+    assert refined.frame.max() == 30
+
+
+def test_a_run_whose_source_breaks_off_is_refined_as_far_as_it_went(street: Path, track: Callable[..., int]) -> None:
+    (street / "street" / "31.png").write_bytes(b"damaged")
+    assert track("--save", "mot", "--refine") == 1
     refined = read_mot_tracks(street / "out/tracks-refined.txt")
     assert {20, 21, 22, 30} <= set(refined.frame.tolist())
     assert refined.frame.max() == 30

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from pipeline_parts import Detector, ListSink, ListSource, frame, frames, pipeline
 
-from tracker.errors import OutputError, SourceError
+from tracker.errors import InputError, OutputError, SourceError
 
 
 class BoomError(Exception):
@@ -116,6 +118,31 @@ def test_closing_ends_an_iteration_that_somebody_holds():
     run.close()
     assert list(results) == []
     assert source.closed >= 1
+
+
+def test_another_thread_may_close_it_while_this_one_waits():
+    waits, goes_on = threading.Event(), threading.Event()
+
+    def stall(index):
+        if index == 3:
+            waits.set()
+            goes_on.wait(60)
+
+    source = ListSource(frames(500), between=stall)
+    run = pipeline(source)
+    watchdog = threading.Thread(target=lambda: (waits.wait(60), run.close(), goes_on.set()))
+    watchdog.start()
+    got = [result.frame.index for result in run]
+    watchdog.join()
+    assert got == list(range(1, len(got) + 1))
+    assert len(got) <= 3
+    assert source.closed >= 1
+    run.close()
+
+
+def test_a_detector_that_returns_nothing_is_no_empty_scene():
+    with pytest.raises(InputError, match=r"a detector must return tracker\.Detections, got NoneType"):
+        list(pipeline(ListSource(frames(3)), lambda frame: None))
 
 
 def test_a_pipeline_that_was_never_iterated_closes_its_source():
