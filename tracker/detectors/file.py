@@ -111,7 +111,7 @@ def _scores(raw: DoubleArray, path: Path) -> DoubleArray:
         return np.where(unknown, 1.0, raw)
     # beside raw classifier scores, -1 is a score like any other
     low, high = float(raw[~absent].min()), float(raw[~absent].max())
-    _logger.info("scores of %s lie within %g..%g: rescaled to %g..1", path, low, high, _RESCALED_FLOOR)
+    _logger.warning("scores of %s lie within %g..%g: rescaled to %g..1", path, low, high, _RESCALED_FLOOR)
     span = high - low
     scaled = np.ones_like(raw) if span == 0 else _RESCALED_FLOOR + (1 - _RESCALED_FLOOR) * (raw - low) / span
     return np.where(absent, 1.0, scaled)

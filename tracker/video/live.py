@@ -12,7 +12,7 @@ import cv2
 from tracker.errors import SourceError
 from tracker.types import Frame, Image, SourceInfo
 from tracker.video.base import BaseSource
-from tracker.video.capture import open_capture, read_first, retrieve
+from tracker.video.capture import open_capture, quiet, read_first, retrieve
 from tracker.video.file import CapturedVideo
 from tracker.video.moment import Span
 from tracker.video.url import StreamUrl
@@ -61,7 +61,8 @@ class LiveSource(BaseSource):
             self._index = 1
             return Frame(first, 1, 0.0)
         asked_s = time.monotonic()
-        grabbed = self._capture.grab()
+        with quiet():  # what OpenCV says of a stall is said below
+            grabbed = self._capture.grab()
         now_s = time.monotonic()
         if not grabbed:
             self._check_end(now_s - asked_s)

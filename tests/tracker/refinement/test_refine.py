@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -129,3 +130,15 @@ def test_without_looks_a_late_return_is_left_as_the_tracker_told_it(history) -> 
     refined = refine(past, LINKS_ONLY)
     assert refined.parted == 0
     assert refined.identities == 10
+
+
+def test_a_change_of_class_speaks_against_a_link(history) -> None:
+    past = history(walk(1, 1, 60, 200, step=3), walk(2, 65, 140, 392, step=3))
+    other = replace(past, classes=(past.ids == 2).astype(np.int64))
+
+    def most_evidence(of: History) -> float:
+        asked = np.arange(-5, 12, 0.25)
+        linked = [refine(of, RefinementConfig(link_evidence=least)).linked for least in asked]
+        return float(asked[np.flatnonzero(linked)[-1]])
+
+    assert most_evidence(past) - most_evidence(other) == pytest.approx(2, abs=0.25)
