@@ -17,6 +17,7 @@ SCHEMA: Final = "reidtrack.online"
 SCHEMA_VERSION: Final = 1
 _HEADER: Final = "online.json"
 _PATIENCE_S: Final = 10.0
+_ASKING_S: Final = 0.2  # who only asks whether something is locked holds it for a moment
 """A guard is held for as long as a line takes to be written; who holds it for longer was stopped or hangs."""
 
 
@@ -181,7 +182,7 @@ class OnlineFolder:
 
     def _lock(self, kind: str) -> FileLock:
         path = self.path / f"lock.{kind}"
-        lock = FileLock.attempt(path)
+        lock = FileLock.attempt(path, wait_s=_ASKING_S)
         if lock is None:
             raise DataError(
                 f"{self.path} is in use by another {kind} ({holder_of(path)}): stop that one, or choose another folder"

@@ -11,14 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from reid.online.harvest_config import HarvestConfig
 from reid.online.harvest_store import HarvestStore
-from reid.online.harvest_writer import HarvestCounts, HarvestWriter
+from reid.online.harvest_writer import CLOCK_STEP_S, HarvestCounts, HarvestWriter
 from reid.online.hours import hour_name
 from reid.online.ledger import HourTotal
 from reid.online.pieces import HarvestPieces
 from reid.online.sheaf import Sheaf, Stretch
 from reid.online.sightings import Sightings
 
-_STEP_S = 30.0
 """A clock that is off by more from one that never steps was set; what is less is drift, corrected by and by."""
 
 
@@ -45,7 +44,7 @@ class Harvester:
     ) -> None:
         self.config = config or HarvestConfig()
         self._wall, self._steady = wall, steady
-        self._writer = HarvestWriter(store, self.config, steady=steady)
+        self._writer = HarvestWriter(store, self.config, wall=wall, steady=steady)
         self._frame = 0
         self._stretch: Stretch | None = None
         self._stretches = 0
@@ -166,7 +165,7 @@ class Harvester:
         if old is not None and time_s < self._last_s:
             self._pieces.forget()
             old, began_s = None, now_s - time_s
-        elif old is not None and abs(ahead_s - self._ahead_s) > _STEP_S:
+        elif old is not None and abs(ahead_s - self._ahead_s) > CLOCK_STEP_S:
             self._writer.clock_stepped()
             old, began_s = None, began_s + ahead_s - self._ahead_s
         self._last_s = time_s

@@ -146,12 +146,13 @@ class HarvestStore:
         if self._ledger.disk_bytes > _FULL * self.config.most_mb * _MB:
             self._make_room()
 
-    def sweep(self) -> None:
+    def sweep(self, now_s: float | None = None) -> None:
         """Delete what was kept for long enough, and finish an hour that is over; call it now and then.
 
-        What other stores wrote into the folder meanwhile is taken in.
+        What other stores wrote into the folder meanwhile is taken in. `now_s` in Unix seconds is what the clock said a
+        moment ago, and None asks it.
         """
-        now_s = self._clock()
+        now_s = self._clock() if now_s is None else now_s
         if self._writer is not None and self._key[1] != hour_name(now_s):
             self.rest()
         self._ledger.refresh(skip=None if self._writer is None else self._key)

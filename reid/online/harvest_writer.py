@@ -27,6 +27,8 @@ _IDLE_S = 0.25
 _PAUSE_S = 0.05
 _SWEEP_S = 60.0
 _SETTLED_S = 600.0
+CLOCK_STEP_S = 30.0
+"""A clock that is ahead or behind by more than before was set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +51,22 @@ class HarvestWriter:
     Args:
         store: where; used by the thread alone.
         config: sharpness, size and queue.
+        wall: seconds since 1970.
         steady: a clock in seconds that never steps.
     """
 
     def __init__(
-        self, store: HarvestStore, config: HarvestConfig, *, steady: Callable[[], float] = time.monotonic
+        self,
+        store: HarvestStore,
+        config: HarvestConfig,
+        *,
+        wall: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._config = config
-        self._steady = steady
+        self._wall, self._steady = wall, steady
+        self._ahead_s = wall() - steady()
         self._changed = threading.Condition()
         self._queue: deque[Sheaf] = deque()
         self._waiting_bytes = 0
@@ -103,6 +112,7 @@ class HarvestWriter:
     def clock_stepped(self) -> None:
         """Told that the clock was set: nothing is deleted for its age until it has proved itself for a while."""
         with self._changed:
+            self._ahead_s = self._wall() - self._steady()
             self._sweep_s = self._steady() + _SETTLED_S
 
     def flush(self, timeout_s: float = 10.0) -> bool:
@@ -190,10 +200,18 @@ class HarvestWriter:
                     time.sleep(_PAUSE_S)
                 self._store.open()
         if self._steady() >= self._sweep_s and self._ready():
-            self._sweep_s = self._steady() + _SWEEP_S
-            with self._guarded():
-                self._store.sweep()
+            self._sweep()
         self._totals = self._store.totals()
+
+    def _sweep(self) -> None:
+        """Delete what is old, unless the clock that says so was set: while nobody is seen, nobody tells of that."""
+        now_s = self._wall()
+        if abs(now_s - self._steady() - self._ahead_s) > CLOCK_STEP_S:
+            self.clock_stepped()
+            return
+        self._sweep_s = self._steady() + _SWEEP_S
+        with self._guarded():
+            self._store.sweep(now_s)
 
     def _ready(self) -> bool:
         """Open the store where it is not, unless it failed a moment ago."""

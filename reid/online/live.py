@@ -243,8 +243,9 @@ class LiveEmbedder:
             except Exception:
                 self._again_s = time.monotonic() + self.config.retry_s
                 raise
-        if self._waiting is not None:
-            self._look_at_crops(self._waiting[1])
+        waiting = self._waiting
+        if waiting is not None:
+            self._look_at_crops(waiting[1])
 
     def _consider(self, wanted: CurrentModel) -> None:
         """Load the model that is to be live, unless it is, or waits, or was tried in vain a moment ago."""

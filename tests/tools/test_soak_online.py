@@ -163,7 +163,7 @@ def test_what_commands_leave_is_found_and_killed(commands: Any, tmp_path: Path) 
         assert commands.start("online", "status", "DIR").wait(60) == 0
         assert "live: model 0" in commands.log_path.read_text()
         assert commands.running() == []
-        assert commands.all_gone_s() < 1
+        assert commands.all_gone_s() < 60
         worker = commands.start("online", "worker", "DIR")
         while worker.pid not in commands.running():  # it is not itself before it has begun
             assert worker.poll() is None

@@ -152,7 +152,8 @@ class TestJson:
     def test_a_missing_file_is_none(self, tmp_path):
         assert read_json(tmp_path / "a.json") is None
 
-    def test_the_state_is_changed_by_one_at_a_time(self, folder):
+    def test_the_state_is_changed_by_one_at_a_time(self, folder, monkeypatch):
+        monkeypatch.setattr("reid.online.folder._PATIENCE_S", 300)  # of threads that take turns in no order
         assert folder.state() == {}
 
         def count():

@@ -31,7 +31,7 @@ from reid.online.ledger import harvest_totals
 from reid.tracklets import TrackletWriter, read_tracklets
 
 pytestmark = pytest.mark.usefixtures("fast_disk")
-SOMEBODY, OTHER = 77123, 88456
+SOMEBODY, OTHER = 7712345678901234567, 88456  # the first is no part of any time
 
 
 def hour_of(number):

@@ -262,10 +262,20 @@ class TestClocks:
         each.harvester.flush()
         time.sleep(0.6)  # the thread looks after the store several times
         assert len(find_stores(folder.harvest)) == 2
+        clock.now_s += 700
         each.steady_s = 700.0
         deadline = time.monotonic() + 20
         while len(find_stores(folder.harvest)) == 2 and time.monotonic() < deadline:
             time.sleep(0.05)
+        assert len(find_stores(folder.harvest)) == 1
+
+    def test_nothing_is_deleted_for_its_age_by_a_clock_that_was_set_while_nobody_was_seen(self, scene, clock, folder):
+        each = scene()
+        each.walk({1: box(50)})
+        each.harvester.flush()
+        clock.now_s += 86400 * 365
+        each.steady_s += 120  # a sweep is due
+        time.sleep(1)  # the thread looks after the store several times
         assert len(find_stores(folder.harvest)) == 1
 
 

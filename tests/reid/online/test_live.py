@@ -138,17 +138,25 @@ def test_a_model_of_another_dimension(embedder: LiveEmbedder, registry: ModelReg
 
 
 def test_whoever_does_not_adopt_it_keeps_the_old_one(
-    embedder: LiveEmbedder, registry: ModelRegistry, model: MakeModel
+    embedder: LiveEmbedder, registry: ModelRegistry, model: MakeModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    looked_at = threading.Event()
+
     def refuse(info: Any, again: Any) -> None:
         raise InputError("not now")
 
+    def later(path: Path, **options: Any) -> Embedder:
+        assert looked_at.wait(WAIT_S)
+        return open_checked(path, **options)
+
     registry.admit(model(1))
     until(embedder.ready)
+    monkeypatch.setattr(live, "open_checked", later)  # offered again no sooner than it was looked at
     with pytest.raises(InputError, match="not now"):
         embedder.swap(refuse)
     assert (embedder.number, embedder.info.name) == (0, "model 0")
     assert "not now" in str(embedder.problem)
+    looked_at.set()
     swapped(embedder)  # it is offered again later
     assert embedder.number == 1
 
@@ -211,10 +219,12 @@ def test_a_device_that_is_full_for_a_while_is_waited_for(
 def test_a_model_that_serves_on_the_cpu_is_not_to_blame_for_another_device(
     embedder: LiveEmbedder, registry: ModelRegistry, model: MakeModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    busy = [True]
+
     def full(path: Path, *, device: str = "cpu", **options: Any) -> Embedder:
-        if device != "cpu":
+        if device != "cpu" and busy:
             raise ModelError("CUDA failure 2: out of memory")
-        return open_checked(path, device=device, **options)
+        return open_checked(path, **options)
 
     monkeypatch.setattr(live, "open_checked", full)
     monkeypatch.setattr(embedder, "_device", "cuda")
@@ -222,7 +232,7 @@ def test_a_model_that_serves_on_the_cpu_is_not_to_blame_for_another_device(
     until(lambda: embedder.problem)
     assert "out of memory" in str(embedder.problem)
     assert (registry.current().number, embedder.number, registry.quarantined) == (1, 0, ())
-    monkeypatch.undo()
+    busy.clear()
     swapped(embedder)
     assert (embedder.number, embedder.problem) == (1, None)
 
@@ -344,7 +354,7 @@ def test_the_newest_one_goes_live_where_several_are_admitted_before_a_swap(
     registry.admit(model(1))
     until(embedder.ready)
     registry.admit(model(2))
-    until(lambda: embedder._waiting is not None and embedder._waiting[0] == 2)
+    until(lambda: (embedder._waiting or (0,))[0] == 2)
     swapped(embedder)
     assert embedder.number == 2
     registry.admit(model(3))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import http.server
+import re
 import shutil
 import socket
 import subprocess
@@ -197,7 +198,7 @@ def test_a_file_that_goes_silent_is_an_error(make_picture, read_until_error):
     with WebVideo(url, Silent(), make_picture(1), limits, Span(), None) as source:
         frames, error = read_until_error(source)
     assert [frame.index for frame in frames] == [1]
-    assert str(error) == "http://camera.example/x.ts stalled: no frame for 0 s after frame 1"
+    assert re.fullmatch(r"http://camera\.example/x\.ts stalled: no frame for \d+ s after frame 1", str(error))
 
 
 @pytest.mark.parametrize(
