@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 from unittest import mock
 
+import numpy as np
+
 from online.clips import Clip
 from online.corruption import all_different, corrupt
 from online.measures import Measured, figures, measure
@@ -136,7 +138,8 @@ def _teach(plan: Plan, stores: list[Path], model: Path, config: Any) -> Any:
     if plan.variant != _NO_REPLAY:
         return worker.adapt(stores, plan.model, model, config, seed=plan.seed)
     fixed = worker.load_figures()
-    with mock.patch.object(worker, "load_figures", return_value=replace(fixed, learned=fixed.learned.subset([]))):
+    nobody = fixed.learned.subset(np.zeros(0, np.int64))
+    with mock.patch.object(worker, "load_figures", return_value=replace(fixed, learned=nobody)):
         return worker.adapt(stores, plan.model, model, config, seed=plan.seed)
 
 
