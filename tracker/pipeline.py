@@ -131,6 +131,7 @@ class Pipeline:
         self._detected: Channel[tuple[Frame, Detections | None]] = Channel(1)
         # weak, so that leaving a `for` loop drops the generator and thereby ends its threads at once
         self._results: weakref.ref[Generator[FrameResult, None, None]] | None = None
+        self._owner: int | None = None  # the thread that iterates: no other may end its generator
 
     @property
     def dropped(self) -> int:
@@ -153,12 +154,8 @@ class Pipeline:
         self._decoded.cancel()
         self._source.close()
         results = None if self._results is None else self._results()
-        if results is not None and not _runs(results):
-            try:
-                results.close()
-            except ValueError:
-                if not _runs(results):  # else the other thread went on meanwhile, and meets the end
-                    raise
+        if results is not None and threading.get_ident() == self._owner and not _runs(results):
+            results.close()
 
     def __enter__(self) -> Pipeline:
         return self
@@ -205,6 +202,7 @@ class Pipeline:
         return RunSummary(n["frames"], n["detected"], self.dropped, identities, embedded, wall_s, self.stages)
 
     def _iterate(self) -> Generator[FrameResult, None, None]:
+        self._owner = threading.get_ident()
         reader = threading.Thread(target=self._read, name="reidtrack-reader")
         detector = threading.Thread(target=self._detect, name="reidtrack-detector")
         reader.start()

@@ -35,7 +35,9 @@ def test_it_prints_a_row_for_each_camera_and_judges() -> None:
         if kind == "static":
             assert off == estimated == true  # the estimate says that it stands, in every frame
             assert of_static == "100.0%"
-            missed += [kind] if float(share.rstrip("%")) >= 5 else []
+            # what is printed as 5.0 may be a little less
+            late = any("static" in line for line in below) if share == "5.0%" else float(share.rstrip("%")) >= 5
+            missed += [kind] if late else []
         else:
             assert float(estimated) > 0.9 * float(true)
             missed += [kind] if float(of_static.rstrip("%")) < 90 else []

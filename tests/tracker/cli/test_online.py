@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -21,6 +22,7 @@ from reid.locking import is_locked
 from reid.online import OnlineFolder, harvest_totals
 from reid.online.burst import read_burst
 from reid.online.hours import hour_name
+from reid.online.locks import holder_of
 from tracker.cli.main import main
 from tracker.cli.replaying import replays_of
 
@@ -233,10 +235,9 @@ def test_the_worker_says_that_there_is_too_little_to_learn_from(
     assert OnlineFolder.open(scene / "site").history.read()[-1]["event"] == "refused"
 
 
-@pytest.fixture
+@contextmanager
 def beside(scene: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A worker as a tracker starts it, which holds the other end of its standard input; all is done to it at once."""
-    assert track("--online", "site") == 0
     (scene / "site.yaml").write_text("cycle:\n  least_new_crops: 100000\n")
     command = [sys.executable, "-m", "tracker.cli.main", "online", "worker", "site", "--with-parent"]
     with (
@@ -256,21 +257,26 @@ def until(happens: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def test_a_worker_whose_tracker_is_gone_before_it_is_ready_ends(beside: subprocess.Popen[bytes]) -> None:
+def test_a_worker_whose_tracker_is_gone_before_it_is_ready_ends(scene: Path) -> None:
     pytest.importorskip("torch", reason="the worker needs the extra [train]")
-    assert beside.stdin is not None
-    beside.stdin.close()  # as the system does for a tracker that was killed
-    assert beside.wait(500) == 0
+    assert track("--online", "site") == 0
+    with beside(scene) as worker:
+        assert worker.stdin is not None
+        worker.stdin.close()  # as the system does for a tracker that was killed
+        assert worker.wait(500) == 0
 
 
-def test_a_worker_waits_for_the_one_of_a_tracker_that_was_killed(scene: Path, beside: subprocess.Popen[bytes]) -> None:
+def test_a_worker_waits_for_the_one_of_a_tracker_that_was_killed(scene: Path) -> None:
     pytest.importorskip("torch", reason="the worker needs the extra [train]")
-    lock = scene / "site" / "lock.worker"
-    with OnlineFolder.open(scene / "site").lock_worker():
+    assert track("--online", "site") == 0
+    path = scene / "site" / "lock.worker"
+    lock = OnlineFolder.open(scene / "site").lock_worker()
+    with beside(scene) as worker:
         until(lambda: b"waiting for another worker to end (process" in (scene / "said.txt").read_bytes())
-        assert beside.poll() is None
-    until(lambda: is_locked(lock))
-    assert beside.stdin is not None
-    beside.stdin.close()
-    assert beside.wait(500) == 0
-    assert not is_locked(lock)
+        assert worker.poll() is None
+        lock.release()
+        until(lambda: holder_of(path).startswith(f"process {worker.pid} "))
+        assert worker.stdin is not None
+        worker.stdin.close()
+        assert worker.wait(500) == 0
+    assert not is_locked(path)

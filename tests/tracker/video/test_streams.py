@@ -24,8 +24,14 @@ from tracker.video.url import StreamUrl
 from tracker.video.web import has_length
 
 SYSTEM_PYTHON = "/usr/bin/python3"  # GStreamer's bindings come with the distribution's Python, not from PyPI
-QUICK = StreamTimeouts(connect_s=10.0, stall_s=5.0)
+QUICK = StreamTimeouts(connect_s=120.0, stall_s=60.0)  # of what must go well: a machine may be busy
+PATIENT = StreamTimeouts(connect_s=120.0, stall_s=5.0)
 IMPATIENT = StreamTimeouts(connect_s=1.0, stall_s=1.0)
+
+
+@pytest.fixture(autouse=True)
+def _servers_may_be_slow(monkeypatch):
+    monkeypatch.setattr("tracker.video.web._MOST_S", 60.0)
 
 
 def gstreamer_is_here() -> bool:
@@ -144,14 +150,14 @@ def test_a_stream_is_cut_at_a_frame_but_not_begun_late(camera):
 
 
 def test_a_stream_that_goes_silent_is_an_error(camera, read_until_error):
-    with open_source(f"http://{camera}/stall", timeouts=IMPATIENT) as source:
+    with open_source(f"http://{camera}/stall", timeouts=PATIENT) as source:
         frames, error = read_until_error(source)
     assert len(frames) >= 29
     assert str(error).startswith(f"http://{camera}/stall stalled: no frame for")
 
 
 def test_a_server_that_never_answers_is_given_up(camera):
-    with pytest.raises(SourceError, match=r"/silent did not answer within \d s: check address"):
+    with pytest.raises(SourceError, match=r"/silent did not answer within \d+ s: check address"):
         open_source(f"http://{camera}/silent", timeouts=IMPATIENT)
 
 
@@ -206,21 +212,21 @@ def test_a_file_that_goes_silent_is_an_error(make_picture, read_until_error):
                         ("video", False), ("private", False)]
 )  # fmt: skip
 def test_what_has_a_length_is_a_file(camera, path, known):
-    assert has_length(StreamUrl(f"http://{camera}/{path}"), 5.0) is known
-    assert has_length(StreamUrl(f"http://us%65r:secret@{camera}/{path}"), 5.0) is known
+    assert has_length(StreamUrl(f"http://{camera}/{path}"), 60.0) is known
+    assert has_length(StreamUrl(f"http://us%65r:secret@{camera}/{path}"), 60.0) is known
 
 
 def test_a_file_behind_a_password_has_a_length_for_those_who_know_it(camera):
-    assert has_length(StreamUrl(f"http://us%65r:secret@{camera}/private.mp4"), 5.0)
-    assert not has_length(StreamUrl(f"http://user:wrong@{camera}/private.mp4"), 5.0)
-    assert not has_length(StreamUrl(f"http://{camera}/private.mp4"), 5.0)
+    assert has_length(StreamUrl(f"http://us%65r:secret@{camera}/private.mp4"), 60.0)
+    assert not has_length(StreamUrl(f"http://user:wrong@{camera}/private.mp4"), 60.0)
+    assert not has_length(StreamUrl(f"http://{camera}/private.mp4"), 60.0)
 
 
 def test_the_password_is_not_told_to_whom_the_server_redirects(clip):
     with serving(files={"/file.mp4": clip.read_bytes()}) as stranger:
         there = f"http://127.0.0.1:{stranger.server_port}/file.mp4"
         with serving(files={}, moved={"/private.mp4": there}) as server:
-            assert has_length(StreamUrl(f"http://user:secret@127.0.0.1:{server.server_port}/private.mp4"), 5.0)
+            assert has_length(StreamUrl(f"http://user:secret@127.0.0.1:{server.server_port}/private.mp4"), 60.0)
     assert server.accounts == ["Basic " + base64.b64encode(b"user:secret").decode()]
     assert stranger.accounts == [None]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -30,21 +29,13 @@ FLAGS = (
 
 def run_step(folder: Path, loss: dict[str, Any], count: int) -> list[dict[str, Any]]:
     """What each of `count` processes saved."""
-    for _ in range(5):
-        said = _run(folder, loss, count)
-        if not any("EADDRINUSE" in err for err in said):  # somebody else may take a port that was free
-            break
-    assert said == [""] * count
-    return [torch.load(f"{folder / str(count)}.{rank}", weights_only=True) for rank in range(count)]
-
-
-def _run(folder: Path, loss: dict[str, Any], count: int) -> list[str]:
-    """What each of `count` processes said of why it failed, nothing where it did not."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    # here, as torchrun has it: a port that was free a moment ago may be taken by the time that a child wants it
+    store = torch.distributed.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     target = folder / f"{count}"
-    own = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(count), "OMP_NUM_THREADS": "1"}
+    own = {
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port), "TORCHELASTIC_USE_AGENT_STORE": "True",
+        "WORLD_SIZE": str(count), "OMP_NUM_THREADS": "1",
+    }  # fmt: skip
     running = [
         subprocess.Popen(
             [sys.executable, str(STEP), str(target), json.dumps(loss)],
@@ -54,8 +45,10 @@ def _run(folder: Path, loss: dict[str, Any], count: int) -> list[str]:
         )
         for rank in range(count)
     ]
-    ended = [(process.communicate(timeout=900)[1], process.returncode) for process in running]
-    return [err if code else "" for err, code in ended]
+    for process in running:
+        _, err = process.communicate(timeout=900)
+        assert process.returncode == 0, err
+    return [torch.load(f"{target}.{rank}", weights_only=True) for rank in range(count)]
 
 
 @pytest.mark.parametrize(

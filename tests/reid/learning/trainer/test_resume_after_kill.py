@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -23,16 +22,34 @@ FLAGS = (
 )  # fmt: skip
 
 
+STOPPING = """
+import os, signal, sys
+from reid.learning.trainer.history import CsvHistory
+from tracker.cli.main import main
+
+add, after = CsvHistory.add, int(sys.argv[1])
+
+def add_and_stop(self, row):
+    add(self, row)
+    if row.step == after:
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+CsvHistory.add = add_and_stop
+sys.exit(main(sys.argv[2:]))
+"""
+"""`reidtrack` with words, which stops itself once it has noted a step: whoever waits for that may be slow."""
+
+
 def let_ctrl_c_through() -> None:
     """Where tests run in the background their children ignore it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def start(folder: Path, plates_folder: Path, *more: str) -> subprocess.Popen[str]:
-    """`reidtrack train` in a process of its own."""
-    words = [sys.executable, "-m", "tracker.cli.main", "train", str(plates_folder), "--out", "m.onnx", *FLAGS, *more]
+def start(folder: Path, plates_folder: Path, *more: str, stops_after: int = 0) -> subprocess.Popen[str]:
+    """`reidtrack train` in a process of its own, which stops after a step until it gets SIGCONT."""
+    words = ["train", str(plates_folder), "--out", "m.onnx", *FLAGS, *more]
     return subprocess.Popen(
-        words,
+        [sys.executable, "-c", STOPPING, str(stops_after), *words],
         cwd=folder,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
@@ -42,16 +59,17 @@ def start(folder: Path, plates_folder: Path, *more: str) -> subprocess.Popen[str
     )
 
 
-def wait_for_rows(process: subprocess.Popen[str], folder: Path, rows: int) -> None:
-    """Until the history has so many rows."""
-    history = folder / "m.train" / "history.csv"
-    for _ in range(50_000):  # a thousand seconds: a machine may be busy
-        assert process.poll() is None, process.communicate()
-        if history.exists() and history.read_text().count("\n") > rows:
-            return
-        time.sleep(0.02)
-    process.kill()
-    raise AssertionError(f"no {rows} rows: {process.communicate()}")
+def wait_until_it_stops(process: subprocess.Popen[str]) -> None:
+    """Until it has stopped itself; it is not done before that."""
+    how = os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+    assert how is not None
+    assert how.si_code == os.CLD_STOPPED, process.communicate()
+
+
+def ask(process: subprocess.Popen[str], number: signal.Signals) -> None:
+    """Send a signal to one that stopped, and let it go on."""
+    process.send_signal(number)
+    process.send_signal(signal.SIGCONT)
 
 
 def figures(folder: Path) -> list[tuple[object, ...]]:
@@ -74,9 +92,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory, plates_folder: Path) -> list
 def test_a_killed_run_goes_on_to_the_same_losses(
     tmp_path: Path, plates_folder: Path, whole: list[tuple[object, ...]]
 ) -> None:
-    for rows in (3, 11):  # two kills, each somewhere after a checkpoint
-        process = start(tmp_path, plates_folder, *(["--resume"] if rows > 3 else []))
-        wait_for_rows(process, tmp_path, rows)
+    for step in (3, 11):  # two kills, each somewhere after a checkpoint
+        process = start(tmp_path, plates_folder, *(["--resume"] if step > 3 else []), stops_after=step)
+        wait_until_it_stops(process)
         process.kill()
         process.communicate()
         torch.load(tmp_path / "m.train" / "checkpoint.pt", weights_only=True)  # whole, whenever it is killed
@@ -91,9 +109,8 @@ def test_a_killed_run_goes_on_to_the_same_losses(
 def test_a_second_training_into_one_folder_is_refused_until_the_first_is_gone(
     tmp_path: Path, plates_folder: Path, whole: list[tuple[object, ...]]
 ) -> None:
-    first = start(tmp_path, plates_folder)
-    wait_for_rows(first, tmp_path, 3)
-    first.send_signal(signal.SIGSTOP)  # or it might be done before the second one has begun
+    first = start(tmp_path, plates_folder, stops_after=3)
+    wait_until_it_stops(first)
     for more in ("--resume", "--overwrite"):
         second = start(tmp_path, plates_folder, more)
         _, err = second.communicate(timeout=900)
@@ -111,9 +128,9 @@ def test_a_second_training_into_one_folder_is_refused_until_the_first_is_gone(
 def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(
     tmp_path: Path, plates_folder: Path, whole: list[tuple[object, ...]]
 ) -> None:
-    process = start(tmp_path, plates_folder)
-    wait_for_rows(process, tmp_path, 5)
-    process.send_signal(signal.SIGINT)
+    process = start(tmp_path, plates_folder, stops_after=5)
+    wait_until_it_stops(process)
+    ask(process, signal.SIGINT)
     _, err = process.communicate(timeout=900)
     assert process.returncode == 130, err
     assert not (tmp_path / "m.onnx").exists()
@@ -133,9 +150,9 @@ def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(
 
 
 def test_sigterm_stops_it_like_ctrl_c(tmp_path: Path, plates_folder: Path) -> None:
-    process = start(tmp_path, plates_folder)
-    wait_for_rows(process, tmp_path, 2)
-    process.send_signal(signal.SIGTERM)
+    process = start(tmp_path, plates_folder, stops_after=2)
+    wait_until_it_stops(process)
+    ask(process, signal.SIGTERM)
     _, err = process.communicate(timeout=900)
     assert process.returncode == 130, err
     assert torch.load(tmp_path / "m.train" / "checkpoint.pt", weights_only=True)["step"] >= 2

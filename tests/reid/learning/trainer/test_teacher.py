@@ -46,7 +46,7 @@ def test_a_pupil_comes_nearer_to_its_teacher_than_one_that_hardly_listens(
         crops, rows = make_crops(20), list[TrainProgress]()
         loss = LossConfig(triplet_weight=0.01, identity_weight=0, teacher_weight=weight)
         train(
-            replace(plain, epochs=8, loss=loss), crops, make_crops(6, seed=1), tmp_path / f"{weight}.onnx",
+            replace(plain, epochs=16, loss=loss), crops, make_crops(6, seed=1), tmp_path / f"{weight}.onnx",
             progress=rows.append, teacher=OfOneColour(crops),
         )  # fmt: skip
         last[weight] = rows[-1].teacher_loss or 0
