@@ -13,7 +13,7 @@ from tracker.video.writer import CODECS, Codec, VideoWriter
 
 _DEFAULT_RATE_HZ = 25.0
 _HIGHEST_RATE_HZ = 60.0  # of a live source that claims more
-_PLAYABLE_HZ = (1.0, 1000.0)  # beyond these the encoders write files that do not read back
+_PLAYABLE_HZ = (1.0, 500.0)  # beyond these the encoders write files that do not read back with their rate
 _LONGEST_GAP_S = 10.0  # a stream that stood still for longer does not fill the disk with one picture
 
 

@@ -41,7 +41,7 @@ def test_a_rate_can_be_stated_and_an_unknown_one_is_25(tmp_path, make_result):
         assert frames_of(sink)[0] == pytest.approx(rate_hz)
 
 
-@pytest.mark.parametrize(("source_hz", "rate_hz"), [(1 / 60, 1), (5000, 1000)])
+@pytest.mark.parametrize(("source_hz", "rate_hz"), [(1 / 60, 1), (5000, 500)])
 def test_a_rate_at_which_nothing_plays_is_brought_to_one_that_does(tmp_path, make_result, source_hz, rate_hz):
     sink = VideoSink(tmp_path / "annotated")
     sink.open(RunInfo(SourceInfo("shots", 160, 120, source_hz, None, live=False), {}))
