@@ -20,6 +20,7 @@ from tracker.evaluation import (
     read_mot_truth,
     score_tracks,
 )
+from tracker.evaluation.layout import TruthFile, match_tracks
 
 
 def truth_of(rows: list[tuple[int, int, float]], benchmark="MOT15", considered=None, classes=None) -> MotTruth:
@@ -231,3 +232,14 @@ def test_a_broken_seqinfo_is_refused(sequences):
     (sequences / "A.txt").write_text(mot(ONE))
     with pytest.raises(InputError, match=r"seqinfo\.ini must state seqLength, a whole number"):
         evaluate_files(sequences / "gt/A", [sequences / "A.txt"])
+
+
+def test_the_refined_tracks_of_a_run_are_no_second_sequence(tmp_path, caplog):
+    for name in ("tracks.txt", "tracks-refined.txt"):
+        (tmp_path / "A" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "A" / name).write_text("1,1,5,5,10,20,0.9\n")
+    truth = [TruthFile(name, tmp_path / "gt.txt", None) for name in ("A", "B")]
+    assert match_tracks(truth, [tmp_path / "A"]) == [(truth[0], tmp_path / "A" / "tracks.txt")]
+    assert "tracks-refined.txt: to score them, give each by itself" in caplog.text
+    refined = tmp_path / "A" / "tracks-refined.txt"
+    assert match_tracks(truth, [refined]) == [(truth[0], refined)]
