@@ -5,12 +5,9 @@ Trains nothing itself: that is handed over, so that whoever asks for the state o
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import errno
 import logging
 import math
-import os
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,18 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from reid.data.pictures import decode
 from reid.errors import DataError, ReidError
-from reid.online.burst_store import burst_files
 from reid.online.config import AdaptConfig, CycleConfig
-from reid.online.files import read_json, write_json
+from reid.online.files import is_full, read_json, write_json
 from reid.online.folder import ROUND, OnlineFolder
 from reid.online.gate import Verdict
 from reid.online.hours import HOUR_S, hour_begin
 from reid.online.ledger import HourTotal, harvest_totals, hour_folders
 from reid.online.registry import ModelRegistry
 from reid.online.registry_state import Window
-from reid.tracklets import tidy_tracklets
+from reid.online.setting_aside import set_bursts_aside, set_harvest_aside
 
 Stop = Callable[[], bool]
 _logger = logging.getLogger(__name__)
@@ -37,7 +32,6 @@ _PEOPLE = "people.json"
 _NOTHING_LEFT = "there are only crops of hours that a model learned from which made tracking worse: let more be seen"
 _FORMAT = 2
 """Of the folder of a round: one of another format begins anew."""
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 _STALE_S = 86400.0
 """A round that is older begins anew: what was harvested since is worth more."""
 
@@ -127,15 +121,16 @@ def run_round(
     begun = _unfinished(folder, registry, config) or _begin(folder, registry, config)
     if begun is None:
         return None
-    here, told = folder.training / str(begun.number), [False]
+    here, told = folder.training / str(begun.number), False
     live = registry.current()
     if live.sha256 != begun.live:  # another one went live since it was decided: the next round is about that
         _delete_void(here)
         return None
 
     def told_to_stop() -> bool:
-        told[0] = told[0] or stop()  # who changes their mind meanwhile finds the round where it was
-        return told[0]
+        nonlocal told
+        told = told or stop()  # who changes their mind meanwhile finds the round where it was
+        return told
 
     task = Task(
         here / "harvest", live.path, registry.path(0), here / "candidate.onnx", here / "replay",
@@ -155,7 +150,7 @@ def run_round(
         if not (here / ROUND).exists():
             _delete_void(here)
             return None
-        if isinstance(error, OSError) and error.errno in _FULL:
+        if isinstance(error, OSError) and is_full(error):
             raise
         reason = f"it failed: {error if isinstance(error, ReidError) else f'{type(error).__name__}: {error}'}"
         folder.history.append("refused", round=begun.number, reason=reason)
@@ -199,8 +194,8 @@ def _begin(folder: OnlineFolder, registry: ModelRegistry, config: AdaptConfig) -
             if sides is not None:
                 write_json(here / _PEOPLE, sides)
         folder.history.append("cycle_started", round=number, crops=sum(hours.values()), live=live.number)
-        _slice_of(folder, registry, here / "harvest")
-        _bursts_of(folder, here / "replay")
+        set_harvest_aside(folder, registry, here / "harvest")
+        set_bursts_aside(folder, here / "replay")
         draft.replace(here / ROUND)
     except FileNotFoundError:
         if draft.exists():
@@ -326,58 +321,6 @@ def _rest(wait_s: float, stop: Stop, sleep: Callable[[float], None]) -> None:
 
 def _goes_on(folder: OnlineFolder, registry: ModelRegistry, config: AdaptConfig) -> bool:
     return not folder.state().get("paused") and _unfinished(folder, registry, config) is not None
-
-
-def _slice_of(folder: OnlineFolder, registry: ModelRegistry, into: Path) -> None:
-    """Set the harvest aside as it is now, without copying pictures where the disk can do without.
-
-    Hours that a model was the first to learn from which made tracking worse are left out. What a tracker thins out or
-    an operator forgets meanwhile is gone from this slice with the end of the round.
-    """
-    bad = [window for each in registry.quarantined if (window := each.window) is not None]
-    into.mkdir()
-    for camera, hour in hour_folders(folder.harvest):
-        begin = hour_begin(hour)
-        if begin is not None and any(begin < last and begin + HOUR_S > first for first, last in bad):
-            continue
-        _copy(folder.harvest / camera / hour, into / camera / hour)
-        with contextlib.suppress(DataError):  # nor what is damaged: one bad byte must not end all learning
-            tidy_tracklets(into / camera / hour)
-
-
-def _copy(store: Path, into: Path) -> None:
-    """A store as it is now; what goes meanwhile is not in it."""
-    for here, _, names in os.walk(store):
-        there = into / Path(here).relative_to(store)
-        there.mkdir(parents=True, exist_ok=True)
-        for name in names:
-            try:
-                _linked(str(Path(here) / name), str(there / name))
-            except OSError as error:  # what cannot be read is not learned from
-                if error.errno in _FULL:
-                    raise
-
-
-def _bursts_of(folder: OnlineFolder, into: Path) -> None:
-    """Set the bursts aside as they are now: both embedders are tried on the same ones."""
-    for number, path in enumerate(burst_files(folder.replay), 1):
-        into.mkdir(exist_ok=True)
-        _linked(str(path), str(into / f"{number:06d}.npz"))
-
-
-def _linked(source: str, target: str) -> None:
-    """A second name for a picture or a burst; of what is written to, and where there are no such names, a copy.
-
-    Nothing comes of a picture that is damaged.
-    """
-    with contextlib.suppress(FileNotFoundError):  # it went meanwhile
-        if Path(source).suffix == ".jpg" and decode(Path(source).read_bytes(), 1, 1) is None:
-            return
-        if Path(source).suffix in (".jpg", ".npz"):
-            with contextlib.suppress(OSError):
-                os.link(source, target)
-                return
-        shutil.copyfile(source, target)
 
 
 def _window(totals: Sequence[HourTotal], registry: ModelRegistry) -> Window | None:

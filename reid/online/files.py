@@ -12,7 +12,7 @@ from typing import Any
 from reid.atomic import sync_folder, write_whole
 from reid.errors import DataError
 
-__all__ = ["check_free", "read_json", "sync_folder", "write_json", "write_whole"]
+__all__ = ["check_free", "is_full", "read_json", "sync_folder", "write_json", "write_whole"]
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -32,6 +32,11 @@ def check_free(folder: Path, least_mb: int) -> None:
     """
     if shutil.disk_usage(folder).free < least_mb * 1_000_000:
         raise OSError(errno.ENOSPC, f"less than {least_mb} MB are free", str(folder))
+
+
+def is_full(error: OSError) -> bool:
+    """Whether it says that a disk, or what one may have of it, is full."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

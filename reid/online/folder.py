@@ -17,8 +17,9 @@ SCHEMA: Final = "reidtrack.online"
 SCHEMA_VERSION: Final = 1
 _HEADER: Final = "online.json"
 _PATIENCE_S: Final = 10.0
-_ASKING_S: Final = 0.2  # who only asks whether something is locked holds it for a moment
 """A guard is held for as long as a line takes to be written; who holds it for longer was stopped or hangs."""
+_ASKING_S: Final = 0.2
+"""Who only asks whether something is locked holds it for a moment."""
 
 
 ROUND = "round.json"

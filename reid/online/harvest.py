@@ -18,8 +18,6 @@ from reid.online.pieces import HarvestPieces
 from reid.online.sheaf import Sheaf, Stretch
 from reid.online.sightings import Sightings
 
-"""A clock that is off by more from one that never steps was set; what is less is drift, corrected by and by."""
-
 
 class Harvester:
     """Watches a tracker and keeps crops of what it follows.

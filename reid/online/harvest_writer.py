@@ -28,7 +28,7 @@ _PAUSE_S = 0.05
 _SWEEP_S = 60.0
 _SETTLED_S = 600.0
 CLOCK_STEP_S = 30.0
-"""A clock that is ahead or behind by more than before was set."""
+"""A clock that is off by more from one that never steps was set; what is less is drift, corrected by and by."""
 
 
 @dataclass(frozen=True, slots=True)

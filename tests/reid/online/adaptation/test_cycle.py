@@ -17,8 +17,7 @@ from reid.data.config import DataConfig
 from reid.data.stores import read_store_crops
 from reid.embedder import DEFAULT_MODEL
 from reid.errors import DataError, InputError, ModelError
-from reid.online import BaseModel, OnlineFolder
-from reid.online import cycle as cycle_module
+from reid.online import BaseModel, OnlineFolder, setting_aside
 from reid.online.burst_store import burst_files
 from reid.online.config import AdaptConfig, LessonConfig
 from reid.online.cycle import CycleConfig, Stop, Task, is_due, run_round, work
@@ -259,7 +258,7 @@ def test_a_round_teaches_the_embedder_that_it_began_with_and_no_other(
         monkeypatch.undo()
         registry.admit(better)
 
-    monkeypatch.setattr("reid.online.cycle._bursts_of", another_goes_live)
+    monkeypatch.setattr("reid.online.cycle.set_bursts_aside", another_goes_live)
     assert rounds_until_told(folder, learner, CycleConfig(least_new_crops=50, wait_s=1)) == [2]
     assert [task.live for task in learner.asked] == [registry.current().path]
 
@@ -271,7 +270,7 @@ def test_who_forgets_while_a_round_begins_has_it_begin_once_more(
         monkeypatch.undo()
         shutil.rmtree(folder.training)
 
-    monkeypatch.setattr("reid.online.cycle._bursts_of", forgotten)
+    monkeypatch.setattr("reid.online.cycle.set_bursts_aside", forgotten)
     assert rounds_until_told(folder, Learner(), CycleConfig(least_new_crops=50, wait_s=1)) == [2]
 
 
@@ -314,9 +313,9 @@ def test_who_forgets_somebody_has_the_round_begin_once_more(
             write_json(folder.people, {})
         return result
 
-    copy = cycle_module._copy
+    copy = setting_aside._copy
     if when == "copying":
-        monkeypatch.setattr(cycle_module, "_copy", copied)
+        monkeypatch.setattr(setting_aside, "_copy", copied)
     if when == "learning":
         learner.during = forgotten
     rounds = list[int]()
