@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from reid.data.pictures import PICTURE_SUFFIXES
 from reid.errors import DataError
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".ts"})
+T = TypeVar("T")
 _LICENCE = re.compile(r"licen[cs]e(\.(txt|md))?", re.IGNORECASE)
 
 
@@ -49,6 +52,12 @@ def describe(folder: Path) -> str:
     counts = Counter(path.suffix.lower() or path.name for path in files)
     parts += [f"{count} {suffix}" for suffix, count in counts.most_common(4)]
     return ", ".join(parts) or "nothing"
+
+
+def first_few(items: Sequence[T], most: int, say: Callable[[T], str] = str) -> str:
+    """So many of them for a message, as `say` puts it, and how many more there are."""
+    more = [f"and {len(items) - most} more"] if len(items) > most else []
+    return "; ".join([*map(say, items[:most]), *more])
 
 
 def stated_licence(folder: Path) -> str | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from reid.data.crops import Crops
+from reid.data.files import first_few
 from reid.data.pictures import FilePictures, JoinedPictures, PictureSource
 from reid.errors import DataError
 
@@ -33,7 +34,7 @@ def fingerprint(crops: Crops) -> str:
     for column in (crops.identity, crops.camera, crops.time_s, crops.group, crops.together, crops.kin):
         digest.update(column.tobytes())
     digest.update(np.stack((crops.labelled, crops.distractor)).tobytes())
-    with ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1), thread_name_prefix="reidtrack-hash") as pool:
+    with _threads() as pool:
         for part in pool.map(lambda row: _of_row(crops, row), range(len(crops))):
             digest.update(part)
     return f"{len(crops)} crops {digest.hexdigest()[:12]}"
@@ -45,12 +46,15 @@ def check_pictures(*parts: Crops) -> None:
     Raises:
         DataError: some cannot be read; the message names the first of them.
     """
-    with ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1), thread_name_prefix="reidtrack-check") as pool:
+    with _threads() as pool:
         pictures = (crops.picture(row) for crops in parts for row in range(len(crops)))
         wrong = [said for said in pool.map(lambda picture: _problem(*picture), pictures) if said]
     if wrong:
-        more = f"; and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
-        raise DataError("; ".join(wrong[:_SHOWN]) + more)
+        raise DataError(first_few(wrong, _SHOWN))
+
+
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1), thread_name_prefix="reidtrack-pictures")
 
 
 def _problem(source: PictureSource, index: int) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from reid.data.cache import PixelCache
 from reid.data.config import DataConfig
 from reid.data.crops import Crops
-from reid.data.files import describe, entries, pictures_in
+from reid.data.files import describe, entries, first_few, pictures_in
 from reid.data.pictures import FilePictures
 from reid.errors import DataError
 
@@ -53,9 +53,10 @@ def identity_folders(folder: Path) -> tuple[Path, list[tuple[str, list[Path]]]]:
         DataError: as `read_folders`.
     """
     folders, _ = entries(folder)
-    found = [(path.name, pictures) for path in folders if (pictures := pictures_in(path))]
+    inside = {path: pictures_in(path) for path in folders}
+    found = [(path.name, pictures) for path, pictures in inside.items() if pictures]
     if found:
-        _tell_of_others([path for path in folders if not pictures_in(path)])
+        _tell_of_others([path for path, pictures in inside.items() if not pictures])
         return folder, found
     if len(folders) == 1:
         return identity_folders(folders[0])
@@ -71,9 +72,8 @@ def identity_folders(folder: Path) -> tuple[Path, list[tuple[str, list[Path]]]]:
 def _tell_of_others(folders: Sequence[Path]) -> None:
     """Say which folders are no identities, since somebody may have thought that they are."""
     if folders:
-        shown = "; ".join(f"{path} holds {describe(path)}" for path in folders[:_SHOWN])
-        more = f"; and {len(folders) - _SHOWN} more" if len(folders) > _SHOWN else ""
-        _logger.warning("left out folders without a picture: %s%s", shown, more)
+        held = first_few(folders, _SHOWN, lambda path: f"{path} holds {describe(path)}")
+        _logger.warning("left out folders without a picture: %s", held)
 
 
 def _cameras(paths: Sequence[Path]) -> NDArray[np.int64] | None:

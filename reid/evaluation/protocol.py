@@ -62,7 +62,7 @@ class Plan:
             here, there = where[rows][:, None], where[self.gallery]
             ignored |= same & ((here == there) | (here < 0) | (there < 0))  # unknown: perhaps the same camera
         elif self.min_gap_s > 0:
-            ignored |= same & self._near(rows)
+            ignored |= same & self.sightings.near(rows, self.gallery, self.min_gap_s)
         if self.unknown is not None:
             ignored |= self.unknown(rows, self.gallery)
         return same & ~ignored, ignored
@@ -73,14 +73,6 @@ class Plan:
         counted |= ~np.isin(self.gallery, self.queries)
         counted &= ~ignored
         return counted
-
-    def _near(self, rows: Rows) -> Mask:
-        """(T, G) seen on one clock and less than the gap apart; where a time is unknown, not."""
-        time_s, group = self.sightings.time_s, self.sightings.group
-        one_clock = (group[rows][:, None] == group[self.gallery]) & (group[rows] >= 0)[:, None]
-        near: Mask = np.abs(time_s[rows][:, None] - time_s[self.gallery]) < self.min_gap_s
-        near &= one_clock
-        return near
 
 
 def make_plan(

@@ -13,6 +13,7 @@ from reid.evaluation.bootstrap import CONFIDENCE, Estimate
 from reid.evaluation.ranking import QueryScores
 from reid.evaluation.reassociation import Reassociation
 
+_NEAR_COPIES_S = 0.5  # of matches that any embedder finds
 MEASURES = {
     "mean_average_precision": "mAP",
     "rank_1": "rank-1",
@@ -67,6 +68,11 @@ class Report:
     """(Q,) the row of each query, those without a match too."""
     query_scores: QueryScores = field(repr=False, compare=False)
     """What each query scored."""
+
+    @property
+    def finds_near_copies(self) -> bool:
+        """Whether matches are so near in time that to find them says little of recognising somebody again."""
+        return self.nearest_match_s is not None and self.nearest_match_s < _NEAR_COPIES_S
 
     def minus(self, other: Report) -> dict[str, Estimate]:
         """Paired differences of all figures that both have, for two models on the same crops, settings and seed.

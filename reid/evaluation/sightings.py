@@ -54,6 +54,13 @@ class Sightings:
     def __len__(self) -> int:
         return len(self.identity)
 
+    def near(self, rows: NDArray[np.int64], others: NDArray[np.int64], gap_s: float) -> NDArray[np.bool_]:
+        """(T,), (G,) rows -> (T, G) seen on one clock and less than the gap apart; where a time is unknown, not."""
+        one_clock = (self.group[rows][:, None] == self.group[others]) & (self.group[rows] >= 0)[:, None]
+        near: NDArray[np.bool_] = np.abs(self.time_s[rows][:, None] - self.time_s[others]) < gap_s
+        near &= one_clock
+        return near
+
     def seen_by_two_cameras(self) -> NDArray[np.int64]:
         """The identities that are known to be seen by two cameras or more, sorted."""
         known = (self.identity >= 0) & (self.camera >= 0)

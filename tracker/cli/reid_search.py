@@ -67,7 +67,6 @@ def run(argv: Sequence[str], context: Context) -> int:
         raise UsageError(f"--out must be a .png file, got {settings.out}")
     if settings.model != "default" and not Path(settings.model).is_file():
         raise UsageError(f"--model must be default or an .onnx file, and there is no file {settings.model}")
-
     require_folder_of("--json", settings.json)
     require_folder_of("--out", settings.out)
 

@@ -19,7 +19,6 @@ from reid.evaluation.report import MEASURES, estimate_dict
 from reid.evaluation.robustness import Fall
 from tracker.cli.tables import print_outputs
 
-_NEAR_COPIES_S = 0.5  # matches nearer in time than this say little of recognising somebody again
 _FEW_IDENTITIES = 20
 _HEADINGS = ("model", "95 %", "other", "gain", "95 %")
 
@@ -108,7 +107,7 @@ def _notes(report: Report, config: EvaluationConfig) -> Iterator[str]:
             f"there are {report.pairs_different:,}"
         )
     near_s = report.nearest_match_s
-    if near_s is not None and near_s < _NEAR_COPIES_S and not config.min_gap_s:
+    if report.finds_near_copies and not config.min_gap_s:
         yield f"the nearest match is {near_s:.2f} s away (median): --min-gap-s 1 leaves out near copies of the query"
     if near_s is not None and config.later_s and not report.reassociation:
         yield "nobody is seen again among others after the times of --later-s: no re-association"

@@ -129,8 +129,7 @@ def _check(settings: TrackSettings) -> None:
 
     live = looks_like_url(source) or re.match(r"(/dev/video)?\d{1,4}$", source)
     live_or_glob = live or re.match(r".*[*?\[]", source)
-    # unlike Path's own, this one leaves `~nobody` as it is
-    if not source or not (live_or_glob or Path(os.path.expanduser(settings.source)).exists()):  # noqa: PTH111
+    if not source or not (live_or_glob or _expanded(settings.source).exists()):
         raise UsageError(
             f"SOURCE: {settings.source!r} was not found: it must be a video file, a folder or glob of pictures, "
             "the number of a webcam, or the URL of a stream"
@@ -155,6 +154,11 @@ def _check(settings: TrackSettings) -> None:
         check_refinable(settings, live=bool(live) and not on_the_web)
 
 
+def _expanded(name: str) -> Path:
+    """Of `~/x` the path; unlike Path's own this leaves `~nobody` as it is."""
+    return Path(os.path.expanduser(name))  # noqa: PTH111
+
+
 def _refuse_own_input(settings: TrackSettings, results: Sequence[Path]) -> None:
     """Refuse to write a result over what is read: the source, detections, or a model.
 
@@ -163,7 +167,7 @@ def _refuse_own_input(settings: TrackSettings, results: Sequence[Path]) -> None:
     """
     named = {"SOURCE": settings.source, "--detector": settings.detector, "--embedder": settings.embedder}
     for flag, name in named.items():
-        given = Path(os.path.expanduser(re.split(r"[*?\[]", name)[0]))  # noqa: PTH111
+        given = _expanded(re.split(r"[*?\[]", name)[0])
         if not given.exists():
             continue  # a stream, a webcam, a name
         path = given.resolve()

@@ -46,6 +46,7 @@ class _LogLevel:
                 _set_log_level(self._saved)
 
 
+_LEAST_CLOCK_HZ = 1000.0
 _LOG_LEVEL = _LogLevel()
 _STDERR_LOCK = threading.Lock()
 
@@ -109,6 +110,15 @@ def open_capture(target: str | int, parameters: Sequence[int] = ()) -> cv2.Video
         backend = cv2.CAP_FFMPEG
     with quiet():
         return cv2.VideoCapture(target, backend, list(parameters))
+
+
+def stated_rate_hz(capture: cv2.VideoCapture) -> float | None:
+    """Frames a second; None where it is not known, of which OpenCV says 0, a negative number or NaN.
+
+    Nor is it known where FFmpeg gives the clock's, such as 1000 or 90000, since none is stated.
+    """
+    rate = capture.get(cv2.CAP_PROP_FPS)
+    return rate if 0 < rate < _LEAST_CLOCK_HZ else None
 
 
 def retrieve(capture: cv2.VideoCapture) -> Image | None:

@@ -1,4 +1,4 @@
-"""Whether a video file lost its end: what its outermost boxes say of its length, against the length that it has."""
+"""What a video file's container says of it: whether its frames were counted, and whether it lost its end."""
 
 from __future__ import annotations
 
@@ -7,6 +7,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 _EBML, _SEGMENT = 0x1A45DFA3, 0x18538067
+
+
+def counts_frames(path: Path) -> bool:
+    """Whether the container's header counts the frames; of others OpenCV multiplies duration and nominal rate."""
+    with path.open("rb") as file:
+        head = file.read(12)
+    return head[4:8] == b"ftyp" or head[8:12] == b"AVI "
 
 
 def is_cut(path: Path) -> bool:

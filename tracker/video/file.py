@@ -12,16 +12,15 @@ import numpy as np
 from tracker.errors import SourceError
 from tracker.types import Frame, Image, SourceInfo
 from tracker.video.base import BaseSource
-from tracker.video.capture import open_capture, read_first, retrieve
-from tracker.video.container import is_cut
+from tracker.video.capture import open_capture, read_first, retrieve, stated_rate_hz
+from tracker.video.container import counts_frames, is_cut
 from tracker.video.moment import Span
 
 _logger = logging.getLogger(__name__)
 
 _NO_IMAGE: Image = np.empty((0, 0, 3), np.uint8)  # of a frame before the span
 _FALLBACK_RATE_HZ = 25.0  # of a file without time stamps and without a rate: raw streams, most often made at 25
-_HIGHEST_RATE_HZ = 999.0  # FFmpeg gives the clock's, such as 1000, where a file of varying rate states none
-_SLACK_FRAMES = 2
+_SLACK_FRAMES = 2  # a count may include frames that an edit list hides at either end
 _SLACK_S = 2.0  # sound that goes on after the last picture lengthens the duration that an estimate is made from
 _SLACK_SHARE = 0.05
 
@@ -52,8 +51,9 @@ class CapturedVideo(BaseSource):
     ) -> None:
         span = span or Span()
         self._capture = capture
-        rate = rate_hz or _stated_rate(capture)
-        count = _positive(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if exact or _stated_rate(capture) else None
+        stated_hz = stated_rate_hz(capture)
+        rate = rate_hz or stated_hz
+        count = _positive(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if exact or stated_hz else None
         self._announced = None if count is None else round(count)
         self._exact, self._cut = exact, cut
         self._fixed_rate_hz = rate_hz
@@ -145,7 +145,7 @@ class VideoFile(CapturedVideo):
 
     def __init__(self, path: Path, *, span: Span | None = None, rate_hz: float | None = None) -> None:
         capture, first = _open(path)
-        exact, cut = _counts_frames(path), is_cut(path)
+        exact, cut = counts_frames(path), is_cut(path)
         super().__init__(capture, first, path.name, exact=exact, cut=cut, span=span, rate_hz=rate_hz)
 
 
@@ -161,18 +161,6 @@ def _open(path: Path) -> tuple[cv2.VideoCapture, Image]:
         what = "holds no frame that OpenCV can decode" if opened else "is not a video that OpenCV can read"
         raise SourceError(f"{path} {what}: check that it plays, or convert it to H.264 in mp4")
     return capture, image
-
-
-def _counts_frames(path: Path) -> bool:
-    """Whether the container's header counts the frames; of others OpenCV multiplies duration and nominal rate."""
-    with path.open("rb") as file:
-        head = file.read(12)
-    return head[4:8] == b"ftyp" or head[8:12] == b"AVI "
-
-
-def _stated_rate(capture: cv2.VideoCapture) -> float | None:
-    rate = _positive(capture.get(cv2.CAP_PROP_FPS))
-    return None if rate is None or rate > _HIGHEST_RATE_HZ else rate
 
 
 def _positive(value: float) -> float | None:

@@ -12,7 +12,7 @@ import cv2
 from tracker.errors import SourceError
 from tracker.types import Frame, Image, SourceInfo
 from tracker.video.base import BaseSource
-from tracker.video.capture import open_capture, quiet, read_first, retrieve
+from tracker.video.capture import open_capture, quiet, read_first, retrieve, stated_rate_hz
 from tracker.video.file import CapturedVideo
 from tracker.video.moment import Span
 from tracker.video.url import StreamUrl
@@ -49,11 +49,8 @@ class LiveSource(BaseSource):
         self._first: Image | None = first
         self._index = 0
         self._began_s = time.monotonic()
-        rate = capture.get(cv2.CAP_PROP_FPS)
         height, width = first.shape[:2]
-        super().__init__(
-            SourceInfo(name, width, height, rate if 0 < rate < _HIGHEST_RATE_HZ else None, None, live=True), span
-        )
+        super().__init__(SourceInfo(name, width, height, stated_rate_hz(capture), None, live=True), span)
 
     def _read(self) -> Frame | None:
         if self._first is not None:
@@ -203,6 +200,3 @@ def open_stream(
 def _refuse_start(name: str, span: Span) -> None:
     if span.start is not None:
         raise SourceError(f"{name} is live and begins when it is opened: leave start out (an end is possible)")
-
-
-_HIGHEST_RATE_HZ = 1000.0  # where a stream states no rate, FFmpeg gives its clock's, such as 1000 or 90000

@@ -16,6 +16,7 @@ from reid.calibration_fit import calibrate
 from reid.card import Card, Score, Source
 from reid.data import SAME, UNKNOWN, Crops
 from reid.evaluation import Report
+from reid.evaluation.sightings import Sightings
 from reid.learning.embedding import EmbeddingModel
 from reid.learning.export import export_onnx
 from reid.learning.graph import OnnxGraph, write_graph
@@ -128,21 +129,15 @@ def _measured(held_out: HeldOut | None, config: TrainConfig) -> tuple[Calibratio
     crops, vectors, report = held_out
     what = f"{report.identities} held-out identities, {report.queries} queries; {report.rule}"
     figures = {"mAP": report.mean_average_precision, "rank-1": report.rank_1}
+    sightings = Sightings.of(crops.identity, crops.camera, crops.time_s, crops.group)
 
     def known(rows: NDArray[np.int64]) -> NDArray[np.int8]:
         relations = crops.relations(rows)
-        relations[(relations == SAME) & _near(crops, rows, config.validation.min_gap_s)] = UNKNOWN
+        relations[(relations == SAME) & sightings.near(rows, rows, config.validation.min_gap_s)] = UNKNOWN
         return relations
 
     calibration = calibrate(vectors, crops.identity, relations=known, seed=config.seed)
     return calibration, tuple(Score(what, name, e.value, e.low, e.high) for name, e in figures.items())
-
-
-def _near(crops: Crops, rows: NDArray[np.int64], gap_s: float) -> NDArray[np.bool_]:
-    """(n,) rows -> (n, n) whether two crops of one video are nearer in time than a gap."""
-    time_s, group = crops.time_s[rows], crops.group[rows]
-    one_clock = (group[:, None] == group) & (group >= 0)
-    return np.asarray(one_clock & (np.abs(time_s[:, None] - time_s) < gap_s))
 
 
 @torch.no_grad()

@@ -235,11 +235,8 @@ class Training:
         if self._validation is not None:
             model.to(self._device)
             vectors = embed_crops(model, self._validation, model.size_px, self._device, self._processes)
-            held_out = (
-                self._validation,
-                vectors,
-                report_on(vectors, self._validation, self._config.validation, intervals=True),
-            )
+            report = report_on(vectors, self._validation, self._config.validation, intervals=True)
+            held_out = (self._validation, vectors, report)
         if not self._processes.first:
             return None
         today = dt.datetime.now(tz=dt.UTC).date()

@@ -18,7 +18,6 @@ from reid.learning.trainer.distributed import Processes
 
 _BATCH = 64
 _REMEDY = "Give other data or another validation.min_gap_s, or validation.share 0"
-_NEAR_COPIES_S = 1.0  # crops of one object that are nearer in time look alike whatever the network knows
 _INTERVALS = EvaluationConfig().replicates
 _logger = logging.getLogger(__name__)
 
@@ -50,12 +49,11 @@ def check_measurable(validation: Crops, config: ValidationConfig) -> None:
         report = report_on(np.ones((len(validation), 1), np.float32), validation, config)
     except InputError as error:
         raise InputError(f"nothing can be validated on the held-out crops: {error}. {_REMEDY}") from error
-    near_s = report.nearest_match_s
-    if near_s is not None and near_s < _NEAR_COPIES_S and not config.min_gap_s:
+    if report.finds_near_copies and not config.min_gap_s:
         _logger.warning(
             "validation: the nearest match of a crop is %.2f s away (median), a near copy: --validation.min-gap-s 1 "
             "leaves such out",
-            near_s,
+            report.nearest_match_s,
         )
 
 
