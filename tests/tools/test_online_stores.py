@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -71,6 +72,22 @@ def test_so_many_tracklets_are_corrupted_as_were_asked_for(
         seen = who[changed.tracklet == tracklet][np.argsort(changed.time_s[changed.tracklet == tracklet])]
         assert np.count_nonzero(np.diff(seen)) == 1
     assert found.mixed_pairs > 0
+
+
+def test_what_is_in_doubt_is_not_in_the_way_of_what_moves(store: Path, tmp_path: Path) -> None:
+    from online.corruption import corrupt
+
+    doubted = tmp_path / "doubted"
+    shutil.copytree(store, doubted)
+    with TrackletWriter(doubted, append=True) as writer:
+        for person in range(1, PEOPLE + 1, 2):
+            writer.doubt(person, since_s=CROPS / 2)
+    before = {file: file.read_bytes() for file in doubted.rglob("*.jpg")}
+
+    changed = read_tracklets(corrupt(doubted, 1.0, 3, tmp_path / "corrupted"))
+
+    assert {file: file.read_bytes() for file in doubted.rglob("*.jpg")} == before
+    assert all(changed.picture(row).is_file() for row in range(len(changed)))
 
 
 def test_pictures_go_with_their_records(store: Path, clip: Any, tmp_path: Path) -> None:

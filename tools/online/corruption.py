@@ -28,11 +28,14 @@ def corrupt(folder: Path, share: float, seed: int, out: Path) -> Path:
     store = read_tracklets(folder)
     moved = _exchange(store, share, np.random.default_rng((seed, 52)))
     identity = dict(zip(store.tracklet.tolist(), store.identity.tolist(), strict=True))
+    known = set(zip(store.tracklet.tolist(), store.frame.tolist(), strict=True))
     out.mkdir(parents=True)
     with (folder / RECORDS).open(encoding="utf-8") as old, (out / RECORDS).open("w", encoding="utf-8") as new:
         for line in old:
             record = json.loads(line)
             if record.get("kind") == "crop":
+                if (record["tracklet"], record["frame"]) not in known:
+                    continue  # in doubt: nobody reads it, and what moves may need its place
                 record = _moved(record, moved, identity, folder, out)
             new.write(json.dumps(record, separators=(",", ":")) + "\n")
     (out / "done").touch()
@@ -98,10 +101,9 @@ def _moved(
     """The record of a crop in the new store, its picture beside it."""
     key = (record["tracklet"], record["frame"])
     target = moved.get(key, key[0])
-    source, place = picture_path(folder, *key), picture_path(out, target, key[1])
-    if source.is_file():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        _link(source, place)
+    place = picture_path(out, target, key[1])
+    place.parent.mkdir(parents=True, exist_ok=True)
+    _link(picture_path(folder, *key), place)
     if target == key[0]:
         return record
     return record | {"tracklet": target, "identity": identity[target]}
@@ -111,5 +113,7 @@ def _link(source: str | Path, place: str | Path) -> None:
     """The same file under another name; a copy where there are no links."""
     try:
         os.link(source, place)
+    except FileExistsError:  # a copy would be written into a picture of the store itself
+        raise
     except OSError:
         shutil.copyfile(source, place)
