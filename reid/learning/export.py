@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import tempfile
 import warnings
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -92,8 +94,7 @@ def _check_dimension(model: nn.Module, card: Card) -> None:
 
 def _write_graph(model: nn.Module, card: Card, path: Path) -> None:
     example = torch.zeros((2, card.height_px, card.width_px, 3), dtype=torch.uint8)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's notes on its own deprecated internals; the check below decides
+    with _quiet_exporter():
         torch.onnx.export(
             model,
             (example,),
@@ -106,6 +107,20 @@ def _write_graph(model: nn.Module, card: Card, path: Path) -> None:
             external_data=False,
             verbose=False,
         )
+
+
+@contextlib.contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    """Nothing of its deprecated internals, nor that torchvision is not there: no model here needs it."""
+    registration = logging.getLogger("torch.onnx._internal.exporter._registration")
+    level = registration.level
+    registration.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        registration.setLevel(level)
 
 
 def _strip_traces(model: Any) -> None:

@@ -73,16 +73,19 @@ def check_device(device: str) -> None:
 
 
 def open_embedder(name: str, device: str) -> Embedder | None:
-    """The embedder of `--embedder`: `default`, an .onnx file, or None for `none`.
+    """The embedder of `--embedder`: `default`, an .onnx file, or None for `none`. Raises as `open_model`."""
+    return None if name == "none" else open_model("--embedder", name, device, choices="default, none or an .onnx file")
+
+
+def open_model(flag: str, name: str, device: str, *, choices: str = "default or an .onnx file") -> Embedder:
+    """The embedder that a flag names: `default` or an .onnx file.
 
     Raises:
         UsageError: there is no such file, or the device is none.
         ReidError: the model or the device cannot be used.
     """
-    if name == "none":
-        return None
     if name != "default" and not Path(name).is_file():
-        raise UsageError(f"--embedder must be default, none or an .onnx file, and there is no file {name}")
+        raise UsageError(f"{flag} must be {choices}, and there is no file {name}")
     check_device(device)
     from reid import Embedder  # loads OpenCV
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tracker.cli.checks import open_embedder
+from tracker.cli.checks import open_model
 from tracker.cli.context import Context
 from tracker.cli.errors import UsageError
 from tracker.cli.flags import parse_arguments
@@ -35,13 +35,9 @@ class ReidCardSettings:
 def run(argv: Sequence[str], context: Context) -> int:
     """Show or write the card; 0."""
     settings = parse_arguments(ReidCardSettings, argv, command="reid card", summary=_SUMMARY, examples=_EXAMPLES)
-    if settings.model != "default" and not Path(settings.model).is_file():
-        raise UsageError(f"MODEL must be default or an .onnx file, and there is no file {settings.model}")
     if settings.out is not None and settings.out.exists():
         raise UsageError(f"--out: {settings.out} is there already: remove it, or choose another name")
-    embedder = open_embedder(settings.model, "cpu")
-    assert embedder is not None, "only the name none gives none, and that is no file"
-    text = embedder.card.to_json() + "\n"
+    text = open_model("MODEL", settings.model, "cpu").card.to_json() + "\n"
     if settings.out is None:
         sys.stdout.write(text)
     else:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from reid.evaluation.config import EvaluationConfig
 from reid.evaluation.opening import MeasuredData
-from tracker.cli.checks import open_embedder, require_folder_of, require_path
+from tracker.cli.checks import open_model, require_folder_of, require_path
 from tracker.cli.context import Context
 from tracker.cli.errors import UsageError
 from tracker.cli.flags import parse_arguments
@@ -89,8 +89,8 @@ def run(argv: Sequence[str], context: Context) -> int:
         require_folder_of(flag, path)
     if settings.examples is not None and settings.examples.suffix.lower() != ".png":
         raise UsageError(f"--examples must be a .png file, got {settings.examples}")
-    embedder = _open("--model", settings.model, settings.device)
-    other = None if settings.against is None else _open("--against", settings.against, settings.device)
+    embedder = open_model("--model", settings.model, settings.device)
+    other = None if settings.against is None else open_model("--against", settings.against, settings.device)
 
     from reid.evaluation.opening import open_collection
 
@@ -101,14 +101,6 @@ def run(argv: Sequence[str], context: Context) -> int:
         compared = None if other is None else _score(other, collection, settings, progress, comparison=True)
     _write(scored, compared, settings, context)
     return 0
-
-
-def _open(flag: str, name: str, device: str) -> Embedder:
-    if name != "default" and not Path(name).is_file():
-        raise UsageError(f"{flag} must be default or an .onnx file, and there is no file {name}")
-    embedder = open_embedder(name, device)
-    assert embedder is not None, "only the name none gives none, and that is no file"
-    return embedder
 
 
 def _score(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tracker.cli.checks import open_embedder, require_folder_of, require_path
+from tracker.cli.checks import open_model, require_folder_of, require_path
 from tracker.cli.context import Context
 from tracker.cli.errors import UsageError
 from tracker.cli.flags import parse_arguments
@@ -65,17 +65,14 @@ def run(argv: Sequence[str], context: Context) -> int:
         raise UsageError(f"GALLERY_DIR: there is no folder {settings.gallery}")
     if settings.out is not None and settings.out.suffix.lower() != ".png":
         raise UsageError(f"--out must be a .png file, got {settings.out}")
-    if settings.model != "default" and not Path(settings.model).is_file():
-        raise UsageError(f"--model must be default or an .onnx file, and there is no file {settings.model}")
     require_folder_of("--json", settings.json)
     require_folder_of("--out", settings.out)
+    embedder = open_model("--model", settings.model, settings.device)
 
     from reid.evaluation.search import gallery_pictures, read_picture, search
 
     query = read_picture(settings.query)
     gallery = gallery_pictures(settings.gallery, without=settings.query)
-    embedder = open_embedder(settings.model, settings.device)
-    assert embedder is not None, "only the name none gives none, and that is no file"
     with WorkProgress(context, "pictures") as progress:
         step = functools.partial(progress, "embedding")
         found = search(embedder, query, gallery, top=settings.top, progress=step)

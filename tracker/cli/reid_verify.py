@@ -9,9 +9,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from tracker.cli.checks import open_embedder, require_folder_of, require_path
+from tracker.cli.checks import open_model, require_folder_of, require_path
 from tracker.cli.context import Context
-from tracker.cli.errors import UsageError
 from tracker.cli.flags import parse_arguments
 from tracker.cli.schema import argument, flag_only
 
@@ -65,10 +64,7 @@ def run(argv: Sequence[str], context: Context) -> int:
     for name, path in (("A", settings.first), ("B", settings.second)):
         require_path(name, path)
     require_folder_of("--json", settings.json)
-    if settings.model != "default" and not Path(settings.model).is_file():
-        raise UsageError(f"--model must be default or an .onnx file, and there is no file {settings.model}")
-    embedder = open_embedder(settings.model, settings.device)
-    assert embedder is not None, "only the name none gives none, and that is no file"
+    embedder = open_model("--model", settings.model, settings.device)
 
     from reid.evaluation.search import read_picture
     from reid.evaluation.verification import verify
