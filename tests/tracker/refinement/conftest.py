@@ -35,12 +35,15 @@ def history():
 
 @pytest.fixture(scope="session")
 def looking():
-    """A history with appearance: (identity, first frame, person); different persons are about unlike each other."""
+    """A history with appearance: (identity, first frame, person).
 
-    def make(past: History, *pieces: tuple[int, int, int]) -> History:
+    Different persons are about unlike each other, but for what is `common` to all; `noise` parts crops of one.
+    """
+
+    def make(past: History, *pieces: tuple[int, int, int], common: float = 0.0, noise: float = 0.3) -> History:
         rng = np.random.default_rng(0)
-        people = np.random.default_rng(7).normal(size=(20, 32))
-        vectors = np.array([people[person] + 0.3 * rng.normal(size=32) for _, _, person in pieces])
+        people = common + np.random.default_rng(7).normal(size=(20, 32))
+        vectors = np.array([people[person] + noise * rng.normal(size=32) for _, _, person in pieces])
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         ids = np.array([track_id for track_id, _, _ in pieces])
         times_s = np.array([(frame - 1) / RATE_HZ for _, frame, _ in pieces])

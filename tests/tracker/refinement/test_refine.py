@@ -41,6 +41,19 @@ def test_somebody_else_at_the_same_place_keeps_a_number_of_their_own(history, lo
     assert refined.identities == 3
 
 
+@pytest.mark.parametrize(("common", "noise"), [(0.0, 0.5), (3.0, 0.2)])
+@pytest.mark.parametrize("returned", [True, False])
+def test_what_a_cosine_is_worth_is_learned_from_the_video(
+    history, looking, common: float, noise: float, returned: bool
+) -> None:
+    crowd = [walk(number, 1, 140, 80.0 * number) for number in range(3, 11)]
+    past = history(walk(1, 1, 60, 100, step=1), walk(2, 75, 140, 175, step=1), *crowd)
+    looks = [(1, f, 0) for f in range(1, 61, 10)] + [(2, f, 0 if returned else 11) for f in range(75, 140, 10)]
+    looks += [(number, f, number) for number in range(3, 11) for f in range(1, 140, 10)]
+    refined = refine(looking(past, *looks, common=common, noise=noise), LINKS_ONLY)
+    assert refined.linked == returned
+
+
 def test_a_return_that_was_somebody_else_is_undone(history, looking) -> None:
     past = history(walk(1, 1, 60, 200), walk(1, 80, 140, 900), walk(2, 1, 140, 500))
     looks = [(1, f, 0) for f in (1, 21, 41)] + [(1, f, 2) for f in (80, 100, 120)] + [(2, f, 1) for f in (1, 41, 81)]
