@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 
-from tracker.stages import StageTime
-from tracker.types import Detections, EmbedderLike, FloatArray, Image, IntArray
+from tracker.types import Detections, EmbedRows, FloatArray, IntArray
 
 
 class EmbeddingsOnRequest:
     """Given as `embed` to `Tracker.update`, for one frame.
 
     Args:
-        embedder: turns crops into vectors.
-        image: the frame.
         detections: of this frame.
-        clock: counts the work, a call a request.
+        embed: gives vectors of its rows.
     """
 
-    def __init__(self, embedder: EmbedderLike, image: Image, detections: Detections, clock: StageTime) -> None:
-        self._embedder, self._image, self._given, self._clock = embedder, image, detections, clock
+    def __init__(self, detections: Detections, embed: EmbedRows) -> None:
+        self._given, self._embed = detections, embed
         self._answers: list[tuple[IntArray, FloatArray]] = []
 
     def __call__(self, rows: IntArray) -> FloatArray:
         """Rows of the detections (n,) -> (n, D)."""
-        with self._clock.measure():
-            vectors = self._embedder(self._image, self._given.boxes[rows])
+        vectors = self._embed(rows)
         self._answers.append((rows, vectors))
         return vectors
 
@@ -41,4 +37,4 @@ class EmbeddingsOnRequest:
             vectors[has] = given.embeddings[has]
         for rows, answer in self._answers:
             vectors[rows], has[rows] = answer, True
-        return Detections(given.boxes, given.scores, given.classes, vectors, has, given.quality, given.frame_size)
+        return Detections(given.boxes, given.scores, given.classes, vectors, has, given.frame_size)

@@ -26,7 +26,7 @@ class Conduct:
     breaks: int
     """How many tracks began, under whatever number, and how many were corrected: the more, the oftener tracks broke."""
     margins: DoubleArray
-    """(n,) of the crops that were embedded: the share of others in the picture who look less like the crop than its own
+    """(n,) of the crops that were embedded: the share of others, seen of late, who look less like the crop than its own
     track does, 0..1. Such a share means the same with every embedder."""
 
 

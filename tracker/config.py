@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from numbers import Integral, Real
 from typing import Literal, TypeAlias, get_args
 
 from tracker.errors import ConfigError
@@ -25,12 +26,14 @@ class TrackerConfig:
     birth_score: float = 0.6
     """Detections of at least this score may found a track."""
     birth_max_overlap: float = 0.7
-    """No track is founded where a detection overlaps a tracked object by more than this IoU."""
+    """No track is founded where a detection overlaps a tracked object, or a better one that founds a track, by more
+    than this IoU."""
     confirm_s: float = 0.08
     """A new track is reported after it was seen again over this time; until then it ends at its first miss. What is
     there in the first frame of a stream is reported at once."""
     max_lost_s: float = 1.2
-    """How long a track that is not seen is looked for by motion."""
+    """How long a track that is not seen is looked for by motion; also how far apart frames may be, where that is more
+    than 3 s."""
     max_outside_s: float = 0.2
     """The same for a track that is predicted outside the picture."""
 
@@ -92,8 +95,10 @@ class TrackerConfig:
             raise ConfigError(f"tracker.embed must be all or auto, got {self.embed!r}")
         for name in (field.name for field in fields(self) if field.name != "embed"):
             value = getattr(self, name)
-            if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < float("inf"):
+            if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) < float("inf"):
                 raise ConfigError(f"tracker.{name} must be a finite number of at least 0, got {value!r}")
+            # numpy's numbers compare otherwise with float32 scores
+            object.__setattr__(self, name, int(value) if isinstance(value, Integral) else float(value))
         if self.rate_hz <= 0:
             raise ConfigError(f"tracker.rate_hz must be above 0, got {self.rate_hz}")
         if self.measurement_std <= 0:

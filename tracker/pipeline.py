@@ -33,8 +33,10 @@ from tracker.types import (
     DetectorLike,
     EmbedderLike,
     EmbedRows,
+    FloatArray,
     Frame,
     FrameResult,
+    IntArray,
     RunInfo,
     Sink,
     Source,
@@ -279,9 +281,14 @@ class Pipeline:
         embed = model_hash = None
         if self._exchange is not None:
             self._exchange.before_update()
-        if self._embedder is not None:
-            model_hash = self._embedder.info.model_hash
-            embed = EmbeddingsOnRequest(self._embedder, frame.image, detections, self.stages.embed)
+        if (embedder := self._embedder) is not None:
+            model_hash = embedder.info.model_hash
+
+            def vectors_of(rows: IntArray) -> FloatArray:
+                with self.stages.embed.measure():
+                    return embedder(frame.image, detections.boxes[rows])
+
+            embed = EmbeddingsOnRequest(detections, vectors_of)
         embedding_before_s = self.stages.embed.seconds
         motion = self._camera.detected(frame.image, detections.boxes)
         began = time.perf_counter()

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tracker.asking import EmbeddingsOnRequest
 from tracker.conduct import ConductMeter
 from tracker.config import TrackerConfig
 from tracker.tracker import Tracker
-from tracker.types import AppearanceInfo, Detections, EmbedRows, FloatArray, Frame, FrameResult, IntArray
+from tracker.types import AppearanceInfo, Detections, EmbedRows, Frame, FrameResult
 
 _NO_PICTURE = np.zeros((1, 1, 3), np.uint8)
 
@@ -24,8 +25,9 @@ class Replay:
     breaks: int
     """How many tracks began, under whatever number, and how many were corrected, see `tracker.conduct`."""
     confusion: float
-    """Of all crops that could be compared, the mean share of others in the picture who look more like the crop than its
-    own track does, 0..1: a half where vectors say nothing, and tracks go over to others without a sign of it."""
+    """Of all crops that could be compared, the mean share of others, seen of late, who look more like the crop than its
+    own track does, 0..1: a half where vectors say nothing, and tracks go over to others without a sign of it. 0 where
+    no crop could be."""
     crops: int
     """How many these were."""
 
@@ -51,26 +53,9 @@ def replay(
     for number, (time_s, seen, embed) in enumerate(frames, 1):
         if stop():
             break
-        asked = _Asked(seen, embed)
+        asked = EmbeddingsOnRequest(seen, embed)
         tracks = tracker.update(seen, time_s=time_s, embed=asked)
         conduct = meter.update(FrameResult(Frame(_NO_PICTURE, number, time_s), asked.detections, tracks))
         births, breaks = births + conduct.births, breaks + conduct.breaks
         confused, crops = confused + float((1 - conduct.margins).sum()), crops + len(conduct.margins)
     return Replay(births, breaks, confused / max(crops, 1), crops)
-
-
-class _Asked:
-    """Keeps the vectors of a frame that a tracker asked for."""
-
-    def __init__(self, seen: Detections, embed: EmbedRows) -> None:
-        self.detections, self._embed = seen, embed
-        """With the vectors of the last question."""
-
-    def __call__(self, rows: IntArray) -> FloatArray:
-        seen, answer = self.detections, self._embed(rows)
-        vectors, has = np.zeros((len(seen), answer.shape[1]), np.float32), np.zeros(len(seen), bool)
-        vectors[rows], has[rows] = answer, True
-        self.detections = Detections(
-            seen.boxes, seen.scores, seen.classes, vectors, has, seen.quality, seen.frame_size
-        )  # fmt: skip
-        return answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import replace
 from typing import Any
@@ -38,6 +39,8 @@ from tracker.types import (
     Tracks,
 )
 
+_logger = logging.getLogger(__name__)
+
 
 class Tracker:
     """Keeps the identities of objects from frame to frame.
@@ -62,6 +65,7 @@ class Tracker:
         self.config = config if config is not None else TrackerConfig()
         self.appearance = appearance
         self._explains = explain
+        self._warned = False
         c = self.config
         self._noise = kalman.MotionNoise(c.acceleration, c.size_acceleration, c.measurement_std, c.initial_speed_std)
         self.reset()
@@ -218,9 +222,18 @@ class Tracker:
 
     def _gone(self, motion: MotionState, dt: float, now: float, frame_size: tuple[int, int] | None) -> IntArray:
         """Which tracks, predicted to the time of the frame, left the picture or are lost for good."""
-        if self._all_seen and dt <= min(self.config.max_lost_s, self.config.max_outside_s):
+        longest_s = lives.longest_step_s(self.config)
+        if self._all_seen and dt <= longest_s:
             return np.zeros(0, np.int64)
-        return lives.gone(self._tracks.seen_s, motion.box, now, frame_size, self.config)
+        if dt > longest_s and not self._warned:
+            self._warned = True
+            _logger.warning(
+                "%.3g s lie between two frames, and nobody is followed over more than %.3g s (see tracker.max_lost_s; "
+                "times must be seconds)",
+                dt,
+                longest_s,
+            )
+        return lives.gone(self._tracks.seen_s, self._tracks.detection < 0, motion.box, now, frame_size, self.config)
 
     def _look(
         self, detections: Detections, tracks: TrackTable, motion: MotionState, now: float, embed: EmbedRows | None
@@ -316,6 +329,7 @@ class Tracker:
             if self._record is not None:
                 self._record.births = (rows, overlap, tracks.detection[tracked])
             rows = rows[overlap.max(axis=1) <= c.birth_max_overlap]
+        rows = lives.without_doubles(rows, seen, c.birth_max_overlap)
         if len(rows):
             new = lives.new_tracks(rows, seen, self._noise)
             new.proven[:] = proven

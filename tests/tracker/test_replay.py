@@ -48,6 +48,16 @@ def test_who_comes_back_is_known_again_or_gets_another_number() -> None:
     assert 0.3 < blind.confusion < 0.7
 
 
+def test_vectors_that_were_there_already_count_too() -> None:
+    def half_known() -> Iterator[tuple[float, Detections, EmbedRows]]:
+        for time_s, seen, embed in film(0.05):
+            rows = np.arange(len(seen))
+            vectors = embed(rows) if len(seen) else np.zeros((0, 16), np.float32)
+            yield time_s, Detections(seen.boxes, seen.scores, None, vectors, rows % 2 == 0), embed
+
+    assert replay(half_known(), Info()).crops == PEOPLE * (FRAMES - len(GONE) - 2)
+
+
 def test_it_begins_with_the_settings_that_it_is_given() -> None:
     assert replay(film(0.05), Info(), TrackerConfig(memory_s=0.0)).births > PEOPLE
     assert replay(film(0.05), Info(), TrackerConfig(birth_score=0.95)).births == 0

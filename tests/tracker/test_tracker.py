@@ -56,6 +56,36 @@ def test_confirmation_takes_the_same_time_at_every_rate() -> None:
         assert 0.3 - 1e-6 <= first / rate < 0.3 + 1 / rate
 
 
+@pytest.mark.parametrize("rate_hz", [0.4, 0.5, 1.0, 4.0])
+def test_who_stands_is_followed_at_any_rate_even_on_the_border(rate_hz: float) -> None:
+    tracker = Tracker(TrackerConfig(rate_hz=rate_hz))
+    standing = Detections([box(300), box(630)], frame_size=(640, 480))  # the second one's centre is outside
+    assert [tracker.update(standing).ids.tolist() for _ in range(20)] == [[1, 2]] * 20
+
+
+def test_a_stall_of_the_stream_loses_nobody() -> None:
+    tracker = Tracker()
+    feed(tracker, walk(0, 0, 20))
+    assert {int(i) for r in feed(tracker, walk(0, 0, 20), start_s=20 * DT_S + 2) for i in r.ids} == {1}
+
+
+def test_times_that_are_no_seconds_are_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    tracker = Tracker()
+    for i, frame in enumerate(walk(0, 0, 20)):
+        tracker.update(frame, time_s=40 * i)
+    assert [record.message[:27] for record in caplog.records] == ["40 s lie between two frames"]
+
+
+def test_two_boxes_on_one_newcomer_found_one_track() -> None:
+    twice = Detections([box(0), box(1), box(300)], [0.8, 0.9, 0.9])
+    tracker = Tracker(explain=True)
+    results = feed(tracker, [Detections.empty(), *[twice] * 20])
+    assert results[1].explanation is not None
+    assert [birth.refused for birth in results[1].explanation.births] == ["double", None, None]
+    assert {int(i) for r in results for i in r.ids} == {1, 2}
+    assert results[-1].detections.tolist() == [1, 2]
+
+
 def test_with_confirmation_at_once_the_first_frame_is_reported() -> None:
     assert len(Tracker(TrackerConfig(confirm_s=0)).update(Detections([box(0)]), time_s=0)) == 1
 
@@ -257,6 +287,13 @@ def test_reset_forgets_all_and_trackers_share_nothing() -> None:
     assert feed(b, walk(0, 4, 5))[-1].ids.tolist() == [1]
     a.reset()
     assert feed(a, walk(300, 4, 5))[-1].ids.tolist() == [1]
+
+
+@pytest.mark.parametrize("number", [float, np.float64, np.float32])
+def test_thresholds_may_be_numbers_of_any_kind(number: Any) -> None:
+    config = TrackerConfig(birth_score=number(0.7), high_score=number(0.5), memory_size=np.int64(5))
+    results = feed(Tracker(config), walk(0, 0, 5, scores=[0.7]))
+    assert [len(r) for r in results] == [1] * 5
 
 
 def test_without_times_the_nominal_rate_counts() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from tracker.association.appearance import AppearanceModel
 from tracker.association.matching import Matching
-from tracker.explanation.decisions import BirthDecision, MatchCandidate, MatchDecision, MatchRefusal
+from tracker.explanation.decisions import BirthDecision, BirthRefusal, MatchCandidate, MatchDecision, MatchRefusal
 from tracker.explanation.record import Stage, StageRecord, UpdateRecord
 from tracker.types import BoolArray, DoubleArray, IntArray
 
@@ -71,6 +71,7 @@ class Matches:
                 most = float(overlap[place[row], nearest])
                 most_with = record.number_of[int(others[nearest])] if most > 0 else None
             founded, score = row in record.number_of, float(scores[row])
+            refusal: BirthRefusal = "double" if (most or 0) <= record.config.birth_max_overlap else "overlap"
             yield BirthDecision(
                 record.seen.now,
                 row,
@@ -78,7 +79,7 @@ class Matches:
                 record.number_of.get(row) or None,
                 most,
                 most_with or None,
-                None if founded else "score" if score < record.config.birth_score else "overlap",
+                None if founded else "score" if score < record.config.birth_score else refusal,
             )
 
     def _read(self, stage: StageRecord) -> None:

@@ -9,7 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tracker.errors import InputError
-from tracker.types import BoolArray, DoubleArray, FloatArray, IntArray, Tracks
+from tracker.types import BoolArray, Detections, DoubleArray, FloatArray, IntArray, Tracks
+from tracker.types.rows import as_rows, refuse_row
+
+MOST_FRAMES = 10**8
+"""A higher number is a time in milliseconds, not that of a frame."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,29 +81,22 @@ class History:
         Raises:
             InputError: lengths differ, an identity stands twice in a frame, or numbers are not what they must be.
         """
-        numbers, names = np.asarray(frame), np.asarray(ids)
+        numbers = as_rows("frame", frame, (None,), np.int64)
         n = len(numbers)
-        corners = np.asarray(boxes, np.float32).reshape(-1, 4) if np.size(boxes) == 0 else np.asarray(boxes, np.float32)
-        if numbers.shape != (n,) or names.shape != (n,) or corners.shape != (n, 4):
-            raise InputError(
-                f"frame, ids and boxes must be (N,), (N,), (N, 4), got {numbers.shape}, {names.shape}, {corners.shape}"
-            )
-        for name, column in (("scores", scores), ("classes", classes)):
-            if column is not None and np.shape(column) != (n,):
-                raise InputError(f"{name} must be ({n},), got {np.shape(column)}")
-        if not rate_hz > 0:
-            raise InputError(f"rate_hz must be above 0, got {rate_hz!r}")
-        if n and (numbers.min() < 1 or (numbers != np.floor(numbers)).any()):
-            raise InputError(f"frame must be whole numbers from 1, got {numbers.min():g} as the lowest")
-        if not np.isfinite(corners).all() or (corners[:, 2:] < corners[:, :2]).any():
-            raise InputError("boxes must be finite, with x2 >= x1 and y2 >= y1")
+        names = as_rows("ids", ids, (n,), np.int64)
+        seen = Detections(boxes, scores, classes)
+        if len(seen) != n:
+            raise InputError(f"boxes must be ({n}, 4) like frame, got {seen.boxes.shape}")
+        if not 0 < rate_hz < np.inf:
+            raise InputError(f"rate_hz must be a finite number above 0, got {rate_hz!r}")
+        refuse_row("frame", numbers, (numbers < 1) | (numbers > MOST_FRAMES), f"1 to {MOST_FRAMES}")
         frames = np.arange(1, int(numbers.max(initial=0)) + 1)
         return cls(
-            numbers.astype(np.int64),
-            names.astype(np.int64),
-            corners,
-            np.ones(n, np.float32) if scores is None else np.asarray(scores, np.float32),
-            np.zeros(n, np.int64) if classes is None else np.asarray(classes, np.int64),
+            numbers,
+            names,
+            seen.boxes,
+            seen.scores,
+            seen.classes,
             np.ones(n, bool),
             frames,
             (frames - 1) / rate_hz,

@@ -119,10 +119,8 @@ def _looks(
 def _tracklet_of(appearance: Appearance, ids: IntArray, begin_s: DoubleArray) -> IntArray:
     """(M,) the tracklet of each piece: the last of its identity that began before it; -1 where there is none."""
     names = np.unique(ids)
-    span_s = (
-        max(float(begin_s.max()), float(appearance.times_s.max())) + 1
-    )  # parts one identity's times from the next's
-    keys = np.searchsorted(names, ids) * span_s + begin_s  # (T,), ascending
-    wanted = np.searchsorted(names, appearance.ids) * span_s + appearance.times_s
+    times_s = np.r_[begin_s, appearance.times_s] - min(begin_s.min(), appearance.times_s.min())
+    times_s += np.searchsorted(names, np.r_[ids, appearance.ids]) * (times_s.max() + 1)  # parts identities' times
+    keys, wanted = times_s[: len(ids)], times_s[len(ids) :]  # (T,), ascending, and (M,)
     place = np.searchsorted(keys, wanted + TIME_SLACK_S, side="right") - 1
     return np.where((place >= 0) & (ids[place] == appearance.ids), place, -1)

@@ -17,8 +17,9 @@ from tracker.types.rows import as_rows, off_unit, refuse_row
 class Detections:
     """What a detector saw in one frame: N objects, checked on construction, never changed afterwards.
 
-    Arguments are converted to the dtypes below; the caller's arrays are never written to. None for `scores` means 1
-    for each, for `classes` 0 for each, for `has_embedding` all rows where `embeddings` is given, else none.
+    Arguments are copied, as the dtypes below: what a caller does with its arrays later changes nothing here. None for
+    `scores` means 1 for each, for `classes` 0 for each, for `has_embedding` all rows where `embeddings` is given, else
+    none.
 
     Raises:
         InputError: a shape, dtype or value is wrong; the message names the field and the row.
@@ -34,8 +35,6 @@ class Detections:
     """(N, D) float32 of unit length, or None. Rows without an embedding are ignored (see `has_embedding`)."""
     has_embedding: BoolArray
     """(N,) bool: which rows of `embeddings` count."""
-    quality: FloatArray | None
-    """(N,) float32 in 0..1: how fit each crop is to be remembered (sharp, whole, lit); None where unknown."""
     frame_size: tuple[int, int] | None
     """(width_px, height_px) of the frame, where known."""
 
@@ -46,19 +45,17 @@ class Detections:
         classes: ArrayLike | None = None,
         embeddings: ArrayLike | None = None,
         has_embedding: ArrayLike | None = None,
-        quality: ArrayLike | None = None,
         frame_size: tuple[int, int] | None = None,
     ) -> None:
         put = object.__setattr__
         put(self, "boxes", _check_boxes(boxes))
         n = len(self.boxes)
-        put(self, "scores", np.ones(n, np.float32) if scores is None else _check_unit_range("scores", scores, n))
+        put(self, "scores", np.ones(n, np.float32) if scores is None else _check_scores(scores, n))
         put(self, "classes", np.zeros(n, np.int64) if classes is None else _check_classes(classes, n))
         given = np.zeros(n, bool) if embeddings is None else np.ones(n, bool)
         mask = given if has_embedding is None else as_rows("has_embedding", has_embedding, (n,), np.bool_)
         put(self, "has_embedding", mask)
         put(self, "embeddings", _check_embeddings(embeddings, self.has_embedding))
-        put(self, "quality", None if quality is None else _check_unit_range("quality", quality, n))
         put(self, "frame_size", None if frame_size is None else _check_frame_size(frame_size))
 
     def __len__(self) -> int:
@@ -77,7 +74,6 @@ class Detections:
             self.classes[rows],
             None if self.embeddings is None else self.embeddings[rows],
             self.has_embedding[rows],
-            None if self.quality is None else self.quality[rows],
             self.frame_size,
         )
 
@@ -112,11 +108,11 @@ def _check_boxes(value: ArrayLike) -> FloatArray:
     return boxes
 
 
-def _check_unit_range(name: str, value: ArrayLike, n: int) -> FloatArray:
-    array: FloatArray = as_rows(name, value, (n,), np.float32)
+def _check_scores(value: ArrayLike, n: int) -> FloatArray:
+    array: FloatArray = as_rows("scores", value, (n,), np.float32)
     within = (array >= 0) & (array <= 1)  # not so where there is NaN
     if np.count_nonzero(within) < n:
-        refuse_row(name, array, ~within, "within 0..1")
+        refuse_row("scores", array, ~within, "within 0..1")
     return array
 
 
@@ -134,7 +130,7 @@ def _check_frame_size(value: tuple[int, int]) -> tuple[int, int]:
         good = False
     if not good:
         raise InputError(f"frame_size must be (width_px, height_px), both positive, got {value!r}")
-    return value
+    return int(width_px), int(height_px)
 
 
 def _check_embeddings(value: ArrayLike | None, has: BoolArray) -> FloatArray | None:

@@ -22,13 +22,13 @@ def off_unit(vectors: FloatArray) -> tuple[FloatArray, BoolArray]:
 
 
 def as_rows(name: str, value: Any, shape: tuple[int | None, ...], dtype: type[np.generic]) -> NDArray[Any]:
-    """Convert to an array of `dtype` (`value` itself where it is one already); refuse another shape or kind.
+    """A new array of `dtype`; another shape or kind is refused.
 
     Raises:
         InputError: it has another shape (None: any side will do), or holds what does not fit the dtype.
     """
     if isinstance(value, np.ndarray) and value.dtype.type is dtype and _is_of_shape(value, shape):
-        return np.ascontiguousarray(value, dtype=dtype)
+        return np.array(value, dtype=dtype, order="C")
     try:
         array = np.asarray(value)
     except ValueError as error:  # rows of different lengths
@@ -42,7 +42,7 @@ def as_rows(name: str, value: Any, shape: tuple[int | None, ...], dtype: type[np
         raise InputError(f"{name} must have shape {_shape_text(shape)}, got {array.shape}")
     if converted:
         _refuse_overflow(name, array, dtype)
-    return np.ascontiguousarray(array, dtype=dtype)
+    return np.array(array, dtype=dtype, order="C")
 
 
 def _is_of_kind(array: NDArray[Any], dtype: type[np.generic]) -> bool:

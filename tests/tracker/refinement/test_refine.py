@@ -41,6 +41,16 @@ def test_somebody_else_at_the_same_place_keeps_a_number_of_their_own(history, lo
     assert refined.identities == 3
 
 
+@pytest.mark.parametrize("began_s", [-1000.0, -10.0, 1.7e9])
+def test_any_clock_gives_the_same(history, looking, began_s: float) -> None:
+    past = history(walk(1, 1, 60, 200), walk(1, 80, 140, 900), walk(2, 1, 140, 500))
+    looks = [(1, f, 0) for f in (1, 21, 41)] + [(1, f, 2) for f in (80, 100, 120)] + [(2, f, 1) for f in (1, 41, 81)]
+    known = looking(past, *looks)
+    appearance = replace(known.appearance, times_s=known.appearance.times_s + began_s)
+    refined = refine(replace(known, times_s=known.times_s + began_s, appearance=appearance), LINKS_ONLY)
+    np.testing.assert_array_equal(refined.history.ids, refine(known, LINKS_ONLY).history.ids)
+
+
 @pytest.mark.parametrize(("common", "noise"), [(0.0, 0.5), (3.0, 0.2)])
 @pytest.mark.parametrize("returned", [True, False])
 def test_what_a_cosine_is_worth_is_learned_from_the_video(
@@ -112,15 +122,20 @@ def test_nothing_at_all() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"ids": [1]}, "must be \\(N,\\), \\(N,\\), \\(N, 4\\), got \\(2,\\), \\(1,\\)"),
+        ({"ids": [1]}, r"ids must have shape \(2,\), got \(1,\)"),
         ({"boxes": [[0, 0, 1], [0, 0, 1]]}, "\\(N, 4\\), got"),
         ({"boxes": [[5, 5, 1, 9], [0, 0, 1, 1]]}, "x2 >= x1"),
         ({"boxes": [[0, 0, np.nan, 9], [0, 0, 1, 1]]}, "finite"),
-        ({"frame": [0, 1]}, "whole numbers from 1, got 0"),
-        ({"frame": [1, 1.5]}, "whole numbers from 1"),
+        ({"frame": [0, 1]}, r"frame\[0\] must be 1 to 100000000, got 0"),
+        ({"frame": [1, 1.5]}, "frame must be numbers that fit int64"),
+        ({"frame": [1, 1_700_000_000_000]}, r"frame\[1\] must be 1 to 100000000"),
+        ({"ids": [1.2, 1.9]}, "ids must be numbers that fit int64"),
+        ({"ids": [1, np.nan]}, "ids must be numbers that fit int64"),
+        ({"scores": [np.nan, 7]}, r"scores\[0\] must be within 0..1"),
         ({"frame": [2, 2]}, "an identity must stand once in a frame, 1 is in 2 twice"),
-        ({"rate_hz": 0}, "rate_hz must be above 0, got 0"),
-        ({"scores": [0.5]}, "scores must be \\(2,\\), got \\(1,\\)"),
+        ({"rate_hz": 0}, "rate_hz must be a finite number above 0, got 0"),
+        ({"rate_hz": np.inf}, "rate_hz must be a finite number above 0, got inf"),
+        ({"scores": [0.5]}, r"scores must have shape \(2,\), got \(1,\)"),
     ],
 )
 def test_histories_that_cannot_be(change: dict[str, object], message: str) -> None:
