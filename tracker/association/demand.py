@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tracker.association.evidence import Candidates
+from tracker.association.evidence import Candidates, greatest
 from tracker.association.pairs import overlapping
 from tracker.config import TrackerConfig
 from tracker.table import TIME_SLACK_S, TrackTable
@@ -72,23 +72,15 @@ def wanted(
 def _clear(pairs: Candidates, tracks: int, detections: int) -> tuple[IntArray, IntArray, BoolArray]:
     """Pairs beyond doubt: their tracks (n,), their detections (n,), and whether they have a rival nevertheless (n,)."""
     t, d, overlap = pairs.tracks, pairs.detections, pairs.overlap
-    of_track, of_detection = _greatest(t, overlap, tracks), _greatest(d, overlap, detections)
-    best = (overlap >= of_track[t]) & (overlap >= of_detection[d])  # (P,)
+    best = pairs.best(tracks, detections)  # (P,)
     others = ~best
-    second_of_track = _greatest(t[others], overlap[others], tracks)
-    second_of_detection = _greatest(d[others], overlap[others], detections)
+    second_of_track = greatest(t[others], overlap[others], tracks)
+    second_of_detection = greatest(d[others], overlap[others], detections)
     t, d, overlap = t[best], d[best], overlap[best]
     rival = np.maximum(second_of_track[t], second_of_detection[d])
     alone = (np.bincount(t, minlength=tracks)[t] == 1) & (np.bincount(d, minlength=detections)[d] == 1)  # no ties
     clear = alone & (overlap - rival >= CLEAR)
     return t[clear], d[clear], rival[clear] > 0
-
-
-def _greatest(group: IntArray, values: DoubleArray, groups: int) -> DoubleArray:
-    """Greatest of the values (P,) of each group, 0 where it has none: (groups,)."""
-    greatest = np.zeros(groups)
-    np.maximum.at(greatest, group, values)
-    return greatest
 
 
 def _near(some: DoubleArray, seen: DoubleArray, tracks: DoubleArray) -> BoolArray:

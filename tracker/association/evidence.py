@@ -15,6 +15,7 @@ from tracker.types import BoolArray, Detections, DoubleArray, FloatArray, IntArr
 # a tracker of default settings learns from no others, so that whatever else keeps or judges crops goes by the same
 _MOST_COVERED = TrackerConfig().appearance_max_overlap  # a crop that is covered more shows the other one as well
 _LEAST_SCORE = TrackerConfig().low_score
+_FAR_LARGER = 4.0  # in area, as no two of a kind are that stand one before the other
 _TINY = float(np.finfo(np.float64).tiny)
 
 
@@ -41,6 +42,23 @@ class Candidates(NamedTuple):
             return self
         return Candidates.of(self.tracks[keep], self.detections[keep], self.overlap[keep])
 
+    def best(self, tracks: int, detections: int) -> BoolArray:
+        """(P,) whether no other pair of its track (of so many), or of its detection, overlaps more."""
+        best = np.ones(len(self.tracks), bool)
+        rivals = (~self.alone).nonzero()[0]
+        if len(rivals):
+            t, d, overlap = self.tracks[rivals], self.detections[rivals], self.overlap[rivals]
+            of_track, of_detection = greatest(t, overlap, tracks), greatest(d, overlap, detections)
+            best[rivals] = (overlap >= of_track[t]) & (overlap >= of_detection[d])
+        return best
+
+
+def greatest(group: IntArray, values: DoubleArray, groups: int) -> DoubleArray:
+    """Greatest of the values (P,) of each group, 0 where it has none above that: (groups,)."""
+    found = np.zeros(groups)
+    np.maximum.at(found, group, values)
+    return found
+
 
 def candidates(
     track_boxes: DoubleArray, track_std: DoubleArray, corners: DoubleArray, sides: DoubleArray
@@ -65,7 +83,7 @@ def candidates(
     np.multiply(np.minimum(track_std, 0.5), 2 * track_boxes[3], out=wider[:count])
     rows, columns, common = overlapping(both, corners, wider)
     end = int(rows.searchsorted(count))  # pairs of tracks come first
-    covered = _largest_share(rows[end:] - count, columns[end:], common[end:], sides)
+    covered = _largest_share(rows[end:] - count, columns[end:], common[end:], sides, corners[3])
     return _with_overlap(rows[:end], columns[:end], common[:end], wider, track_boxes[2:], sides), covered
 
 
@@ -89,9 +107,12 @@ def _with_overlap(
 
 
 def covered_share(boxes: DoubleArray) -> DoubleArray:
-    """(N, 4) -> (N,) the largest share of each box that any one other box covers, 0..1."""
+    """(N, 4) -> (N,) the largest share of each box that any one other box covers, 0..1.
+
+    What is far larger and ends higher up, as a bus behind a passer-by, is no cover.
+    """
     corners = boxes.T
-    return _largest_share(*overlapping(corners, corners), corners[2:] - corners[:2])
+    return _largest_share(*overlapping(corners, corners), corners[2:] - corners[:2], corners[3])
 
 
 def shows_object(detections: Detections) -> BoolArray:
@@ -102,13 +123,18 @@ def shows_object(detections: Detections) -> BoolArray:
     return shows
 
 
-def _largest_share(rows: IntArray, columns: IntArray, common: DoubleArray, sides: DoubleArray) -> DoubleArray:
+def _largest_share(
+    rows: IntArray, columns: IntArray, common: DoubleArray, sides: DoubleArray, bottom: DoubleArray
+) -> DoubleArray:
     """Pairs (P,), (P,) among N boxes of widths and heights (2, N), with their common areas (P,) -> (N,)."""
-    covered = np.zeros(sides.shape[1])
     others = (rows != columns).nonzero()[0]
-    if len(others):
-        np.maximum.at(covered, rows[others], common[others])
-        covered /= np.maximum(sides[0] * sides[1], _TINY)  # what has no area overlaps nothing
+    if not len(others):
+        return np.zeros(sides.shape[1])
+    rows, columns = rows[others], columns[others]
+    area = sides[0] * sides[1]
+    behind = (area[columns] > _FAR_LARGER * area[rows]) & (bottom[columns] < bottom[rows])
+    covered = greatest(rows, np.where(behind, 0.0, common[others]), len(area))
+    covered /= np.maximum(area, _TINY)  # what has no area overlaps nothing
     return covered
 
 

@@ -21,7 +21,8 @@ def overlapping(
         wider_px: (N,) how much wider and higher each box of `a`, and the box of `b` beside it, are made, about their
             centres; None: not.
 
-    Pairs are ordered by the row of `a`. Of a few boxes all are compared; of more, those that a sweep finds.
+    Pairs are ordered by the row of `a`. Of a few boxes all are compared; of more, those that a sweep finds, which are
+    nearly all where one box of `b` is as wide as the picture.
     """
     gap = np.zeros(a.shape[1]) if wider_px is None else wider_px  # (N,) that two widened boxes bridge
     if a.shape[1] * b.shape[1] <= FEW:

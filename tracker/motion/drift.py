@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from tracker.association.evidence import Candidates
-from tracker.types import DoubleArray, IntArray
+from tracker.types import DoubleArray
 
 LEAST_PAIRS = 4
 """Fewer pairs tell nothing of all."""
@@ -37,7 +37,7 @@ def common_shift(box: DoubleArray, seen: DoubleArray, pairs: Candidates) -> Doub
     """
     if len(pairs.tracks) < LEAST_PAIRS:
         return np.zeros(2)
-    best = _mutually_best(pairs, box.shape[1], seen.shape[1])
+    best = ((pairs.overlap > LEAST_OVERLAP) & pairs.best(box.shape[1], seen.shape[1])).nonzero()[0]
     n = len(best)
     if n < LEAST_PAIRS:
         return np.zeros(2)
@@ -49,19 +49,6 @@ def common_shift(box: DoubleArray, seen: DoubleArray, pairs: Candidates) -> Doub
         return np.zeros(2)
     own_px = OWN_NOISE * (float(box[3].take(t).sum()) / n)
     return np.array(_sure(shift, spread, own_px, n))
-
-
-def _mutually_best(pairs: Candidates, tracks: int, detections: int) -> IntArray:
-    """Which pairs overlap enough, and more than their track does with others and their detection does: (n,)."""
-    best = pairs.overlap > LEAST_OVERLAP
-    rivals = (~pairs.alone).nonzero()[0]
-    if len(rivals):
-        t, d, overlap = pairs.tracks[rivals], pairs.detections[rivals], pairs.overlap[rivals]
-        of_track, of_detection = np.zeros(tracks), np.zeros(detections)
-        np.maximum.at(of_track, t, overlap)
-        np.maximum.at(of_detection, d, overlap)
-        best[rivals] &= (overlap >= of_track[t]) & (overlap >= of_detection[d])
-    return best.nonzero()[0]
 
 
 def _sure(shift: list[float], spread: list[float], own_px: float, n: int) -> list[float]:
