@@ -63,7 +63,8 @@ class TrackerConfig:
     appearance_memory_s: float = 5.0
     """Time constant of a track's mean appearance."""
     appearance_max_overlap: float = 0.35
-    """A crop covered by others by more than this share does not update the appearance of its track."""
+    """A crop covered by another box, of whatever class, by more than this share does not update the appearance of its
+    track: a box around the whole scene, as of a bus or a stage, hides everybody in it."""
 
     settle_s: float = 1.0
     """How long after its first detection an object may still turn out, by better crops, to be one known before."""

@@ -15,7 +15,6 @@ from tracker.types import BoolArray, Detections, DoubleArray, FloatArray, IntArr
 # a tracker of default settings learns from no others, so that whatever else keeps or judges crops goes by the same
 _MOST_COVERED = TrackerConfig().appearance_max_overlap  # a crop that is covered more shows the other one as well
 _LEAST_SCORE = TrackerConfig().low_score
-_FAR_LARGER = 4.0  # in area, as no two of a kind are that stand one before the other
 _TINY = float(np.finfo(np.float64).tiny)
 
 
@@ -83,7 +82,7 @@ def candidates(
     np.multiply(np.minimum(track_std, 0.5), 2 * track_boxes[3], out=wider[:count])
     rows, columns, common = overlapping(both, corners, wider)
     end = int(rows.searchsorted(count))  # pairs of tracks come first
-    covered = _largest_share(rows[end:] - count, columns[end:], common[end:], sides, corners[3])
+    covered = _largest_share(rows[end:] - count, columns[end:], common[end:], sides)
     return _with_overlap(rows[:end], columns[:end], common[:end], wider, track_boxes[2:], sides), covered
 
 
@@ -107,12 +106,9 @@ def _with_overlap(
 
 
 def covered_share(boxes: DoubleArray) -> DoubleArray:
-    """(N, 4) -> (N,) the largest share of each box that any one other box covers, 0..1.
-
-    What is far larger and ends higher up, as a bus behind a passer-by, is no cover.
-    """
+    """(N, 4) -> (N,) the largest share of each box that any one other box covers, 0..1."""
     corners = boxes.T
-    return _largest_share(*overlapping(corners, corners), corners[2:] - corners[:2], corners[3])
+    return _largest_share(*overlapping(corners, corners), corners[2:] - corners[:2])
 
 
 def shows_object(detections: Detections) -> BoolArray:
@@ -123,18 +119,13 @@ def shows_object(detections: Detections) -> BoolArray:
     return shows
 
 
-def _largest_share(
-    rows: IntArray, columns: IntArray, common: DoubleArray, sides: DoubleArray, bottom: DoubleArray
-) -> DoubleArray:
+def _largest_share(rows: IntArray, columns: IntArray, common: DoubleArray, sides: DoubleArray) -> DoubleArray:
     """Pairs (P,), (P,) among N boxes of widths and heights (2, N), with their common areas (P,) -> (N,)."""
     others = (rows != columns).nonzero()[0]
     if not len(others):
         return np.zeros(sides.shape[1])
-    rows, columns = rows[others], columns[others]
-    area = sides[0] * sides[1]
-    behind = (area[columns] > _FAR_LARGER * area[rows]) & (bottom[columns] < bottom[rows])
-    covered = greatest(rows, np.where(behind, 0.0, common[others]), len(area))
-    covered /= np.maximum(area, _TINY)  # what has no area overlaps nothing
+    covered = greatest(rows[others], common[others], sides.shape[1])
+    covered /= np.maximum(sides[0] * sides[1], _TINY)  # what has no area overlaps nothing
     return covered
 
 

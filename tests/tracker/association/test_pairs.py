@@ -67,17 +67,9 @@ def test_uncertain_tracks_overlap_as_boxes_that_are_both_widened(seed: int, n: i
         np.testing.assert_allclose(found[i], iou(a[i : i + 1] + outwards, b + outwards)[0] * agreement, atol=1e-9)
 
 
-def test_a_bus_behind_a_passer_by_covers_nobody_and_one_in_front_does() -> None:
-    passer_by = [300.0, 300, 340, 420]
-    assert covered_share(np.array([passer_by, [100, 100, 700, 400]]))[0] == 0
-    assert covered_share(np.array([passer_by, [100, 150, 700, 450]]))[0] == 1
-
-
 @given(st.integers(0, 10_000), st.integers(1, 30))
-def test_covered_share_is_the_largest_coverage_by_another_but_by_what_stands_far_behind(seed: int, n: int) -> None:
+def test_covered_share_is_the_largest_coverage_by_another(seed: int, n: int) -> None:
     b = scatter(seed, n)
     share = coverage(b, b)
     np.fill_diagonal(share, 0)
-    area = (b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1])
-    share[(area[None] > 4 * area[:, None]) & (b[None, :, 3] < b[:, None, 3])] = 0  # (covered, cover)
     np.testing.assert_allclose(covered_share(b), share.max(axis=1), atol=1e-9)
