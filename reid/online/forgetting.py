@@ -65,7 +65,8 @@ def forget(
     And every burst of detections in which it appears, with everybody else in it.
 
     A tracker numbers identities anew with each start, so that a number alone does not say whom. Whatever a tracker
-    that is running sees from now on, it harvests again. To be ended at any moment, and to be called again then.
+    that is running sees from now on, it harvests again. To be ended at any moment, and to be called again then. A store
+    that cannot be read keeps nobody in the others.
 
     Args:
         folder: where; a tracker may be at work, and lets go of its store for a moment.
@@ -76,9 +77,11 @@ def forget(
 
     Raises:
         InputError: there are several cameras, and none was named; or no such camera.
-        DataError: a process does not let go of a store, or one is of a later version.
+        DataError: a process does not let go of a store, or one cannot be read: raised once all else is deleted, and
+            names them.
         OSError: a store cannot be written.
     """
+    left = dict[Path, DataError]()  # stores that could not be looked through
     lock = FileLock.attempt(folder.harvest_lock, wait_s=_PATIENCE_S)
     if lock is None:
         raise DataError(f"{folder.harvest} is being changed by another process: wait for it")
@@ -87,7 +90,7 @@ def forget(
         stores = _stores(folder, cameras)
         replays = [folder.replay / name for name in cameras]
         note_forgetting(folder.replay, clock())  # before looking, see `reid.online.burst_store`
-        traces = _traces(stores, replays, identity)
+        traces = _traces(stores, replays, identity, left)
         known = sorted(traces, key=lambda name: -traces[name].seen_unix_s)
         chosen = known if session == ALL else [name for name in known if name == session]
         if session is None:
@@ -99,7 +102,7 @@ def forget(
         bursts = sum(forget_bursts(replay, numbers, chosen) for replay in replays)
         size = StoreSize()
         for store in stores if chosen else ():
-            gone = _forget_in(store, identity, chosen)
+            gone = _forget_in(store, identity, chosen, left)
             size = StoreSize(
                 size.crops + gone.crops, size.tracklets + gone.tracklets, size.disk_bytes + gone.disk_bytes
             )
@@ -115,6 +118,13 @@ def forget(
             folder.history.append(
                 "forgotten", camera=camera, identity=identity, sessions=chosen, crops=size.crops, bursts=bursts
             )
+    if left:
+        raise DataError(
+            f"{size.crops} crops and {bursts} bursts of {identity} are deleted, of session "
+            f"{', '.join(chosen) or 'none'}, but not all could be looked through: "
+            f"{'; '.join(str(error) for error in left.values())}. Delete such an hour's folder, or wait until it "
+            f"expires; where another process writes it, end that, and forget {identity} again"
+        )
     return Forgotten(size, bursts, tuple(chosen), tuple(name for name in known if name not in chosen))
 
 
@@ -163,8 +173,10 @@ def _cameras(folder: OnlineFolder, camera: str | None) -> list[str]:
     return found if camera is None else sorted({camera, camera_folder(camera)})
 
 
-def _traces(stores: Sequence[Path], replays: Sequence[Path], identity: int) -> dict[str, _Trace]:
-    """What is there of an identity, by session."""
+def _traces(
+    stores: Sequence[Path], replays: Sequence[Path], identity: int, left: dict[Path, DataError]
+) -> dict[str, _Trace]:
+    """What is there of an identity, by session; stores that cannot be looked through go into `left`."""
     traces: dict[str, _Trace] = {}
     for replay in replays:
         for session, began_s in sessions_with(replay, identity).items():
@@ -172,7 +184,10 @@ def _traces(stores: Sequence[Path], replays: Sequence[Path], identity: int) -> d
             trace.seen_unix_s = max(began_s, trace.seen_unix_s)
             trace.numbers.add(identity)
     for store in stores:
-        _look_for(identity, store, traces)
+        try:
+            _look_for(identity, store, traces)
+        except DataError as error:
+            left[store] = error
     return traces
 
 
@@ -197,7 +212,9 @@ def _look_for(identity: int, store: Path, traces: dict[str, _Trace]) -> None:
     tidy_tracklets(store, look, wait_s=_PATIENCE_S)
 
 
-def _forget_in(store: Path, identity: int, sessions: list[str]) -> StoreSize:
+def _forget_in(store: Path, identity: int, sessions: list[str], left: dict[Path, DataError]) -> StoreSize:
+    """How much went; a store that cannot be read, or is being written, goes into `left`."""
+
     def others(crops: list[Record], runs: Mapping[int, Record]) -> list[Record]:
         gone = {
             crop["tracklet"]
@@ -206,4 +223,9 @@ def _forget_in(store: Path, identity: int, sessions: list[str]) -> StoreSize:
         }
         return [crop for crop in crops if crop["tracklet"] not in gone]
 
-    return tidy_tracklets(store, others, wait_s=_PATIENCE_S)[1]
+    if store not in left:
+        try:
+            return tidy_tracklets(store, others, wait_s=_PATIENCE_S)[1]
+        except DataError as error:
+            left[store] = error
+    return StoreSize()

@@ -183,8 +183,8 @@ class Ledger:
         except FileNotFoundError:  # deleted meanwhile
             return None
         except DataError as error:
-            _logger.warning("%s; it is left alone", error)
-            return None
+            _logger.warning("%s; it is left alone until it was kept for long enough", error)
+            return Hour(StoreSize(), None, ahead_since_unix_s)
 
 
 def hour_folders(root: Path) -> list[Key]:

@@ -34,8 +34,10 @@ def set_harvest_aside(folder: OnlineFolder, registry: ModelRegistry, into: Path)
         if begin is not None and any(begin < last and begin + HOUR_S > first for first, last in bad):
             continue
         _copy(folder.harvest / camera / hour, into / camera / hour)
-        with contextlib.suppress(DataError):  # nor what is damaged: one bad byte must not end all learning
+        try:  # nor what is damaged: one bad byte must not end all learning
             tidy_tracklets(into / camera / hour)
+        except DataError:  # so damaged that nothing of it can be read, or of a later version
+            shutil.rmtree(into / camera / hour)
 
 
 def set_bursts_aside(folder: OnlineFolder, into: Path) -> None:

@@ -288,6 +288,21 @@ def test_an_hour_that_lost_its_records_keeps_nobody_from_being_forgotten(folder,
     assert not left.exists()
 
 
+def test_an_hour_that_cannot_be_read_keeps_nobody_in_the_others(folder, fill):
+    fill(hours=(0, 1, 2))
+    path = folder.harvest / "door" / hour_of(1) / "store.jsonl"
+    damaged = path.read_bytes().replace(b'"version":1', b'"version":3', 1)
+    path.write_bytes(damaged)
+    with pytest.raises(DataError, match=rf"6 crops .* of session s, .*{path}.*Delete such an hour's folder") as told:
+        forget(folder, SOMEBODY)
+    assert hour_of(0) not in str(told.value)
+    assert sum(total.size.crops for total in harvest_totals(folder)) == 6, "of the other one, in the other hours"
+    assert path.read_bytes() == damaged
+    assert folder.history.read()[-1]["crops"] == 6
+    with pytest.raises(DataError, match=r"^0 crops .* of session none"):
+        forget(folder, SOMEBODY)
+
+
 def test_pictures_that_cannot_be_deleted_are_told(folder, fill, monkeypatch):
     fill(hours=(0,))
     kept = folder.training / "1" / "harvest" / "door" / "17.jpg"

@@ -82,6 +82,24 @@ class TestOpeningAgain:
         store.close()
         assert (later / "store.jsonl").read_text().endswith("2}\n")
 
+    def test_an_hour_that_cannot_be_read_is_deleted_once_it_was_kept_for_long_enough(self, folder, make, sheaf, clock):
+        store = make()
+        for hour in range(2):
+            store.add(sheaf(hour_of(hour), number=hour))
+        store.close()
+        damaged = folder.harvest / "door" / hour_of(0)
+        records = damaged / "store.jsonl"
+        records.write_bytes(records.read_bytes().replace(b'"version":1', b'"version":3', 1))
+        assert [total.size.crops for total in harvest_totals(folder)] == [0, 2]
+        store = make()
+        clock.now_s += 30 * 86400
+        store.sweep()
+        assert damaged.exists()
+        clock.now_s += 3600
+        store.sweep()
+        assert not damaged.exists()
+        assert [total.hour for total in store.totals()] == [hour_of(1)]
+
     def test_a_damaged_hour_costs_what_is_damaged(self, folder, make, sheaf):
         store = make()
         for frame in range(10):
