@@ -52,7 +52,8 @@ class GateConfig:
     """What a candidate must show."""
 
     enabled: bool = True
-    """Whether it is judged at all; otherwise every candidate goes live, which is for experiments alone."""
+    """Whether it is judged at all; otherwise every candidate that could be calibrated goes live, which is for
+    experiments alone."""
     gaps_s: tuple[float, ...] = (1.0, 2.0, 4.0)
     """How much later, in seconds, an object is to be found again: crops of it that are nearer in time do not count."""
     replicates: int = 2000
