@@ -130,7 +130,7 @@ def run_round(
     def told_to_stop() -> bool:
         nonlocal told
         told = told or stop()  # who changes their mind meanwhile finds the round where it was
-        return told
+        return told or _is_void(here)
 
     task = Task(
         here / "harvest", live.path, registry.path(0), here / "candidate.onnx", here / "replay",
@@ -140,14 +140,14 @@ def run_round(
         if hour_folders(folder.harvest) and not any((here / "harvest").iterdir()):
             raise DataError(_NOTHING_LEFT)
         result = learn(task, config, told_to_stop)
-        if told_to_stop():
+        if told_to_stop() and not _is_void(here):
             return None
         if not _keep_sides(folder, here):
             _delete_void(here)
             return None
         done = _settled(folder, registry, begun, result)
     except Exception as error:
-        if not (here / ROUND).exists():
+        if _is_void(here):
             _delete_void(here)
             return None
         if isinstance(error, OSError) and is_full(error):
@@ -182,7 +182,8 @@ def _begin(folder: OnlineFolder, registry: ModelRegistry, config: AdaptConfig) -
     state = folder.change_state(lambda state: {**state, "rounds": int(state.get("rounds", 0)) + 1})
     number, totals, live = int(state["rounds"]), harvest_totals(folder), registry.current()
     hours = _hours(totals)
-    begun = _Begun(number, hours, live.sha256, _window(totals, registry), time.time(), _said(config))
+    now_s = time.time()
+    begun = _Begun(number, hours, live.sha256, _window(totals, registry, now_s), now_s, _said(config))
     here = folder.training / str(number)
     shutil.rmtree(folder.training, ignore_errors=True)  # what cannot go on
     here.mkdir(parents=True)
@@ -205,8 +206,13 @@ def _begin(folder: OnlineFolder, registry: ModelRegistry, config: AdaptConfig) -
     return begun
 
 
+def _is_void(here: Path) -> bool:
+    """Whether a round cannot go on: whoever forgets somebody deletes its `ROUND` first."""
+    return not (here / ROUND).exists()
+
+
 def _delete_void(here: Path) -> None:
-    """Delete what is left of a round that cannot go on; whoever forgets somebody deletes its `ROUND` first."""
+    """Delete what is left of a round that cannot go on."""
     shutil.rmtree(here, ignore_errors=True)
 
 
@@ -224,12 +230,12 @@ def _unfinished(folder: OnlineFolder, registry: ModelRegistry, config: AdaptConf
     number = folder.state().get("rounds", 0)
     try:
         saved = read_json(folder.training / str(number) / ROUND)
-        begun = None if saved is None else _Begun(**saved | {"window": saved["window"] and tuple(saved["window"])})
+        if saved is None or not 0 <= time.time() - saved["unix_s"] < _STALE_S:
+            return None
+        begun = _Begun(**saved | {"window": saved["window"] and tuple(saved["window"])})
     except (DataError, KeyError, TypeError):
         return None
-    if begun is None or begun.live != registry.current().sha256 or begun.settings != _said(config):
-        return None
-    if not 0 <= time.time() - begun.unix_s < _STALE_S:
+    if begun.live != registry.current().sha256 or begun.settings != _said(config):
         return None
     return begun
 
@@ -237,7 +243,7 @@ def _unfinished(folder: OnlineFolder, registry: ModelRegistry, config: AdaptConf
 def _keep_sides(folder: OnlineFolder, here: Path) -> bool:
     """Who was held out stays so in later rounds; False where somebody was forgotten meanwhile: the round is void."""
     with folder.guard():
-        if not (here / ROUND).exists():
+        if _is_void(here):
             return False
         sides = read_json(here / _PEOPLE)
         if sides is not None:
@@ -276,7 +282,7 @@ def work(
     """Learn whenever there is enough to learn from, until told to stop; with `once`, one round at once.
 
     A disk that is full for a while, or a file that is damaged, costs the round that meets it: it is tried again, unless
-    it was to be `once`.
+    it was to be `once`. What is left of a round that cannot go on is deleted, whether or not learning is paused.
 
     Raises:
         DataError: another worker is at work here.
@@ -287,8 +293,6 @@ def work(
         return stop() or bool(folder.state().get("paused"))
 
     with folder.lock_worker():
-        if _unfinished(folder, registry, config) is None:
-            shutil.rmtree(folder.training, ignore_errors=True)  # what a worker left that was killed
         if once:
             while (done := run_round(folder, registry, learn, config, stop=stop)) is None and not stop():
                 pass  # it has to begin anew
@@ -297,9 +301,9 @@ def work(
         problem = ""
         while not stop():
             try:
-                if is_due(folder, cycle) or _goes_on(folder, registry, config):
+                if _goes_on(folder, registry, config) or is_due(folder, cycle):
                     _tell(run_round(folder, registry, learn, config, stop=stop_or_pause), told)
-            except (OSError, DataError) as error:
+            except (OSError, ReidError) as error:
                 if str(error) != problem:  # what is tried again and again is told once
                     problem = str(error)
                     _logger.warning("learning waits: %s", error)
@@ -320,12 +324,20 @@ def _rest(wait_s: float, stop: Stop, sleep: Callable[[float], None]) -> None:
 
 
 def _goes_on(folder: OnlineFolder, registry: ModelRegistry, config: AdaptConfig) -> bool:
-    return not folder.state().get("paused") and _unfinished(folder, registry, config) is not None
+    """Whether a round is to go on; of one that cannot, nothing stays: pictures in it have gone from the harvest."""
+    if _unfinished(folder, registry, config) is None:
+        shutil.rmtree(folder.training, ignore_errors=True)
+        return False
+    return not folder.state().get("paused")
 
 
-def _window(totals: Sequence[HourTotal], registry: ModelRegistry) -> Window | None:
-    """From when to when that was harvested, to the hour, which the embedder that is live has not learned from."""
-    begins = [begin for total in totals if (begin := hour_begin(total.hour)) is not None]
+def _window(totals: Sequence[HourTotal], registry: ModelRegistry, now_unix_s: float) -> Window | None:
+    """From when to when that was harvested, to the hour, which the embedder that is live has not learned from.
+
+    Hours in the future were dated by a clock that was wrong: a window up to them would take in years to come.
+    """
+    found = [hour_begin(total.hour) for total in totals]
+    begins = [begin for begin in found if begin is not None and begin <= now_unix_s]
     if not begins:
         return None
     live = next(model for model in registry.models if model.number == registry.current().number)

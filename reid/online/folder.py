@@ -163,7 +163,15 @@ class OnlineFolder:
         Raises:
             DataError: `state.json` is damaged.
         """
-        return read_json(self._state) or {}
+        state = read_json(self._state) or {}
+        rounds, hours = state.get("rounds", 0), state.get("learned_hours", {})
+        whole = isinstance(hours, dict) and all(isinstance(number, int) for number in (rounds, *hours.values()))
+        if not whole:
+            raise DataError(
+                f"{self._state} is damaged: rounds must be a whole number and learned_hours one for each hour, got "
+                f"{rounds!r} and {hours!r}; delete it"
+            )
+        return state
 
     def change_state(self, change: Callable[[dict[str, Any]], Mapping[str, Any]]) -> dict[str, Any]:
         """Replace the state by what `change` makes of it, with no other process in between; returns the new one.

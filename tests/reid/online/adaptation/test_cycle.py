@@ -17,7 +17,7 @@ from reid.data.config import DataConfig
 from reid.data.stores import read_store_crops
 from reid.embedder import DEFAULT_MODEL
 from reid.errors import DataError, InputError, ModelError
-from reid.online import BaseModel, OnlineFolder, setting_aside
+from reid.online import BaseModel, OnlineFolder, forget, setting_aside
 from reid.online.burst_store import burst_files
 from reid.online.config import AdaptConfig, LessonConfig
 from reid.online.cycle import CycleConfig, Stop, Task, is_due, run_round, work
@@ -94,6 +94,14 @@ def rounds_until_told(folder: OnlineFolder, learner: Learner, cycle: CycleConfig
         told=lambda done: rounds.append(done.number), stop=lambda: bool(rounds), sleep=lambda _s: None,
     )  # fmt: skip
     return rounds
+
+
+def make_older(folder: OnlineFolder, by_s: float) -> None:
+    """The round under way began so much earlier."""
+    (path,) = folder.training.glob("*/round.json")
+    begun = read_json(path)
+    assert begun is not None
+    write_json(path, {**begun, "unix_s": begun["unix_s"] - by_s})
 
 
 def events(folder: OnlineFolder) -> list[str]:
@@ -453,6 +461,108 @@ def test_what_is_damaged_is_not_learned_from_and_ends_no_round(folder: OnlineFol
     assert done.reason == "because"
     assert 60 <= decoded[0] <= 70
     assert {path: path.read_bytes() for path in store.rglob("*") if path.is_file()} == harvested, "it is left alone"
+
+
+def test_an_hour_that_cannot_be_read_ends_no_round(folder: OnlineFolder, film: Film) -> None:
+    film("later", people=3).rename(folder.harvest / "door" / "20260131-11")
+    records = folder.harvest / "door" / "20260131-09" / "store.jsonl"
+    records.write_bytes(records.read_bytes().replace(b'"version":1', b'"version":3', 1))
+    learner = Learner()
+    done = run_round(folder, ModelRegistry(folder), learner, AdaptConfig())
+    assert done is not None
+    assert (done.reason, learner.seen) == ("because", 36)
+
+
+@pytest.mark.parametrize(("age_s", "number"), [(86_000, 1), (86_500, 2), (-100, 2)], ids=["young", "stale", "ahead"])
+def test_a_round_goes_on_for_a_day_and_no_longer(folder: OnlineFolder, age_s: float, number: int) -> None:
+    registry = ModelRegistry(folder)
+    assert run_round(folder, registry, Learner(), AdaptConfig(), stop=lambda: True) is None
+    make_older(folder, age_s)
+    done = run_round(folder, registry, Learner(), AdaptConfig())
+    assert done is not None
+    assert done.number == number
+
+
+def test_a_worker_keeps_no_pictures_of_a_round_that_is_stale_while_learning_is_paused(folder: OnlineFolder) -> None:
+    rests = [0]
+
+    def rest(_s: float) -> None:
+        rests[0] += 1
+        if rests[0] == 1:
+            folder.change_state(lambda state: {**state, "paused": True})
+            run_round(folder, ModelRegistry(folder), Learner(), AdaptConfig(), stop=lambda: True)
+            make_older(folder, 86_500)
+            assert list(folder.training.rglob("*.jpg"))
+
+    work(
+        folder, ModelRegistry(folder), Learner(), AdaptConfig(), CycleConfig(least_new_crops=10**6, wait_s=0.5),
+        stop=lambda: rests[0] > 2, sleep=rest,
+    )  # fmt: skip
+    assert not folder.training.exists()
+
+
+@pytest.mark.parametrize("damage", ["{", '{"rounds": "x"}', '{"rounds": 1, "learned_hours": {"door/1": "x"}}'])
+def test_a_worker_waits_until_a_damaged_state_is_gone(
+    folder: OnlineFolder, caplog: pytest.LogCaptureFixture, damage: str
+) -> None:
+    path, rounds, rests = folder.path / "state.json", list[int](), [0]
+    path.write_text(damage)
+
+    def rest(_s: float) -> None:
+        rests[0] += 1
+        if rests[0] == 3:
+            path.unlink()
+
+    work(
+        folder, ModelRegistry(folder), Learner(), AdaptConfig(), CycleConfig(least_new_crops=50, wait_s=0.5),
+        told=lambda done: rounds.append(done.number), stop=lambda: bool(rounds) or rests[0] > 9, sleep=rest,
+    )  # fmt: skip
+    assert (rounds, rests[0]) == ([1], 3)
+    assert caplog.text.count("state.json is damaged") == 1
+
+
+def test_a_worker_waits_until_a_sound_model_is_there(
+    folder: OnlineFolder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tries, current = [0], ModelRegistry.current
+
+    def none_at_first(registry: ModelRegistry) -> object:
+        tries[0] += 1
+        if tries[0] < 3:
+            raise ModelError("no sound model is left")
+        return current(registry)
+
+    monkeypatch.setattr(ModelRegistry, "current", none_at_first)
+    assert rounds_until_told(folder, Learner(), CycleConfig(least_new_crops=50, wait_s=1)) == [3]
+    assert caplog.text.count("learning waits: no sound model is left") == 1
+
+
+def test_a_round_in_which_somebody_is_forgotten_is_told_to_stop_and_leaves_nothing(folder: OnlineFolder) -> None:
+    asked: list[bool] = []
+
+    def learn(task: Task, _config: AdaptConfig, stop: Stop) -> Learner.Result:
+        asked.append(stop())
+        forget(folder, 1)
+        asked.append(stop())
+        task.lesson.mkdir(parents=True)
+        (task.lesson / "checkpoint.pt").write_bytes(b"what it knew of somebody")
+        return Learner.Result(admitted=False, reason="it was stopped", verdict=None, model=None, counts={})
+
+    assert run_round(folder, ModelRegistry(folder), learn, AdaptConfig()) is None
+    assert asked == [False, True]
+    assert not list(folder.training.iterdir())
+
+
+def test_hours_of_a_clock_that_was_ahead_are_in_no_window(folder: OnlineFolder, film: Film, better: Path) -> None:
+    film("ahead", people=3).rename(folder.harvest / "door" / "20990131-11")
+    registry = ModelRegistry(folder)
+    run_round(folder, registry, Learner(better), AdaptConfig())
+    window = registry.models[-1].window
+    assert window is not None
+    assert window[1] - window[0] == 3600
+    shutil.rmtree(folder.harvest / "door" / "20260131-09")
+    run_round(folder, registry, Learner(DEFAULT_MODEL), AdaptConfig())
+    assert registry.models[-1].window is None
 
 
 def test_what_goes_from_the_harvest_meanwhile_disturbs_no_round(folder: OnlineFolder) -> None:
