@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import os
-import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING
 from tracker.cli.config_file import load_config
 from tracker.cli.context import Context
 from tracker.cli.errors import UsageError
+from tracker.cli.online_beside import WorkerBeside
 from tracker.cli.schema import build
 from tracker.cli.settings import TrackSettings
 
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
     from reid.online.config import OnlineConfig
     from reid.online.live import LiveEmbedder
     from tracker.types import Sink, Source
-
-_STOP_S = 20.0
-"""How long a worker may take to end its step."""
 
 
 class OnlineTracking:
@@ -66,7 +62,6 @@ class OnlineTracking:
         self._began_with = self.embedder.number
         self._harvester: Harvester | None = None
         self._recorder: BurstRecorder | None = None
-        self._worker: subprocess.Popen[bytes] | None = None
 
     def sinks(self, source: Source) -> list[Sink]:
         """What harvests from this source, and what watches over an embedder that went live."""
@@ -93,41 +88,16 @@ class OnlineTracking:
                 f"learn from them: reidtrack online worker {self._path}"
             )
             return self
-        log = (self._path / "worker.log").open("ab")
-        self._cleanup.callback(log.close)
         command = [sys.executable, "-m", "tracker.cli.main", "online", "worker", str(self._path), "--with-parent"]
         if self._config_file is not None:
             command += ["--config", str(self._config_file.resolve())]
-        # a group of its own: Ctrl-C is for the tracker, which ends the worker in its own time
-        limits = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        self._worker = subprocess.Popen(  # noqa: S603 - this program
-            command, stdout=log, stderr=log, stdin=subprocess.PIPE, start_new_session=True,
-            env={**os.environ, **limits},
-        )  # fmt: skip
-        assert self._worker.stdin is not None, "a pipe that ends with this process, which is how the worker knows"
-        self._cleanup.callback(self._worker.stdin.close)
+        self._cleanup.enter_context(WorkerBeside(self._path, command, self._context.say))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            if self._worker is not None:
-                self._end(self._worker)
-        finally:
-            self._cleanup.close()
-
-    def _end(self, worker: subprocess.Popen[bytes]) -> None:
-        """End the worker; the round that it was at goes on with the next one."""
-        if worker.poll() is not None:
-            self._context.say(f"reidtrack: the worker ended by itself: {self._path / 'worker.log'} says why")
-            return
-        worker.terminate()
-        try:
-            worker.wait(_STOP_S)
-        except (subprocess.TimeoutExpired, KeyboardInterrupt):
-            worker.kill()
-            worker.wait()
+        self._cleanup.close()
 
     def report(self) -> None:
         """What came of it, in a few lines."""

@@ -1,0 +1,163 @@
+"""The worker beside a run of the tracker is kept at work, and ends with it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from reid.locking import open_locked
+from tracker.cli.online_beside import WorkerBeside
+
+LONG_S = 600.0
+
+
+class Site:
+    """A folder, workers that take down their number there, and what was said of them."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.said: list[str] = []
+
+    def beside(self, then: str, *, first_pause_s: float = 0.05, longest_pause_s: float = 0.2) -> WorkerBeside:
+        """Workers that do this once they have taken themselves down."""
+        words = f"import os, sys, time; os.chdir({str(self.path)!r}); print('hello', flush=True)"
+        words += f"; open('began', 'a').write(f'{{os.getpid()}}\\n'); {then}"
+        command = [sys.executable, "-S", "-c", words]
+        return WorkerBeside(
+            self.path, command, self.said.append, first_pause_s=first_pause_s, longest_pause_s=longest_pause_s,
+            look_s=0.02,
+        )  # fmt: skip
+
+    @property
+    def began(self) -> list[int]:
+        """Processes of the workers."""
+        path = self.path / "began"
+        return [int(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+def until(happens: Callable[[], bool]) -> None:
+    began = time.monotonic()
+    while not happens():
+        assert time.monotonic() - began < 300, "it hangs"
+        time.sleep(0.01)
+
+
+def is_gone(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def test_a_worker_that_was_killed_is_told_once_and_another_one_is_started(site: Site) -> None:
+    with site.beside("sys.stdin.read()"):
+        until(lambda: len(site.began) == 1)
+        os.kill(site.began[0], signal.SIGKILL)
+        until(lambda: len(site.began) == 2)
+        (said,) = site.said
+    assert "ended by itself with exit code -9" in said
+    assert f"{site.path / 'worker.log'} has what it said; another one is started in 0.05 s" in said
+    assert len(site.said) == 1, "nothing of the one that was ended with the run"
+    assert all(is_gone(process) for process in site.began)
+    assert (site.path / "worker.log").read_text() == "hello\nhello\n"
+
+
+def test_pauses_between_workers_that_die_again_and_again_grow_to_a_limit(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # a busy machine may take longer for a worker than this limit
+    monkeypatch.setattr("tracker.cli.online_beside.time", SimpleNamespace(monotonic=lambda: 0.0))
+    with site.beside("sys.exit(3)", first_pause_s=0.015, longest_pause_s=0.05):
+        until(lambda: len(site.said) >= 5)
+    pauses = [float(match[1]) for said in site.said if (match := re.search(r"code 3,.* in ([\d.]+) s$", said))]
+    assert pauses[:5] == [0.015, 0.03, 0.05, 0.05, 0.05]
+    assert site.said[-1] == f"reidtrack: the worker ended by itself: {site.path / 'worker.log'} has what it said"
+
+
+def test_a_worker_that_lasted_is_followed_by_another_after_the_first_pause(site: Site) -> None:
+    with site.beside("time.sleep(0.3)\nsys.exit(3)", first_pause_s=0.05, longest_pause_s=0.1):
+        until(lambda: len(site.said) >= 3)
+    assert all("started in 0.05 s" in said for said in site.said[:3])
+
+
+@pytest.mark.parametrize("then", ["sys.exit(0)", "sys.exit(130)", "os.kill(os.getpid(), 15)"])
+def test_a_worker_that_was_told_to_stop_stays_so(site: Site, then: str) -> None:
+    with site.beside(then):
+        until(lambda: len(site.said) == 1)
+        time.sleep(0.3)
+    assert len(site.began) == 1
+    assert ["was told to stop" in said for said in site.said] == [True]
+
+
+def test_where_another_worker_is_at_work_none_is_started_and_otherwise_one_is(site: Site) -> None:
+    lock = open_locked(site.path / "lock.worker")
+    assert lock is not None
+    try:
+        with site.beside("sys.exit(2)"):
+            until(lambda: len(site.said) == 1)
+            time.sleep(0.3)
+        assert len(site.began) == 1
+        assert "another worker is at work in the folder" in site.said[0]
+    finally:
+        os.close(lock)
+    with site.beside("sys.exit(2)"):
+        until(lambda: len(site.began) >= 3)
+
+
+def test_a_run_that_ends_waits_for_no_pause(site: Site) -> None:
+    began = time.monotonic()
+    with site.beside("sys.exit(3)", first_pause_s=LONG_S, longest_pause_s=LONG_S):
+        until(lambda: len(site.said) == 1)
+    assert time.monotonic() - began < LONG_S / 2
+    assert len(site.began) == 1
+
+
+def test_ctrl_c_ends_the_worker_as_well(site: Site) -> None:
+    def run() -> None:
+        with site.beside("sys.stdin.read()"):
+            until(lambda: len(site.began) == 1)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert is_gone(site.began[0])
+    assert site.said == []
+
+
+def test_a_worker_that_cannot_be_started_is_tried_again(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    with site.beside("sys.exit(3)"):
+        until(lambda: len(site.said) >= 1)
+        away = site.path.with_name("away")
+        site.path.rename(away)
+        until(lambda: any("cannot be started" in said for said in site.said))
+        away.rename(site.path)
+        before = len(site.began)
+        until(lambda: len(site.began) > before)
+
+
+def test_a_long_log_is_cut_to_its_newer_half(site: Site) -> None:
+    log, line = site.path / "worker.log", "x" * 63
+    log.write_text("".join(f"{line}\n" for _ in range((1 << 14) + 1)) + "the last line\n")
+    with site.beside("sys.stdin.read()"):
+        until(lambda: log.read_text().endswith("the last line\nhello\n"))
+    lines = log.read_text().splitlines()
+    assert (1 << 13) - 3 <= len(lines) <= (1 << 13) + 2
+    assert lines[0] == line
+    log.write_text("short\n" * 1000)
+    with site.beside("sys.stdin.read()"):
+        until(lambda: log.read_text().endswith("hello\n"))
+    assert log.read_text() == "short\n" * 1000 + "hello\n"

@@ -1,0 +1,154 @@
+"""The worker beside a run of the tracker: it begins and ends with it, and is started again where it dies meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+
+_STOP_S = 20.0
+"""How long a worker may take to end its step."""
+_MOST_LOG_BYTES = 1 << 20
+_EXIT_USAGE = 2
+_TOLD_TO_STOP = (0, 130, -signal.SIGINT, -signal.SIGTERM)
+"""Exit codes of a worker that somebody ended, who wants it to stay so."""
+
+
+class WorkerBeside:
+    """A worker that is at work as long as a run of the tracker. Use as a context manager around the run.
+
+    One that ends by itself is started again. It stays ended where it was told to stop, or where another worker is at
+    work in the folder.
+
+    Args:
+        folder: the online folder; what the worker says is added to `worker.log` in it.
+        command: of the worker, which ends with its standard input: however this process ends, none is left.
+        say: is told, from another thread, when a worker ended by itself.
+        first_pause_s: seconds before it is started again; twice as many each further time.
+        longest_pause_s: at most so many; a worker that lasted for longer is followed by one after the first pause.
+        look_s: seconds between two looks at whether it is still there.
+
+    Raises:
+        OSError: on entering: the worker cannot be started.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        command: Sequence[str],
+        say: Callable[[str], None],
+        *,
+        first_pause_s: float = 60.0,
+        longest_pause_s: float = 3600.0,
+        look_s: float = 1.0,
+    ) -> None:
+        self._folder, self._log = folder, folder / "worker.log"
+        self._command, self._say = list(command), say
+        self._first_pause_s, self._longest_pause_s, self._look_s = first_pause_s, longest_pause_s, look_s
+        self._ending = threading.Event()
+        self._keeper = threading.Thread(target=self._keep, name="reidtrack-worker", daemon=True)
+        self._began_s = 0.0
+
+    def __enter__(self) -> WorkerBeside:
+        self._worker = self._started()
+        self._keeper.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ending.set()
+        try:
+            self._keeper.join()
+        finally:
+            self._end(self._worker)
+
+    def _keep(self) -> None:
+        """Look whether the worker is there, and start another one where it is not, until the run ends."""
+        pause_s = self._first_pause_s
+        while not self._ending.wait(self._look_s):
+            code = self._worker.poll()
+            if code is None:
+                continue
+            _close(self._worker)
+            if self._stays_ended(code):
+                return
+            if time.monotonic() - self._began_s > self._longest_pause_s:
+                pause_s = self._first_pause_s
+            self._say(
+                f"reidtrack: the worker ended by itself with exit code {code}, {self._log} has what it said; "
+                f"another one is started in {pause_s:g} s"
+            )
+            if self._ending.wait(pause_s):
+                return
+            pause_s = min(2 * pause_s, self._longest_pause_s)
+            try:
+                self._worker = self._started()
+            except OSError as error:
+                self._say(f"reidtrack: the worker cannot be started: {error}")
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        self._began_s = time.monotonic()
+        _cut(self._log)
+        limits = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        with self._log.open("ab") as log:
+            # a group of its own: Ctrl-C is for the tracker, which ends the worker in its own time
+            return subprocess.Popen(  # noqa: S603 - this program
+                self._command, stdout=log, stderr=log, stdin=subprocess.PIPE, start_new_session=True,
+                env={**os.environ, **limits},
+            )  # fmt: skip
+
+    def _stays_ended(self, code: int) -> bool:
+        if code in _TOLD_TO_STOP:
+            self._say("reidtrack: the worker was told to stop: what is harvested from now on waits for the next one")
+            return True
+        if code == _EXIT_USAGE and self._is_taken():
+            self._say("reidtrack: another worker is at work in the folder, and learns in the place of this run's")
+            return True
+        return False
+
+    def _is_taken(self) -> bool:
+        from reid.errors import DataError
+        from reid.locking import is_locked
+
+        try:
+            return is_locked(self._folder / "lock.worker")
+        except (OSError, DataError):  # then it is tried again
+            return False
+
+    def _end(self, worker: subprocess.Popen[bytes]) -> None:
+        """End the worker; the round that it was at goes on with the next one."""
+        code = worker.poll()
+        if code is None:
+            worker.terminate()
+            try:
+                worker.wait(_STOP_S)
+            except (subprocess.TimeoutExpired, KeyboardInterrupt):
+                worker.kill()
+                worker.wait()
+        elif code not in _TOLD_TO_STOP:
+            self._say(f"reidtrack: the worker ended by itself: {self._log} has what it said")
+        _close(worker)
+
+
+def _close(worker: subprocess.Popen[bytes]) -> None:
+    assert worker.stdin is not None, "a pipe"
+    worker.stdin.close()
+
+
+def _cut(log: Path) -> None:
+    """Keep the newer half of a log that became long, from a whole line on."""
+    from reid.atomic import write_whole
+
+    with contextlib.suppress(OSError):  # no worker waits for that
+        if log.stat().st_size > _MOST_LOG_BYTES:
+            with log.open("rb") as file:
+                file.seek(-_MOST_LOG_BYTES // 2, os.SEEK_END)
+                data = file.read()
+            write_whole(log, data[data.find(b"\n") + 1 :])
