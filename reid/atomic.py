@@ -8,10 +8,17 @@ from pathlib import Path
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Replace a file: its name stands for the old bytes or the new ones, and these are on the disk by then."""
+    """Replace a file: its name stands for the old bytes or the new ones, and these are on the disk by then.
+
+    The new file belongs to whom the old one belonged, as far as the system allows.
+
+    Raises:
+        OSError: it cannot be written; the old file is still there.
+    """
     draft = _draft_of(path)
     try:
         with draft.open("wb") as file:
+            _keep_owner(path, file.fileno())
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -36,6 +43,13 @@ def sync_folder(folder: Path) -> None:
 def discard_draft(path: Path) -> None:
     """Delete what a killed writer of this file may have left."""
     _draft_of(path).unlink(missing_ok=True)
+
+
+def _keep_owner(path: Path, draft: int) -> None:
+    """Or what root changes could not be changed by its owner any more."""
+    with contextlib.suppress(OSError, AttributeError):  # there is no file yet, or nobody owns files on this system
+        old = path.stat()
+        os.fchown(draft, old.st_uid, old.st_gid)
 
 
 def _draft_of(path: Path) -> Path:

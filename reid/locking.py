@@ -50,7 +50,7 @@ def is_locked(path: Path) -> bool:
         OSError: the file cannot be opened.
     """
     try:
-        file = os.open(path, os.O_RDWR)
+        file = os.open(path, os.O_RDONLY)  # who locked it may be root
     except FileNotFoundError:
         return False
     try:
