@@ -104,12 +104,15 @@ class TrackletWriter:
         `vector` (D,) is what the model of `model_hash` says of the crop, stored as float16.
 
         Raises:
-            InputError: there is no run yet, a vector comes without its model, or the crop is no picture.
+            InputError: there is no run yet, a vector comes without its model, the crop is no picture, or the frame is
+                below 0.
         """
         if not self._run:
             raise InputError("add_crop must come after begin_run")
         if crop.dtype != np.uint8 or crop.ndim != 3 or crop.shape[2] != 3 or not crop.size:
             raise InputError(f"crop must be (H, W, 3) uint8 and not empty, got {crop.shape} {crop.dtype}")
+        if frame < 0:
+            raise InputError(f"frame must be 0 or more, got {frame}")
         if (vector is None) != (model_hash is None):
             raise InputError("vector and model_hash must be given together: vectors of two models never mix")
         data = encode(crop, self._quality)

@@ -314,6 +314,13 @@ class TestMisuse:
             with pytest.raises(InputError, match=r"crop must be \(H, W, 3\) uint8 and not empty, got"):
                 writer.add_crop(1, bad, identity=1, frame=1, time_s=0, box=(0, 0, 1, 1), score=1)
 
+    def test_a_frame_below_zero_whose_picture_nothing_would_delete(self, tmp_path):
+        with TrackletWriter(tmp_path) as writer:
+            writer.begin_run("one")
+            with pytest.raises(InputError, match="frame must be 0 or more, got -1"):
+                add(writer, 1, -1)
+        assert not list(tmp_path.rglob("*.jpg"))
+
     def test_a_closed_store(self, tmp_path):
         writer = TrackletWriter(tmp_path)
         writer.close()
