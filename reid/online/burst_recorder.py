@@ -208,9 +208,9 @@ class BurstRecorder:
             recording, job = next_one
             try:
                 job()
-            except (OSError, ReidError, cv2.error) as error:
-                _logger.warning("detections are not recorded, tracking goes on: %s", error)
-                self.failure = str(error)
+            except Exception as error:  # noqa: BLE001 - without this thread what waits would grow for ever
+                self.failure = str(error) if isinstance(error, OSError | ReidError | cv2.error) else repr(error)
+                _logger.warning("detections are not recorded, tracking goes on: %s", self.failure)
                 if recording is not None:
                     self._drop(recording)
 

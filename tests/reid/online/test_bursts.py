@@ -244,6 +244,37 @@ class TestWhatGoesWrong:
         with pytest.raises(FileNotFoundError):
             read_burst(Path("nowhere.npz"))
 
+    def test_whatever_bit_is_flipped_in_the_table_of_contents_is_a_damage(
+        self, folder: OnlineFolder, record: Record
+    ) -> None:
+        with record() as recorder:
+            show(recorder, 0, 20)
+        (path,) = burst_files(folder.replay)
+        good = path.read_bytes()
+        entry, damaged = good.index(b"PK\x01\x02"), 0  # of the first file in the archive, 46 bytes and its name
+        for bit in range(8 * entry, 8 * (entry + 46)):
+            data = bytearray(good)
+            data[bit // 8] ^= 1 << bit % 8
+            path.write_bytes(data)
+            try:
+                read_burst_info(path)
+            except DataError:
+                damaged += 1
+        assert damaged > 100
+
+    def test_whatever_goes_wrong_the_next_burst_is_recorded(
+        self, folder: OnlineFolder, record: Record, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with record() as recorder:
+            with monkeypatch.context() as patch:
+                patch.setattr(BurstStore, "begin", lambda *_: {}["nobody thought of it"])
+                show(recorder, 0, 60)
+                _settle(recorder)
+            assert recorder.failure == "KeyError('nobody thought of it')"
+            show(recorder, 60, 160)
+        assert recorder.failure is None
+        assert len(burst_files(folder.replay)) == 1
+
     @pytest.mark.parametrize(
         ("wrong", "message"),
         [
