@@ -78,7 +78,7 @@ class LiveEmbedder:
         self._again_s = -math.inf  # when to look, and to try again, whether something changed or not
         self._tried: str | None = None  # SHA-256 of what could not be loaded
         self._errands: list[Callable[[], object]] = []  # what writes files, and so is done by the thread
-        self._waits_for: str | None = None  # why the first of them could not be done
+        self._waits_for: str | None = None  # why the first of those that wait could not be done
         self._exchange = threading.Lock()  # held while it is decided which models there are
         self._wake, self._closed = threading.Event(), False
         self._thread = threading.Thread(target=self._run, name="reidtrack-live-embedder", daemon=True)
@@ -164,7 +164,10 @@ class LiveEmbedder:
         self.run_beside(lambda: self._registry.roll_back(reason, number=number))
 
     def run_beside(self, job: Callable[[], object]) -> None:
-        """Have the thread that looks for models do this soon, such as to write a file; what fails is tried again."""
+        """Have the thread that looks for models do this soon, such as to write a file.
+
+        What cannot be done now (DataError, OSError) is tried again, whatever else it raises ends it.
+        """
         self._errands.append(job)
         self._wake.set()
 
@@ -329,19 +332,24 @@ class LiveEmbedder:
             self._ready = self._waiting is not None and self._waiting[1] is embedder
 
     def _do_errands(self) -> None:
-        """In their order; what cannot be done now, since a disk is full or a file locked, waits for the next look."""
-        while self._errands:
+        """All of them; what cannot be done now, since a disk is full or a file locked, waits for the next look."""
+        waits_for = None
+        for errand in tuple(self._errands):
             try:
-                self._errands[0]()
+                errand()
+            except (DataError, OSError) as error:
+                waits_for = waits_for or str(error)
+                continue
             except ModelError as error:
                 self._report(str(error))
-            except (DataError, OSError) as error:
-                self._waits_for = str(error)
-                self._report(self._waits_for)
-                return
-            del self._errands[0]
-        if self.problem == self._waits_for:
+            except Exception as error:  # noqa: BLE001 - it would be raised again and again
+                self._report(f"something is given up that was to be done: {error!r}")
+            self._errands.remove(errand)
+        if waits_for is not None:
+            self._report(waits_for)
+        elif self.problem == self._waits_for:
             self.problem = None
+        self._waits_for = waits_for
 
     def _put_off(self, model_hash: str, problem: str) -> None:
         self._tried, self._again_s = model_hash, time.monotonic() + self.config.retry_s

@@ -156,6 +156,7 @@ class Watch:
             margins: (n,) of crops with their own track and the others in the picture, on a scale that two models share,
                 such as the share of others that are less alike.
         """
+        time_s, objects = float(time_s), int(objects)  # what is saved must be what JSON can say: no numbers of numpy's
         step_s = 0.0
         if self._last is not None and self._last[1]:
             step_s = min(max(time_s - self._last[0], 0.0), _LONGEST_STEP_S)
@@ -166,8 +167,8 @@ class Watch:
             return self.verdict
         block.busy_s += step_s
         block.object_s += step_s * seen
-        block.births += births
-        block.breaks += breaks
+        block.births += int(births)
+        block.breaks += int(breaks)
         if len(margins):
             block.margin_sum += float(np.sum(margins))
             block.margins += len(margins)

@@ -348,6 +348,33 @@ def test_a_rollback_that_fails_is_tried_again_and_told_once(
     assert caplog.text.count("no space left") == 1
 
 
+def test_what_cannot_be_done_keeps_nothing_else_from_being_done(
+    embedder: LiveEmbedder, caplog: pytest.LogCaptureFixture
+) -> None:
+    reasons, tries, done = ("a disk is full", "a file is locked"), [0, 0], []
+    can = threading.Event()
+
+    def wait(number: int) -> None:
+        tries[number] += 1
+        if not can.is_set():
+            raise OSError(reasons[number])
+
+    def never() -> None:
+        raise TypeError("Object of type int64 is not JSON serializable")
+
+    embedder.run_beside(lambda: wait(0))
+    embedder.run_beside(never)
+    embedder.run_beside(lambda: wait(1))
+    embedder.run_beside(lambda: done.append(True))
+    until(lambda: min(tries) > 9)
+    assert (done, embedder.problem) == ([True], "a disk is full")
+    can.set()
+    until(lambda: embedder.problem is None)
+    assert not embedder._errands
+    assert caplog.text.count("given up that was to be done: TypeError('Object of type int64") == 1
+    assert caplog.text.count("a disk is full") <= 2, "the first look at the registry finds that all is well"
+
+
 def test_the_newest_one_goes_live_where_several_are_admitted_before_a_swap(
     embedder: LiveEmbedder, registry: ModelRegistry, model: MakeModel
 ) -> None:

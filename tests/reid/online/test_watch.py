@@ -174,6 +174,14 @@ def test_what_is_saved_goes_on_as_if_nothing_had_happened(at_s: int) -> None:
     assert after.verdict.comparisons[0].before == pytest.approx(whole.verdict.comparisons[0].before, rel=0.05)
 
 
+def test_numbers_of_numpys_are_saved_too() -> None:
+    watch = Watch(SHORT)
+    for k in range(20):
+        one = np.int64(1)
+        watch.update(np.float32(2 * k), objects=one, births=one, breaks=one, margins=np.ones(1, np.float32))  # type: ignore[arg-type]
+    assert json.loads(json.dumps(watch.saved()))["before"][0][2:4] == [11, 11]
+
+
 def test_a_shorter_watch_than_the_one_that_was_saved_comes_to_an_end() -> None:
     before = Watch(SHORT)
     now = feed(before, 1300, births=1)
