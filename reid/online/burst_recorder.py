@@ -23,6 +23,7 @@ from reid.errors import InputError, ReidError
 from reid.online.burst import Burst, BurstInfo
 from reid.online.burst_store import BurstStore, discard_drafts
 from reid.online.harvest_writer import at_most
+from reid.online.sightings import check_picture, checked_ids, checked_time
 
 _logger = logging.getLogger(__name__)
 _LEAST_SEEN = 2
@@ -118,9 +119,10 @@ class BurstRecorder:
                 number, the bursts go in which it was reported.
 
         Raises:
-            InputError: arrays do not fit each other, or boxes or scores are not what they must be.
+            InputError: arrays do not fit each other, or something is not what it must be.
         """
-        rows = _checked(boxes, scores, classes)
+        check_picture(image)
+        rows, numbers, time_s = _checked(boxes, scores, classes), checked_ids(ids), checked_time(time_s)
         if time_s < self._last_s:  # also at the very beginning
             self._end(self._recording)
             self._due_s, self._tidy_s = time_s + self.config.first_s, time_s
@@ -132,7 +134,7 @@ class BurstRecorder:
         if self._recording is None and time_s >= self._due_s and enough:
             self._begin(time_s, image.shape)
         if self._recording is not None:
-            self._take(self._recording, image, rows, time_s, np.asarray(ids, np.int64).reshape(-1))
+            self._take(self._recording, image, rows, time_s, numbers)
 
     def close(self, timeout_s: float = 10.0) -> None:
         """Keep the burst that is being recorded as it is, and finish; harmless more than once."""

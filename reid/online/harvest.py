@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import operator
 import time
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
@@ -9,6 +11,7 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from reid.errors import InputError
 from reid.online.harvest_config import HarvestConfig
 from reid.online.harvest_store import HarvestStore
 from reid.online.harvest_writer import CLOCK_STEP_S, HarvestCounts, HarvestWriter
@@ -16,7 +19,7 @@ from reid.online.hours import hour_name
 from reid.online.ledger import HourTotal
 from reid.online.pieces import HarvestPieces
 from reid.online.sheaf import Sheaf, Stretch
-from reid.online.sightings import Sightings
+from reid.online.sightings import Sightings, check_picture, checked_time
 
 
 class Harvester:
@@ -96,18 +99,20 @@ class Harvester:
             seen: (M,) bool, False where the position is predicted; None for all seen.
             covered: (M,) share of each box that something hides, beside the other boxes; None where unknown.
             classes: (M,) of the objects; None for 0.
-            frame: number of the frame, from 1; None to count calls.
+            frame: number of the frame, from 0 or 1; None to count calls from 1.
             renamed: tracks that go on, unbroken, under another number from this frame: new number by old.
             broken: numbers under which from this frame on another piece of track is reported than before.
             doubted: numbers whose piece so far turned out to show somebody else, and since when, in seconds of
                 `time_s`: crops since then are taken back. They are broken, too.
 
         Raises:
-            InputError: arrays do not fit each other.
+            InputError: arrays do not fit each other, or something is not what it must be.
         """
+        check_picture(image)
         sightings = Sightings.of(ids, boxes, scores, seen, covered, classes, image.shape)
-        self._frame = self._frame + 1 if frame is None else frame
-        doubted = doubted or {}
+        time_s = checked_time(time_s)
+        doubted = {number: checked_time(since_s, "doubted") for number, since_s in (doubted or {}).items()}
+        self._frame = self._frame + 1 if frame is None else _checked_frame(frame)
         self._take_back(doubted, time_s)
         stretch = self._in_stretch(time_s)
         pieces = self._pieces.update(sightings, time_s, renamed=renamed or {}, broken={*broken, *doubted})
@@ -174,3 +179,10 @@ class Harvester:
             self._stretch = Stretch(self._stretches, hour, began_s)
         assert self._stretch is not None
         return self._stretch
+
+
+def _checked_frame(frame: int) -> int:
+    with contextlib.suppress(TypeError):
+        if (number := operator.index(frame)) >= 0:
+            return number
+    raise InputError(f"frame must be a whole number of at least 0, got {frame!r}")

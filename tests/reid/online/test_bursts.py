@@ -282,11 +282,21 @@ class TestWhatGoesWrong:
             ({"classes": [1]}, r"boxes and classes must have 4 rows, as scores"),
             ({"scores": [0.5, 2, 0, 0]}, "scores must be within 0..1"),
             ({"boxes": np.full((4, 4), np.nan)}, r"boxes\[0\] must be finite"),
+            ({"ids": ["a", "b"]}, r"ids must be whole numbers of 64 bits, got \['a', 'b'\]"),
+            ({"ids": [2**70]}, "ids must be whole numbers of 64 bits"),
+            ({"time_s": np.nan}, "time_s must be a finite number, got nan"),
         ],
     )
-    def test_arrays_that_do_not_fit_are_refused(self, record: Record, wrong: dict[str, Any], message: str) -> None:
-        with pytest.raises(InputError, match=message):
-            show(record(), 0, 1, **wrong)
+    def test_what_does_not_fit_is_refused(
+        self, folder: OnlineFolder, record: Record, wrong: dict[str, Any], message: str
+    ) -> None:
+        with record(BurstConfig(first_s=0)) as recorder, pytest.raises(InputError, match=message):
+            show(recorder, 0, 1, **wrong)
+        assert not list(folder.replay.rglob("*.npz*"))
+
+    def test_what_is_no_picture_is_refused(self, record: Record) -> None:
+        with pytest.raises(InputError, match=r"image must be \(H, W, 3\) uint8 and not empty, got \(120, 160\) uint8"):
+            record().observe(IMAGE[:, :, 0], boxes=BOXES, scores=SCORES, time_s=0)
 
     def test_settings_are_checked(self) -> None:
         for name, value in (("bursts", 0), ("length_s", 0.0), ("first_s", -1.0), ("jpeg_quality", 101)):

@@ -151,11 +151,46 @@ class TestWhatIsTaken:
                 {"ids": [3, 3], "boxes": [box(1), box(2)], "scores": [1, 1]},
                 r"ids must be different numbers, got \[3, 3\]",
             ),
+            ({"ids": ["a"]}, r"ids must be whole numbers of 64 bits, got \['a'\]"),
+            ({"ids": ["1"]}, r"ids must be whole numbers of 64 bits, got \['1'\]"),
+            ({"ids": [1.5]}, r"ids must be whole numbers of 64 bits, got \[1\.5\]"),
+            ({"ids": [2**70]}, "ids must be whole numbers of 64 bits"),
+            ({"ids": np.array([2**63 + 5], np.uint64)}, "ids must be whole numbers of 64 bits"),
+            ({"time_s": float("nan")}, "time_s must be a finite number, got nan"),
+            ({"time_s": "noon"}, "time_s must be a finite number, got 'noon'"),
+            ({"doubted": {1: float("inf")}}, "doubted must be a finite number, got inf"),
+            ({"frame": -1}, "frame must be a whole number of at least 0, got -1"),
+            ({"frame": 1.5}, r"frame must be a whole number of at least 0, got 1\.5"),
+            ({"scores": ["high"]}, "scores must be numbers: could not convert"),
+            ({"boxes": [[1, 2], [3]]}, "boxes must be numbers: setting an array element"),
+            ({"classes": [2**70]}, "classes must be numbers: "),
+            ({"image": IMAGE[:, :, 0]}, r"image must be \(H, W, 3\) uint8 and not empty, got \(480, 640\) uint8"),
+            ({"image": IMAGE / 255}, r"image must be \(H, W, 3\) uint8 and not empty, got \(480, 640, 3\) float64"),
+            ({"image": IMAGE[:0]}, r"image must be \(H, W, 3\) uint8 and not empty, got \(0, 640, 3\) uint8"),
         ],
     )
-    def test_arrays_that_do_not_fit_are_refused(self, scene, wrong, message):
+    def test_what_does_not_fit_is_refused(self, scene, wrong, message):
+        right = {"image": IMAGE, "ids": [1], "boxes": [box(1)], "scores": [1], "time_s": 0}
         with pytest.raises(InputError, match=message):
-            scene().harvester.observe(IMAGE, **{"ids": [1], "boxes": [box(1)], "scores": [1], "time_s": 0} | wrong)
+            scene().harvester.observe(**right | wrong)
+
+    def test_numbers_of_any_kind_are_taken(self, scene):
+        each = scene()
+        for k in range(10):
+            each.harvester.observe(
+                IMAGE, ids=np.array([7], np.uint64), boxes=[box(50)], scores=[1], time_s=np.float32(k / 8),
+                frame=np.int64(k), doubted={np.int64(7): np.float32(0)} if k == 8 else None,
+            )  # fmt: skip
+        [read] = each.read()
+        assert read.frame.tolist() == [8], "what was seen before is taken back"
+        assert each.harvester.counts.written == 3
+
+    def test_a_box_of_one_pixel_has_a_crop(self, scene):
+        each = scene()
+        each.walk({1: [301.5, 60, 302.5, 260], 2: box(50)}, seconds=1)
+        [read] = each.read()
+        assert each.harvester.counts.written == 4
+        assert cv2.imread(str(read.picture(0))).shape == (200, 1, 3)
 
 
 class TestWhereTracksAreCut:
