@@ -14,7 +14,7 @@ class HarvestConfig:
     """Which crops are harvested, and where tracks are cut into pieces of one object."""
 
     spacing_s: float = 0.5
-    """Seconds between two crops of a piece of track at first; never less."""
+    """Seconds between two crops of a track at first; never less."""
     dense: int = 32
     """Crops at that spacing; each further so many are twice as far apart: who sits there for hours gives few."""
     least_score: float = 0.5

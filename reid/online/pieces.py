@@ -20,6 +20,8 @@ class _Track:
     since_s: float
     seen_s: float
     piece: int = -1
+    taken_s: float = -np.inf
+    """When its last crop was taken, whichever piece it was of."""
 
 
 class HarvestPieces:
@@ -86,9 +88,13 @@ class HarvestPieces:
         rows = []
         for row in np.flatnonzero(fit).tolist():
             piece = self._pieces[int(pieces.tracklet[row])]
-            old_enough = time_s - self._tracks[int(sightings.ids[row])].since_s >= c.least_age_s - TIME_SLACK_S
-            if old_enough and piece.due(time_s):
+            track = self._tracks[int(sightings.ids[row])]
+            old_enough = time_s - track.since_s >= c.least_age_s - TIME_SLACK_S
+            # a box that trembles begins a piece with every jump, and a piece that begins knows of no crop
+            spaced = time_s - track.taken_s >= c.spacing_s - TIME_SLACK_S
+            if old_enough and spaced and piece.due(time_s):
                 piece.take(time_s, dense=c.dense)
+                track.taken_s = time_s
                 rows.append(row)
         return np.array(rows, np.int64)
 

@@ -84,6 +84,11 @@ class TestWhatIsTaken:
         assert np.abs(stored - IMAGE[y1:y2, x1:x2]).mean() < 12, "what was in the box"
         assert each.harvester.counts.written == 12
 
+    def test_no_more_where_the_box_jumps_all_the_time(self, scene):
+        each = scene()
+        whole, half = box(50, height=200), box(50, height=90)
+        assert sum(each.show(k / 10, {1: half if k % 2 else whole}) for k in range(30)) == 6
+
     def test_who_stays_for_long_gives_ever_fewer(self, scene):
         each = scene(dense=4)
         assert each.walk({1: box(50)}, seconds=40, rate_hz=4) == 4 + 4 + 4 + 4 + 1
