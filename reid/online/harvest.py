@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import operator
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -20,6 +21,11 @@ from reid.online.ledger import HourTotal
 from reid.online.pieces import HarvestPieces
 from reid.online.sheaf import Sheaf, Stretch
 from reid.online.sightings import Sightings, check_picture, checked_time
+from reid.tracklets.spacing import TIME_SLACK_S
+
+_logger = logging.getLogger(__name__)
+_SLOW = 10
+"""Frames in a row that come too rarely, and are no mere stall of the source."""
 
 
 class Harvester:
@@ -51,6 +57,7 @@ class Harvester:
         self._stretches = 0
         self._ahead_s = 0.0  # of the wall clock, of the steady one
         self._last_s = -np.inf
+        self._slow = 0  # frames in a row that came further apart than tracks may be unseen
         self._pieces = HarvestPieces(self.config)
 
     @property
@@ -114,6 +121,7 @@ class Harvester:
         doubted = {number: checked_time(since_s, "doubted") for number, since_s in (doubted or {}).items()}
         self._frame = self._frame + 1 if frame is None else _checked_frame(frame)
         self._take_back(doubted, time_s)
+        self._look_at_pace(time_s)
         stretch = self._in_stretch(time_s)
         pieces = self._pieces.update(sightings, time_s, renamed=renamed or {}, broken={*broken, *doubted})
         due = self._pieces.due(sightings, pieces, time_s)
@@ -159,6 +167,18 @@ class Harvester:
         doubts = self._pieces.of_tracks(doubted)
         if doubts and self._stretch is not None:
             self._writer.put(Sheaf.of_doubts(self._stretch, self._frame, time_s, doubts))
+
+    def _look_at_pace(self, time_s: float) -> None:
+        """Say once, where it is so, that frames come too rarely for any track to go on from one to the next."""
+        apart_s, longest_s = time_s - self._last_s, self.config.cut.longest_gap_s
+        if self._slow < _SLOW:
+            self._slow = self._slow + 1 if longest_s + TIME_SLACK_S < apart_s < np.inf else 0
+            if self._slow == _SLOW:
+                _logger.warning(
+                    "hardly anything can be harvested: frames come %.2f s apart, and tracks are cut where they were "
+                    "not seen for more than %g s (cut.longest_gap_s); have the detector see more frames",
+                    apart_s, longest_s,
+                )  # fmt: skip
 
     def _in_stretch(self, time_s: float) -> Stretch:
         """The stretch that a moment belongs to: a new one where the hour, a clock or the source begins anew."""

@@ -17,7 +17,8 @@ class CutConfig:
     """Where a track is cut, and which boxes prove that two objects are two."""
 
     longest_gap_s: float = 0.5
-    """A track that was not seen for longer goes on as another tracklet: who came back may be somebody else."""
+    """A track that was not seen for longer goes on as another tracklet: who came back may be somebody else. Where
+    frames lie further apart, every sighting is a tracklet of its own, and nothing is harvested."""
     crossing_iou: float = 0.5
     """Two boxes with more intersection over union end both tracklets: behind it the two may have changed places."""
     parted_iou: float = 0.3

@@ -89,6 +89,13 @@ class TestWhatIsTaken:
         whole, half = box(50, height=200), box(50, height=90)
         assert sum(each.show(k / 10, {1: half if k % 2 else whole}) for k in range(30)) == 6
 
+    @pytest.mark.parametrize(("rate_hz", "told"), [(2.0, 0), (1.9, 1), (1.0, 1)])
+    def test_frames_that_come_too_rarely_are_told_of_once(self, scene, caplog, rate_hz, told):
+        each = scene(least_age_s=0.5)
+        assert (each.walk({1: box(50)}, seconds=60, rate_hz=rate_hz) == 0) == bool(told)
+        assert caplog.text.count(f"frames come {1 / rate_hz:.2f} s apart") == told
+        assert caplog.text.count("not seen for more than 0.5 s (cut.longest_gap_s)") == told
+
     def test_who_stays_for_long_gives_ever_fewer(self, scene):
         each = scene(dense=4)
         assert each.walk({1: box(50)}, seconds=40, rate_hz=4) == 4 + 4 + 4 + 4 + 1
