@@ -67,10 +67,13 @@ class HarvestStore:
         folder: where, `harvest/<camera>/<hour>/`; the caller holds its `lock_tracker`.
         config: see `HarvestStoreConfig`.
         camera: name of the source; never holds a password.
-        rate_hz: frames a second of the source, None where unknown.
+        rate_hz: frames a second of the source, above 0; None where unknown.
         session: what tells this start of the tracker from others, since identities are numbered anew with each; made
             from time and chance where it is None.
         clock: seconds since 1970.
+
+    Raises:
+        InputError: the rate is not finite and above 0.
     """
 
     def __init__(
@@ -87,7 +90,9 @@ class HarvestStore:
         self.config = config or HarvestStoreConfig()
         self.camera = camera
         self.session = session or f"{hour_name(clock())}-{secrets.token_hex(4)}"
-        self._rate_hz = rate_hz
+        self._rate_hz = None if rate_hz is None else float(rate_hz)
+        if self._rate_hz is not None:
+            check_number("rate_hz", self._rate_hz, above=0)
         self._clock = clock
         self._rng = np.random.default_rng(self.config.seed)
         self._ledger = Ledger(folder.harvest)

@@ -27,6 +27,9 @@ _IDLE_S = 0.25
 _PAUSE_S = 0.05
 _SWEEP_S = 60.0
 _SETTLED_S = 600.0
+_PATIENCE_S = 60.0
+_HELD = "another process is changing what was harvested"
+_EXPECTED = (OSError, ReidError, cv2.error)
 CLOCK_STEP_S = 30.0
 """A clock that is off by more from one that never steps was set; what is less is drift, corrected by and by."""
 
@@ -139,7 +142,7 @@ class HarvestWriter:
                 self._changed.notify_all()
             with self._guarded():
                 self._store.close()
-            self._totals = self._store.totals()
+                self._totals = self._store.totals()
 
     def _step(self) -> bool:
         """Write one sheaf, or look after the store; False when all is done."""
@@ -148,7 +151,8 @@ class HarvestWriter:
             closing = self._closing
         if not self._write_next() and closing:
             return False
-        self._look_after()
+        with self._guarded():
+            self._look_after()
         return True
 
     def _write_next(self) -> bool:
@@ -194,14 +198,22 @@ class HarvestWriter:
         if self._open and self._store.is_wanted():
             for _ in range(len(self._queue)):  # or it would be written once it was to be forgotten
                 self._write_next()
-            with self._guarded():
-                self._store.rest()
-                while self._store.is_wanted() and not self._closing:
-                    time.sleep(_PAUSE_S)
-                self._store.open()
+            self._make_way()
         if self._steady() >= self._sweep_s and self._ready():
             self._sweep()
         self._totals = self._store.totals()
+
+    def _make_way(self) -> None:
+        """Let somebody else change the store; whoever takes long for it may have been stopped, and is told of."""
+        self._store.rest()
+        patient_until_s = self._steady() + _PATIENCE_S
+        while self._store.is_wanted() and not self._closing:
+            if self._failure is None and self._steady() >= patient_until_s:
+                self._failed(_HELD, "it goes on once that one has ended")
+            time.sleep(_PAUSE_S)
+        self._store.open()
+        if self._failure == _HELD:
+            self._recovered()
 
     def _sweep(self) -> None:
         """Delete what is old, unless the clock that says so was set: while nobody is seen, nobody tells of that."""
@@ -210,14 +222,14 @@ class HarvestWriter:
             self.clock_stepped()
             return
         self._sweep_s = self._steady() + _SWEEP_S
-        with self._guarded():
-            self._store.sweep(now_s)
+        self._store.sweep(now_s)
 
     def _ready(self) -> bool:
         """Open the store where it is not, unless it failed a moment ago."""
         if not self._open and self._steady() >= self._retry_s:
             with self._guarded():
                 self._store.open()
+                self._store.is_wanted()  # whoever may not ask would never let go
                 self._open = True
         return self._open
 
@@ -226,17 +238,19 @@ class HarvestWriter:
         """Take note of what goes wrong inside: harvesting waits, tracking goes on."""
         try:
             yield
-        except (OSError, ReidError, cv2.error) as error:
-            with contextlib.suppress(OSError, ReidError):
+        except Exception as error:  # noqa: BLE001 - without this thread nothing would be harvested, and nobody told
+            with contextlib.suppress(Exception):
                 self._store.rest()
             self._open = False
             self._retry_s = self._steady() + self._config.retry_s
-            if self._failure is None:
-                _logger.warning(
-                    "harvesting pauses, tracking goes on: %s; it is tried again every %g s", error, self._config.retry_s
-                )
-                self._tell("paused", reason=str(error))
-            self._failure = str(error)
+            reason = str(error) if isinstance(error, _EXPECTED) else repr(error)
+            self._failed(reason, f"it is tried again every {self._config.retry_s:g} s")
+
+    def _failed(self, reason: str, outlook: str) -> None:
+        if self._failure is None:
+            _logger.warning("harvesting pauses, tracking goes on: %s; %s", reason, outlook)
+            self._tell("paused", reason=reason)
+        self._failure = reason
 
     def _recovered(self) -> None:
         if self._failure is not None:
@@ -245,7 +259,7 @@ class HarvestWriter:
             self._failure = None
 
     def _tell(self, event: str, **fields: str) -> None:
-        with contextlib.suppress(OSError, ReidError):  # a disk that is full takes no history, either
+        with contextlib.suppress(Exception):  # a disk that is full takes no history, either
             self._store.folder.history.append(event, by="harvest", camera=self._store.camera, **fields)
 
     def _count(self, *, written: int = 0, blurred: int = 0, crowded_out: int = 0, paused: int = 0) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from reid.data.stores import find_stores
 from reid.errors import InputError
+from reid.online import FileLock
 from reid.online.harvest import Harvester
 from reid.online.harvest_config import HarvestConfig
 from reid.online.harvest_store import HarvestStore, HarvestStoreConfig
@@ -326,6 +327,13 @@ class TestClocks:
         assert len(find_stores(folder.harvest)) == 1
 
 
+def until(condition):
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end, "it never came to pass"
+        time.sleep(0.01)
+
+
 class BrokenStore(HarvestStore):
     """Fails, or waits, where it is told to."""
 
@@ -366,6 +374,65 @@ class TestItNeverStopsTracking:
         assert (each.harvester.counts.written, each.harvester.failure) == (1, None)
         assert caplog.text.count("harvesting pauses, tracking goes on") == 1
         assert [(e["event"], e["by"]) for e in folder.history.read()] == [("paused", "harvest"), ("resumed", "harvest")]
+
+    @pytest.mark.parametrize(
+        ("error", "failure"),
+        [
+            (TypeError("Object of type int64 is not JSON serializable"), "TypeError('Object of type int64"),
+            (ZeroDivisionError(), "ZeroDivisionError()"),
+        ],
+    )
+    def test_nothing_ends_the_thread(self, scene, store, folder, caplog, error, failure):
+        each = scene(store=store, retry_s=100)
+        store.error = error
+        each.show(0, {1: box(50)})
+        assert each.harvester.flush()
+        assert each.harvester.failure.startswith(failure)
+        store.error = None
+        each.show(101, {1: box(50)})
+        assert each.harvester.flush()
+        counts = each.harvester.counts
+        assert (counts.paused, counts.written, counts.crowded_out, each.harvester.failure) == (1, 1, 0, None)
+        assert caplog.text.count(f"harvesting pauses, tracking goes on: {failure}") == 1
+
+    def test_who_may_not_ask_whether_somebody_is_to_be_forgotten_harvests_nothing(self, scene, store, monkeypatch):
+        def refuse():
+            raise PermissionError(errno.EACCES, "Permission denied", "lock.harvest")
+
+        each = scene(store=store, retry_s=0)
+        each.show(0, {1: box(50)})
+        assert each.harvester.flush()
+        monkeypatch.setattr(store, "is_wanted", refuse)
+        until(lambda: each.harvester.failure)
+        assert "lock.harvest" in each.harvester.failure
+        each.show(1, {1: box(50)})
+        assert each.harvester.flush()
+        assert (each.harvester.counts.written, each.harvester.counts.paused) == (1, 1)
+        monkeypatch.undo()
+        each.show(2, {1: box(50)})
+        assert each.harvester.flush()
+        assert (each.harvester.counts.written, each.harvester.failure) == (2, None)
+
+    def test_a_process_that_does_not_let_go_is_told_of(self, scene, store, folder, caplog):
+        each = scene(store=store)
+        each.show(0, {1: box(50)})
+        assert each.harvester.flush()
+        rested = threading.Event()
+        rest = store.rest
+        store.rest = lambda: (rest(), rested.set())
+        with FileLock.attempt(folder.harvest_lock):
+            assert rested.wait(20)
+            time.sleep(0.2)
+            assert each.harvester.failure is None, "not at once"
+            each.steady_s = 61.0
+            until(lambda: each.harvester.failure)
+            assert each.harvester.failure == "another process is changing what was harvested"
+        until(lambda: each.harvester.failure is None)
+        each.steady_s = 0.0
+        each.show(1, {1: box(50)})
+        assert each.harvester.flush()
+        assert each.harvester.counts.written == 2
+        assert caplog.text.count("it goes on once that one has ended") == 1
 
     def test_a_slow_disk_costs_crops_and_no_time(self, scene, store):
         store.gate = threading.Event()

@@ -182,3 +182,17 @@ class TestOthers:
 def test_impossible_settings_are_refused(wrong, message):
     with pytest.raises(InputError, match=message):
         HarvestStoreConfig(**wrong)
+
+
+@pytest.mark.parametrize("rate_hz", [float("nan"), float("inf"), 0, -25.0])
+def test_an_impossible_rate_is_refused(make, rate_hz):
+    with pytest.raises(InputError, match="rate_hz must be a finite number above 0, got"):
+        make(rate_hz=rate_hz)
+
+
+def test_a_rate_of_any_kind_is_stored(folder, make, sheaf):
+    store = make(rate_hz=np.float32(12.5))
+    store.add(sheaf())
+    store.close()
+    [read] = stores(folder).values()
+    assert read.runs[0].rate_hz == 12.5
