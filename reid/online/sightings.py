@@ -78,6 +78,7 @@ class Sightings:
     def crop(self, image: NDArray[np.uint8], row: int) -> NDArray[np.uint8]:
         """A copy of what a box shows of the frame, one pixel wide and high at least."""
         x1, y1, x2, y2 = np.rint(self.inside[row]).astype(np.int64).tolist()
+        x1, y1 = min(x1, image.shape[1] - 1), min(y1, image.shape[0] - 1)
         return image[y1 : max(y2, y1 + 1), x1 : max(x2, x1 + 1)].copy()  # 301.5 and 302.5 are both rounded to 302
 
 
