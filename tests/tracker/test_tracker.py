@@ -153,6 +153,32 @@ def test_a_lost_object_is_recovered_where_boxes_do_not_overlap(memory: dict[str,
     assert "recovered" in [e.kind for r in results for e in r.events]
 
 
+@pytest.mark.parametrize(("height_px", "recovered"), [(115.0, True), (200.0, False)])
+def test_who_is_twice_as_tall_after_a_moment_is_somebody_else(height_px: float, recovered: bool) -> None:
+    one, two = unit(1), unit(2)
+    before = [Detections([box(100), box(600)], embeddings=[one, two]) for _ in range(40)]
+    gone = [Detections([box(600)], embeddings=[two])] * 15
+    after = [Detections([box(230, h=height_px), box(600)], embeddings=[one, two]) for _ in range(10)]
+    results = feed(Tracker(TrackerConfig(memory_size=0)), before + gone + after)
+    assert ("recovered" in [e.kind for r in results for e in r.events]) == recovered
+
+
+def test_who_is_lost_is_looked_for_where_the_camera_turned_to() -> None:
+    one, two = unit(1), unit(2)
+    tracker = Tracker(TrackerConfig(memory_size=0))
+    feed(tracker, [Detections([box(100), box(1000)], embeddings=[one, two]) for _ in range(40)])
+    events = []
+    for i in range(40, 65):
+        turned = 40.0 * min(i - 39, 10)  # px
+        step = 40.0 if i < 50 else 0.0
+        boxes, vectors = [box(1000 + turned)], [two]
+        if i >= 55:
+            boxes, vectors = [box(230 + turned), *boxes], [one, *vectors]
+        affine = np.array([[1, 0, step], [0, 1, 0]])
+        events += tracker.update(Detections(boxes, embeddings=vectors), time_s=i * DT_S, camera_motion=affine).events
+    assert "recovered" in [e.kind for e in events]
+
+
 def test_appearance_decides_where_motion_cannot() -> None:
     """Two objects meet, stop inside each other and part the way they came: motion alone says that they passed."""
     left, right = unit(1), unit(2)

@@ -60,6 +60,14 @@ def test_somebody_who_comes_back_is_recalled_by_evidence_above_what_is_needed(st
     assert later.short == ""
 
 
+def test_the_more_are_missing_the_more_evidence_is_needed(stage):
+    play = stage()
+    play.play(WALK, lambda i: [(2.0 * i, stage.unit(1)), (400 + 2.0 * i, stage.unit(2))])
+    play.play(AWAY)
+    found = next(d for d in about(play.play(WALK, lambda i: [(2.0 * i, stage.unit(1))]), 3) if d.outcome == "recalled")
+    assert found.candidates[0].needed_nats == pytest.approx(TrackerConfig().recall_evidence + np.log(2))
+
+
 def test_a_lost_one_is_recovered_within_reach_and_not_out_of_it(stage):
     play = stage()
     play.play(WALK, lambda i: [(100.0, stage.unit(1))])
