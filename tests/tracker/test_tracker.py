@@ -386,6 +386,8 @@ def test_an_embedder_that_fails_does_not_decide_the_dimension() -> None:
         (lambda t: t.predict("soon"), "time_s must be a finite number, got 'soon'"),
         (lambda t: t.predict(0.0), "time_s must not run backwards"),
         (lambda t: t.update(Detections.empty(), camera_motion=[1, 2]), r"camera_motion must be a finite \(2, 3\)"),
+        (lambda t: t.update(Detections.empty(), camera_motion=[[1], [2, 3]]), r"must be a finite \(2, 3\)"),
+        (lambda t: t.update(Detections.empty(), camera_motion="x"), r"camera_motion must be a finite \(2, 3\)"),
         (
             lambda t: t.update(Detections([box(0)], embeddings=[unit(1, 32)])),
             "embeddings must have 64 dimensions like the embedder's, got 32",
@@ -409,8 +411,8 @@ def test_bad_calls_are_refused_and_leave_the_tracker_as_it_was(call: Any, messag
     assert tracker.update(Detections([box(0)], embeddings=[unit(1)]), time_s=1.04).ids.tolist() == [1]
 
 
-@pytest.mark.parametrize("answer", [np.zeros((1, 32)), np.full((1, 32), np.nan), np.eye(2, 32)])
-def test_a_refused_answer_does_not_decide_the_dimension(answer: np.ndarray) -> None:
+@pytest.mark.parametrize("answer", [np.zeros((1, 32)), np.full((1, 32), np.nan), np.eye(2, 32), [[1.0], [1, 2]]])
+def test_a_refused_answer_does_not_decide_the_dimension(answer: Any) -> None:
     tracker = Tracker()
     with pytest.raises(InputError, match=r"embed\(rows\) must return"):
         tracker.update(Detections([box(0)]), embed=lambda rows: answer)

@@ -147,7 +147,10 @@ def _agreed(expected: int | None, dimension: int) -> int:
 
 def _checked(fresh: FloatArray, rows: IntArray) -> FloatArray:
     """What `embed` returned for some rows (n,)."""
-    array = np.asarray(fresh, np.float32)
+    try:
+        array = np.asarray(fresh, np.float32)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"embed(rows) must return one array of numbers: {error}") from error
     if array.ndim != 2 or len(array) != len(rows):
         raise InputError(f"embed(rows) must return ({len(rows)}, D) for {len(rows)} rows, got {array.shape}")
     norm, bad = off_unit(array)

@@ -42,7 +42,7 @@ def outside(boxes: DoubleArray, size: tuple[int, int]) -> BoolArray:
     """(h, w) True where none of the boxes, (N, 4) xyxy in pixels of that picture, lies."""
     free = np.ones(size, bool)
     edges = np.concatenate((np.floor(boxes[:, :2]), np.ceil(boxes[:, 2:])), axis=1)
-    for x1, y1, x2, y2 in np.maximum(edges, 0).astype(np.int64).tolist():
+    for x1, y1, x2, y2 in edges.clip(0, max(size)).astype(np.int64).tolist():
         free[y1:y2, x1:x2] = False
     return free
 

@@ -17,7 +17,10 @@ def check_affine(camera_motion: Any) -> DoubleArray:
     Raises:
         InputError: another shape, not finite, or an area scaled by less than 1/10 or more than 10 (or mirrored).
     """
-    affine = np.asarray(camera_motion, np.float64)
+    try:
+        affine = np.asarray(camera_motion, np.float64)
+    except (TypeError, ValueError):
+        affine = np.zeros(0)
     if affine.shape != (2, 3) or not np.isfinite(affine).all():
         raise InputError(f"camera_motion must be a finite (2, 3) affine, got {camera_motion!r}")
     if not keeps_areas(affine):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tracker.camera import CameraMotion, CameraMotionConfig
+from tracker.camera.flow import outside
 from tracker.errors import ConfigError, InputError
 from tracker.motion.camera import check_affine
 from tracker.types import DoubleArray, Image
@@ -246,6 +247,10 @@ def test_the_same_frames_give_the_same_motions_whatever_ran_before(shot: Shot) -
             np.testing.assert_array_equal(again, motion)
 
 
+def test_a_box_that_reaches_further_than_any_picture_leaves_nothing_outside() -> None:
+    assert not outside(np.array([[-1e30, -1e30, 1e30, 1e30]]), (40, 60)).any()
+
+
 @pytest.mark.parametrize(
     ("image", "boxes", "message"),
     [
@@ -265,7 +270,8 @@ def test_what_is_no_picture_or_no_box_is_refused(image: object, boxes: object, m
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("work_size_px", 32, "work_size_px must be at least 64, got 32"),
+        ("work_size_px", 32, "work_size_px must be a whole number of at least 64, got 32"),
+        ("work_size_px", 320.5, "work_size_px must be a whole number of at least 64, got 320.5"),
         ("still_share", 0.0, "still_share must be between 0 and 0.1, got 0.0"),
         ("min_support", 1.0, "min_support must be between 0 and 1, got 1.0"),
     ],
