@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import typing
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING
 from pathlib import Path
@@ -13,7 +14,7 @@ from tracker.cli.config_file import load_config
 from tracker.cli.errors import UsageError
 from tracker.cli.nearest import nearest
 from tracker.cli.schema import Key, KeyPath, build, keys, sections
-from tracker.cli.values import describe, parse, render
+from tracker.cli.values import alternatives, describe, parse, render
 
 T = TypeVar("T")
 
@@ -134,8 +135,32 @@ def _add_flag(group: Any, key: Key, *, hidden: bool) -> None:
         )
     else:
         group.add_argument(
-            key.flag, dest=key.name, type=_converter(key), metavar=_metavar(key), help=help_text, required=required
+            key.flag,
+            dest=key.name,
+            action=_Add if _is_list(key.hint) else "store",
+            type=_converter(key),
+            metavar=_metavar(key),
+            help=help_text,
+            required=required,
         )
+
+
+class _Add(argparse.Action):
+    """A second `--save` adds to the first, and an empty one takes all back."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,  # noqa: ARG002 - as argparse calls it
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,  # noqa: ARG002
+    ) -> None:
+        before = getattr(namespace, self.dest, None) or ()
+        setattr(namespace, self.dest, (*before, *values) if values else values)
+
+
+def _is_list(hint: Any) -> bool:
+    return any(typing.get_origin(option) is tuple and ... in typing.get_args(option) for option in alternatives(hint))
 
 
 def _converter(key: Key) -> Callable[[str], Any]:
