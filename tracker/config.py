@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from numbers import Integral, Real
 from typing import Literal, TypeAlias, get_args
 
+import numpy as np
+
 from tracker.errors import ConfigError
+
+_NUMBER = (int, float, np.integer, np.floating)
 
 EmbedMode: TypeAlias = Literal["all", "auto"]
 """Of which detections of high score a tracker asks for the vectors: all, or those where identity is in doubt."""
@@ -96,10 +99,10 @@ class TrackerConfig:
             raise ConfigError(f"tracker.embed must be all or auto, got {self.embed!r}")
         for name in (field.name for field in fields(self) if field.name != "embed"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) < float("inf"):
+            if isinstance(value, bool) or not isinstance(value, _NUMBER) or not 0 <= value < float("inf"):
                 raise ConfigError(f"tracker.{name} must be a finite number of at least 0, got {value!r}")
             # numpy's numbers compare otherwise with float32 scores
-            object.__setattr__(self, name, int(value) if isinstance(value, Integral) else float(value))
+            object.__setattr__(self, name, value.item() if isinstance(value, np.generic) else value)
         if self.rate_hz <= 0:
             raise ConfigError(f"tracker.rate_hz must be above 0, got {self.rate_hz}")
         if self.measurement_std <= 0:

@@ -18,16 +18,21 @@ over 2 s are right, and less than half of those over 4 s."""
 
 
 def without_doubles(rows: IntArray, seen: Seen, most_overlap: float) -> IntArray:
-    """Of some detections (n,) those on which no better one lies, by more than this IoU: one newcomer may have two."""
+    """Of some detections (n,) those on which no better one that stays lies, by more than this IoU.
+
+    One newcomer may have two. Source: greedy suppression of non-maxima, as detectors do it.
+    """
     if len(rows) < 2:
         return rows
     corners, scores = seen.corners.take(rows, axis=1), seen.scores[rows]
     one, other, common = overlapping(corners, corners)
     area = (corners[2:] - corners[:2]).prod(axis=0)
     double = common > most_overlap * (area[one] + area[other] - common)
-    better = (scores[other] > scores[one]) | ((scores[other] == scores[one]) & (other < one))
+    rank = np.argsort(np.argsort(-scores, kind="stable"), kind="stable")  # 0: the best
+    worse, better = one[double & (rank[other] < rank[one])], other[double & (rank[other] < rank[one])]
     keep = np.ones(len(rows), bool)
-    keep[one[double & better]] = False
+    for row in sorted(set(worse.tolist()), key=rank.__getitem__):
+        keep[row] = not keep[better[worse == row]].any()
     return rows[keep]
 
 

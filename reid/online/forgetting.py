@@ -77,8 +77,8 @@ def forget(
 
     Raises:
         InputError: there are several cameras, and none was named; or no such camera.
-        DataError: a process does not let go of a store, or one cannot be read: raised once all else is deleted, and
-            names them.
+        DataError: a process does not let go of the harvest, or a store cannot be read. Then nothing is deleted where no
+            session was named, and all else where one was; the message says which.
         OSError: a store cannot be written.
     """
     left = dict[Path, DataError]()  # stores that could not be looked through
@@ -91,6 +91,11 @@ def forget(
         replays = [folder.replay / name for name in cameras]
         note_forgetting(folder.replay, clock())  # before looking, see `reid.online.burst_store`
         traces = _traces(stores, replays, identity, left)
+        if session is None and left:  # the same number of an earlier session is somebody else
+            raise DataError(
+                f"nothing is deleted: which start of the tracker saw {identity} last cannot be told, since "
+                f"{_reasons(left)}. Name the session, or {ALL} for all of them"
+            )
         known = sorted(traces, key=lambda name: -traces[name].seen_unix_s)
         chosen = known if session == ALL else [name for name in known if name == session]
         if session is None:
@@ -121,11 +126,15 @@ def forget(
     if left:
         raise DataError(
             f"{size.crops} crops and {bursts} bursts of {identity} are deleted, of session "
-            f"{', '.join(chosen) or 'none'}, but not all could be looked through: "
-            f"{'; '.join(str(error) for error in left.values())}. Delete such an hour's folder, or wait until it "
-            f"expires; where another process writes it, end that, and forget {identity} again"
+            f"{', '.join(chosen) or 'none'}, but not all could be looked through: {_reasons(left)}. Delete such an "
+            f"hour's folder, or wait until it expires; where another process writes it, end that, and forget "
+            f"{identity} of the same session again"
         )
     return Forgotten(size, bursts, tuple(chosen), tuple(name for name in known if name not in chosen))
+
+
+def _reasons(left: Mapping[Path, DataError]) -> str:
+    return "; ".join(str(error) for error in left.values())
 
 
 def _stores(folder: OnlineFolder, cameras: Sequence[str]) -> list[Path]:

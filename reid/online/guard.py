@@ -111,7 +111,13 @@ class SwapGuard:
             self._embedder.run_beside(partial(self._write, self._record))
 
     def _write(self, record: Path) -> None:
-        write_json(record, self._seen)
+        try:
+            write_json(record, self._seen)
+        except (DataError, OSError):
+            raise  # it is tried again, with what is known by then
+        except Exception:
+            self._writing = False  # it is given up, and the next one is not
+            raise
         self._writing = False
 
 

@@ -205,8 +205,8 @@ class HarvestWriter:
 
     def _make_way(self) -> None:
         """Let somebody else change the store; whoever takes long for it may have been stopped, and is told of."""
-        self._store.rest()
         patient_until_s = self._steady() + _PATIENCE_S
+        self._store.rest()
         while self._store.is_wanted() and not self._closing:
             if self._failure is None and self._steady() >= patient_until_s:
                 self._failed(_HELD, "it goes on once that one has ended")

@@ -86,6 +86,15 @@ def test_two_boxes_on_one_newcomer_found_one_track() -> None:
     assert results[-1].detections.tolist() == [1, 2]
 
 
+def test_of_boxes_in_a_row_those_found_tracks_that_no_better_one_that_does_so_overlaps() -> None:
+    row = Detections([[x, 0, x + 100, 100] for x in (0, 15, 30)], [0.9, 0.8, 0.7])
+    tracker = Tracker(explain=True)
+    result = tracker.update(row, time_s=0)
+    assert len(result) == 2
+    assert result.explanation is not None
+    assert [birth.refused for birth in result.explanation.births] == [None, "double", None]
+
+
 def test_with_confirmation_at_once_the_first_frame_is_reported() -> None:
     assert len(Tracker(TrackerConfig(confirm_s=0)).update(Detections([box(0)]), time_s=0)) == 1
 

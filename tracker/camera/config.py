@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+import numpy as np
+
 from tracker.errors import ConfigError
 
 CameraMode: TypeAlias = Literal["auto", "on", "off"]
@@ -27,7 +29,7 @@ class CameraMotionConfig:
     """Share of the points outside the boxes that must agree on one motion; else none is reported."""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.work_size_px, int) or self.work_size_px < 64:
+        if not isinstance(self.work_size_px, int | np.integer) or self.work_size_px < 64:
             raise ConfigError(f"work_size_px must be a whole number of at least 64, got {self.work_size_px!r}")
         if not 0 < self.still_share < 0.1:
             raise ConfigError(f"still_share must be between 0 and 0.1, got {self.still_share}")

@@ -15,7 +15,6 @@ from types import TracebackType
 _STOP_S = 20.0
 """How long a worker may take to end its step."""
 _MOST_LOG_BYTES = 1 << 20
-_EXIT_USAGE = 2
 _TOLD_TO_STOP = (0, 130, -signal.SIGINT, -signal.SIGTERM)
 """Exit codes of a worker that somebody ended, who wants it to stay so."""
 
@@ -23,8 +22,7 @@ _TOLD_TO_STOP = (0, 130, -signal.SIGINT, -signal.SIGTERM)
 class WorkerBeside:
     """A worker that is at work as long as a run of the tracker. Use as a context manager around the run.
 
-    One that ends by itself is started again. It stays ended where it was told to stop, or where another worker is at
-    work in the folder.
+    One that ends by itself is started again. It stays ended where it was told to stop.
 
     Args:
         folder: the online folder; what the worker says is added to `worker.log` in it.
@@ -77,21 +75,32 @@ class WorkerBeside:
             if code is None:
                 continue
             _close(self._worker)
-            if self._stays_ended(code):
+            if code in _TOLD_TO_STOP:
+                self._tell("the worker was told to stop: what is harvested from now on waits for the next one")
                 return
             if time.monotonic() - self._began_s > self._longest_pause_s:
                 pause_s = self._first_pause_s
-            self._say(
-                f"reidtrack: the worker ended by itself with exit code {code}, {self._log} has what it said; "
-                f"another one is started in {pause_s:g} s"
+            self._tell(
+                f"the worker ended by itself with exit code {code}, {self._log} has what it said; another one is "
+                f"started in {pause_s:g} s"
             )
-            if self._ending.wait(pause_s):
-                return
+            pause_s = self._start_again(pause_s)
+
+    def _start_again(self, pause_s: float) -> float:
+        """Start another worker after a pause, or after some where it cannot be started; returns the next pause."""
+        while not self._ending.wait(pause_s):
             pause_s = min(2 * pause_s, self._longest_pause_s)
             try:
                 self._worker = self._started()
             except OSError as error:
-                self._say(f"reidtrack: the worker cannot be started: {error}")
+                self._tell(f"the worker cannot be started: {error}; it is tried again in {pause_s:g} s")
+            else:
+                break
+        return pause_s
+
+    def _tell(self, text: str) -> None:
+        with contextlib.suppress(OSError, ValueError):  # nobody may be there any more to be told
+            self._say(f"reidtrack: {text}")
 
     def _started(self) -> subprocess.Popen[bytes]:
         self._began_s = time.monotonic()
@@ -104,24 +113,6 @@ class WorkerBeside:
                 env={**os.environ, **limits},
             )  # fmt: skip
 
-    def _stays_ended(self, code: int) -> bool:
-        if code in _TOLD_TO_STOP:
-            self._say("reidtrack: the worker was told to stop: what is harvested from now on waits for the next one")
-            return True
-        if code == _EXIT_USAGE and self._is_taken():
-            self._say("reidtrack: another worker is at work in the folder, and learns in the place of this run's")
-            return True
-        return False
-
-    def _is_taken(self) -> bool:
-        from reid.errors import DataError
-        from reid.locking import is_locked
-
-        try:
-            return is_locked(self._folder / "lock.worker")
-        except (OSError, DataError):  # then it is tried again
-            return False
-
     def _end(self, worker: subprocess.Popen[bytes]) -> None:
         """End the worker; the round that it was at goes on with the next one."""
         code = worker.poll()
@@ -133,7 +124,7 @@ class WorkerBeside:
                 worker.kill()
                 worker.wait()
         elif code not in _TOLD_TO_STOP:
-            self._say(f"reidtrack: the worker ended by itself: {self._log} has what it said")
+            self._tell(f"the worker ended by itself: {self._log} has what it said")
         _close(worker)
 
 

@@ -294,13 +294,23 @@ def test_an_hour_that_cannot_be_read_keeps_nobody_in_the_others(folder, fill):
     damaged = path.read_bytes().replace(b'"version":1', b'"version":3', 1)
     path.write_bytes(damaged)
     with pytest.raises(DataError, match=rf"6 crops .* of session s, .*{path}.*Delete such an hour's folder") as told:
-        forget(folder, SOMEBODY)
+        forget(folder, SOMEBODY, session="s")
     assert hour_of(0) not in str(told.value)
     assert sum(total.size.crops for total in harvest_totals(folder)) == 6, "of the other one, in the other hours"
     assert path.read_bytes() == damaged
     assert folder.history.read()[-1]["crops"] == 6
     with pytest.raises(DataError, match=r"^0 crops .* of session none"):
+        forget(folder, SOMEBODY, session="s")
+
+
+def test_where_an_hour_cannot_be_read_nobody_guesses_which_session_was_the_last(folder, fill):
+    fill(hours=(0, 1))
+    path = folder.harvest / "door" / hour_of(1) / "store.jsonl"
+    path.write_bytes(path.read_bytes().replace(b'"version":1', b'"version":3', 1))
+    before = sum(total.size.crops for total in harvest_totals(folder))
+    with pytest.raises(DataError, match=rf"nothing is deleted: .*{path}.* Name the session, or all for all of them"):
         forget(folder, SOMEBODY)
+    assert sum(total.size.crops for total in harvest_totals(folder)) == before
 
 
 def test_pictures_that_cannot_be_deleted_are_told(folder, fill, monkeypatch):

@@ -152,3 +152,19 @@ def test_what_could_not_be_written_is_written_as_it_is_by_then(tmp_path: Path) -
     assert len(run.embedder.jobs) == 1
     run.embedder.jobs[0]()
     assert len(json.loads((tmp_path / "watch.json").read_text())["watch"]["before"]) == 60
+
+
+def test_a_record_that_was_given_up_once_is_written_next_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(path: Path, value: object) -> None:
+        raise RuntimeError
+
+    run = Run(tmp_path / "watch.json")
+    run.embedder.do_jobs = lambda: None  # type: ignore[method-assign]
+    run.go_on(1300, "one", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr("reid.online.guard.write_json", fail)
+        with pytest.raises(RuntimeError):
+            run.embedder.jobs.pop()()
+    run.go_on(60, "one", 1)
+    run.embedder.jobs.pop()()
+    assert (tmp_path / "watch.json").exists()

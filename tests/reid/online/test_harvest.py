@@ -422,7 +422,6 @@ class TestItNeverStopsTracking:
         store.rest = lambda: (rest(), rested.set())
         with FileLock.attempt(folder.harvest_lock):
             assert rested.wait(120)
-            time.sleep(0.2)
             assert each.harvester.failure is None, "not at once"
             each.steady_s = 61.0
             until(lambda: each.harvester.failure)

@@ -13,7 +13,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from reid.locking import open_locked
 from tracker.cli.online_beside import WorkerBeside
 
 LONG_S = 600.0
@@ -102,21 +101,6 @@ def test_a_worker_that_was_told_to_stop_stays_so(site: Site, then: str) -> None:
     assert ["was told to stop" in said for said in site.said] == [True]
 
 
-def test_where_another_worker_is_at_work_none_is_started_and_otherwise_one_is(site: Site) -> None:
-    lock = open_locked(site.path / "lock.worker")
-    assert lock is not None
-    try:
-        with site.beside("sys.exit(2)"):
-            until(lambda: len(site.said) == 1)
-            time.sleep(0.3)
-        assert len(site.began) == 1
-        assert "another worker is at work in the folder" in site.said[0]
-    finally:
-        os.close(lock)
-    with site.beside("sys.exit(2)"):
-        until(lambda: len(site.began) >= 3)
-
-
 def test_a_run_that_ends_waits_for_no_pause(site: Site) -> None:
     began = time.monotonic()
     with site.beside("sys.exit(3)", first_pause_s=LONG_S, longest_pause_s=LONG_S):
@@ -138,15 +122,29 @@ def test_ctrl_c_ends_the_worker_as_well(site: Site) -> None:
     assert site.said == []
 
 
-def test_a_worker_that_cannot_be_started_is_tried_again(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_cannot_be_started_is_tried_again(site: Site) -> None:
+    def times(words: str) -> int:
+        return sum(words in said for said in site.said)
+
     with site.beside("sys.exit(3)"):
-        until(lambda: len(site.said) >= 1)
+        until(lambda: times("ended by itself with exit code 3") >= 1)
         away = site.path.with_name("away")
         site.path.rename(away)
-        until(lambda: any("cannot be started" in said for said in site.said))
+        until(lambda: times("cannot be started") >= 3)
         away.rename(site.path)
         before = len(site.began)
         until(lambda: len(site.began) > before)
+    assert times("ended by itself with exit code 3") <= len(site.began), "once for each that there was"
+
+
+def test_nobody_there_to_be_told_keeps_no_worker_from_being_started_again(site: Site) -> None:
+    def gone(text: str) -> None:
+        raise OSError(5, "Input/output error")
+
+    beside = site.beside("sys.exit(3)")
+    beside._say = gone
+    with beside:
+        until(lambda: len(site.began) >= 3)
 
 
 def test_a_long_log_is_cut_to_its_newer_half(site: Site) -> None:
