@@ -5,6 +5,7 @@ Trains nothing itself: that is handed over, so that whoever asks for the state o
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import math
@@ -124,7 +125,7 @@ def run_round(
     here, told = folder.training / str(begun.number), False
     live = registry.current()
     if live.sha256 != begun.live:  # another one went live since it was decided: the next round is about that
-        _delete_void(here)
+        _delete(here)
         return None
 
     def told_to_stop() -> bool:
@@ -143,19 +144,19 @@ def run_round(
         if told_to_stop() and not _is_void(here):
             return None
         if not _keep_sides(folder, here):
-            _delete_void(here)
+            _delete(here)
             return None
         done = _settled(folder, registry, begun, result)
     except Exception as error:
         if _is_void(here):
-            _delete_void(here)
+            _delete(here)
             return None
         if isinstance(error, OSError) and is_full(error):
             raise
         reason = f"it failed: {error if isinstance(error, ReidError) else f'{type(error).__name__}: {error}'}"
         folder.history.append("refused", round=begun.number, reason=reason)
         done = Round(begun.number, None, reason)
-    shutil.rmtree(here, ignore_errors=True)
+    _delete(here)
     folder.change_state(lambda state: {**state, "learned_hours": dict(begun.hours)})
     return done
 
@@ -201,7 +202,7 @@ def _begin(folder: OnlineFolder, registry: ModelRegistry, config: AdaptConfig) -
     except FileNotFoundError:
         if draft.exists():
             raise
-        _delete_void(here)
+        _delete(here)
         return None
     return begun
 
@@ -211,8 +212,10 @@ def _is_void(here: Path) -> bool:
     return not (here / ROUND).exists()
 
 
-def _delete_void(here: Path) -> None:
-    """Delete what is left of a round that cannot go on."""
+def _delete(here: Path) -> None:
+    """Delete a round: first what says that it can go on, or a half that a kill leaves would be gone on with."""
+    with contextlib.suppress(OSError):
+        (here / ROUND).unlink(missing_ok=True)
     shutil.rmtree(here, ignore_errors=True)
 
 

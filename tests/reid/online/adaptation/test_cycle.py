@@ -439,6 +439,26 @@ def test_what_a_killed_round_left_is_gone_with_the_next(folder: OnlineFolder) ->
     assert not list(folder.training.iterdir())
 
 
+def test_a_round_that_was_killed_while_it_was_deleted_is_not_gone_on_with(
+    folder: OnlineFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rmtree, registry = shutil.rmtree, ModelRegistry(folder)
+
+    def killed(path: Path, **options: Any) -> None:
+        if not (path / "harvest").is_dir():
+            return rmtree(path, **options)
+        rmtree(path / "harvest")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run_round(folder, registry, Learner(), AdaptConfig())
+    done = run_round(folder, registry, Learner(), AdaptConfig())
+    assert done is not None
+    assert (done.number, done.reason) == (2, "because")
+
+
 @pytest.mark.parametrize("at", [0, 0.5], ids=["header", "middle"])
 def test_what_is_damaged_is_not_learned_from_and_ends_no_round(folder: OnlineFolder, at: float) -> None:
     store = folder.harvest / "door" / "20260131-09"
