@@ -20,9 +20,15 @@ def some(values: NDArray[Any]) -> bool:
     return bool(np.count_nonzero(values))
 
 
+def find(values: IntArray, others: IntArray) -> tuple[IntArray, BoolArray]:
+    """Where the values (n,) stand among the others (m,), and which of them do (n,); of one that does not, any place."""
+    if not len(others):
+        return np.zeros(len(values), np.int64), np.zeros(len(values), bool)
+    order = others.argsort()
+    place = order.take(others.searchsorted(values, sorter=order), mode="clip")
+    return place, np.asarray(others.take(place) == values)
+
+
 def among(values: IntArray, others: IntArray) -> BoolArray:
     """Which values (n,) are among the others (m,)."""
-    if not len(others):
-        return np.zeros(len(values), bool)
-    ordered = np.sort(others)
-    return np.asarray(ordered.take(ordered.searchsorted(values), mode="clip") == values)
+    return find(values, others)[1]

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tracker.arrays import find
 from tracker.association.evidence import shows_object
-from tracker.types import BoolArray, DoubleArray, FloatArray, FrameResult, IntArray
+from tracker.types import DoubleArray, FloatArray, FrameResult, IntArray
 
 _MEMORY_S = 5.0
 """How long somebody who is not seen is still compared with."""
@@ -63,10 +64,7 @@ class ConductMeter:
         """Margins of crops (n, D) of those who were seen before, of whom there must be two; then learn from all."""
         recent = np.abs(now - self._seen_s) <= _MEMORY_S
         self._ids, self._means, self._seen_s = self._ids[recent], self._means[recent], self._seen_s[recent]
-        order = self._ids.argsort()
-        place = self._ids.searchsorted(ids, sorter=order).clip(max=max(len(order) - 1, 0))
-        own = order[place] if len(order) else np.zeros(len(ids), np.int64)  # (n,) rows of the means
-        known: BoolArray = self._ids[own] == ids if len(order) else np.zeros(len(ids), bool)
+        own, known = find(ids, self._ids)  # (n,) rows of the means
         margins = np.zeros(0)
         if len(self._ids) > 1 and known.any():
             alike = crops[known] @ self._means.T  # (m, K)

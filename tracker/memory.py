@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tracker.arrays import among, some
+from tracker.arrays import among, find, some
 from tracker.types import BoolArray, DoubleArray, FloatArray, IntArray
 
 
@@ -46,9 +46,8 @@ class IdentityMemory:
         """Which of these numbers are known (n,), their means (n, D) and how many vectors made them (n,)."""
         if not len(self):
             return np.zeros(len(ids), bool), np.zeros((len(ids), self.means.shape[1]), np.float32), np.zeros(len(ids))
-        order = self.ids.argsort()
-        place = order[np.minimum(self.ids.searchsorted(ids, sorter=order), len(self) - 1)]
-        return self.ids[place] == ids, self.means[place], self.vectors[place]
+        place, known = find(ids, self.ids)
+        return known, self.means[place], self.vectors[place]
 
     def take(self, ids: IntArray) -> None:
         """Remove identities."""
