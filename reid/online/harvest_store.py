@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -23,6 +24,7 @@ from reid.tracklets import StoreSize, TrackletWriter, is_tracklet_store, tidy_tr
 from reid.tracklets.records import RECORDS
 from reid.tracklets.tidying import BLOCK_BYTES, Record, on_disk
 
+_logger = logging.getLogger(__name__)
 _MB = 1_000_000
 _DAY_S = 86400.0
 _FULL, _ROOMY = 0.99, 0.98
@@ -36,8 +38,9 @@ class HarvestStoreConfig:
     """How much of a harvest is kept, and for how long."""
 
     most_mb: int = 2000
-    """Megabytes on the disk for the harvest of all cameras. Beyond it crops go: from the camera that has most, there
-    from the hour that has most, there from the longest tracklets, evenly in time."""
+    """Megabytes on the disk for the harvest of all cameras. Beyond it hours go that cannot be read, the oldest first,
+    and then crops: from the camera that has most, there from the hour that has most, there from the longest tracklets,
+    evenly in time."""
     keep_days: float = 30.0
     """Days after which an hour's harvest is deleted."""
     few_crops: int = 4
@@ -117,6 +120,8 @@ class HarvestStore:
             OSError: it cannot be written, or the disk is about to be full.
         """
         check_free(self.folder.path, self.config.least_free_mb)
+        if self._ledger.disk_bytes > self.config.most_mb * _MB:  # there was no room to be made
+            self._make_room()
         writer = self._enter(sheaf.stretch)
         size = self._ledger.hours[self._key].size
         added, begun, records = 0, len(self._filled), self._record_bytes()
@@ -230,10 +235,13 @@ class HarvestStore:
         return (self._ledger.path(self._key) / RECORDS).stat().st_size
 
     def _make_room(self) -> None:
-        """Thin the largest hours of the largest cameras until there is room again."""
+        """Delete hours that nobody can read, and thin the largest of the largest cameras, until there is room again."""
         room = int(_ROOMY * self.config.most_mb * _MB)
         self._ledger.refresh(skip=self._key)
-        tried: set[Key] = set()
+        tried = set(self._ledger.unreadable())
+        for key in self._ledger.unreadable():
+            if self._ledger.disk_bytes > room:
+                self._let_go(key)
         while (excess := self._ledger.disk_bytes - room) > 0:
             hours = {key: hour.size.disk_bytes for key, hour in self._ledger.hours.items() if key not in tried}
             if not hours:
@@ -246,6 +254,12 @@ class HarvestStore:
             if not self._thin(key, min(excess, max(hours[key] // _SHARE, BLOCK_BYTES))):
                 tried.add(key)
         self._ledger.save()
+
+    def _let_go(self, key: Key) -> None:
+        """Delete an hour that nobody can read: it is of no use, and there is no part of it that could stay."""
+        with contextlib.suppress(DataError):  # somebody writes it
+            self._ledger.remove(key)
+            _logger.warning("%s is deleted to make room: it cannot be read", self._ledger.path(key))
 
     def _thin(self, key: Key, excess: int) -> bool:
         """Take at least so many bytes out of an hour; False where nothing can be taken."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -16,7 +17,7 @@ from reid.online.folder import OnlineFolder
 from reid.online.hours import HOUR_S, hour_begin
 from reid.tracklets import StoreSize, is_tracklet_store, measure_tracklets, remove_tracklets, tidy_tracklets
 from reid.tracklets.records import RECORDS
-from reid.tracklets.tidying import BLOCK_BYTES
+from reid.tracklets.tidying import BLOCK_BYTES, weigh_tracklets
 
 _logger = logging.getLogger(__name__)
 _SAVED = "totals.json"
@@ -49,6 +50,8 @@ class Hour:
     """Of the records that were measured; None while they are being written."""
     ahead_since_unix_s: float | None = None
     """Since when it has been dated in the future, as a clock that was wrong leaves it."""
+    readable: bool = True
+    """Whether it can be put in order; where it cannot, its size is what lies on the disk, of no crops."""
 
 
 def harvest_totals(folder: OnlineFolder) -> tuple[HourTotal, ...]:
@@ -141,6 +144,10 @@ class Ledger:
                 found.append(key)
         return found
 
+    def unreadable(self) -> list[Key]:
+        """Hours that nobody can learn from or thin, those first that are oldest."""
+        return sorted((key for key, hour in self.hours.items() if not hour.readable), key=lambda key: (key[1], key[0]))
+
     def save(self) -> None:
         """Remember the sizes for the next start.
 
@@ -174,17 +181,17 @@ class Ledger:
             if tidy:  # it was being removed when a process was killed
                 self.remove(key)
             return None
-        if tidy:
-            with contextlib.suppress(DataError):
-                size, _ = tidy_tracklets(path)
-                return Hour(size, _stamp(path), ahead_since_unix_s)
         try:
+            if tidy:
+                with contextlib.suppress(DataError):
+                    size, _ = tidy_tracklets(path)
+                    return Hour(size, _stamp(path), ahead_since_unix_s)
             return Hour(measure_tracklets(path), None, ahead_since_unix_s)
         except FileNotFoundError:  # deleted meanwhile
             return None
-        except DataError as error:
-            _logger.warning("%s; it is left alone until it was kept for long enough", error)
-            return Hour(StoreSize(), None, ahead_since_unix_s)
+        except (DataError, PermissionError) as error:
+            _logger.warning("%s; it is left alone until it was kept for long enough, or there is no room", error)
+            return Hour(StoreSize(disk_bytes=weigh_tracklets(path)), None, ahead_since_unix_s, readable=False)
 
 
 def hour_folders(root: Path) -> list[Key]:
@@ -205,6 +212,9 @@ def _folders(path: Path) -> list[Path]:
 
 
 def _stamp(path: Path) -> Stamp | None:
+    """Of the records of an hour; None where there are none, or where one may not change them: that leaves no trace."""
+    if not os.access(path / RECORDS, os.R_OK | os.W_OK):
+        return None
     try:
         found = (path / RECORDS).stat()
     except FileNotFoundError:

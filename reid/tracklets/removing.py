@@ -39,14 +39,18 @@ def remove_tracklets(folder: str | Path) -> None:
     folder = Path(folder)
     path = folder / RECORDS
     if path.is_file():
-        file = open_store(path)
         try:
+            file = open_store(path)
+        except PermissionError:  # whether it may be deleted, its folder says
             path.unlink()
-        finally:
-            os.close(file)
+        else:
+            try:
+                path.unlink()
+            finally:
+                os.close(file)
     for tracklet in tracklet_folders(folder):
         for picture in tracklet.iterdir():
-            if _PICTURE.fullmatch(picture.name):
+            if is_picture(picture):
                 picture.unlink(missing_ok=True)
         _remove_empty(tracklet)
     _remove_empty(folder / PICTURES)
@@ -57,7 +61,7 @@ def delete_strangers(folder: Path, known: Mapping[int, Collection[int]]) -> None
     for tracklet in tracklet_folders(folder):
         names = {picture_path(folder, int(tracklet.name), frame) for frame in known.get(int(tracklet.name), ())}
         for picture in list(tracklet.iterdir()):
-            if picture not in names and _PICTURE.fullmatch(picture.name):
+            if picture not in names and is_picture(picture):
                 picture.unlink(missing_ok=True)
         _remove_empty(tracklet)
 
@@ -68,6 +72,11 @@ def tracklet_folders(folder: Path) -> list[Path]:
     if not pictures.is_dir():
         return []
     return [entry for entry in pictures.iterdir() if entry.is_dir() and _TRACKLET.fullmatch(entry.name)]
+
+
+def is_picture(file: Path) -> bool:
+    """Whether a file of a tracklet's folder is a picture of the store, whole or half written."""
+    return _PICTURE.fullmatch(file.name) is not None
 
 
 def _remove_empty(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from reid.atomic import discard_draft, write_whole
 from reid.errors import DataError
 from reid.tracklets.reading import StoreReader, pairs_of, picture_lengths
 from reid.tracklets.records import PICTURES, RECORDS, check_header, encode_record, new_header, parse
-from reid.tracklets.removing import delete_strangers, open_store
+from reid.tracklets.removing import delete_strangers, is_picture, open_store, tracklet_folders
 
 BLOCK_BYTES: Final = 4096
 """What most file systems hand out at a time: a file of one byte takes as much."""
@@ -47,6 +48,21 @@ def measure_tracklets(folder: str | Path) -> StoreSize:
         OSError: it cannot be read.
     """
     return _Store(Path(folder)).size()
+
+
+def weigh_tracklets(folder: str | Path) -> int:
+    """Bytes that a store's own files and folders take on the disk, in whole blocks, also where nobody can read them.
+
+    Raises:
+        OSError: a folder cannot be looked into.
+    """
+    folder, taken = Path(folder), 0
+    with contextlib.suppress(FileNotFoundError):  # it is being deleted
+        taken += on_disk((folder / RECORDS).stat().st_size)
+        for tracklet in tracklet_folders(folder):
+            pictures = [file.stat().st_size for file in tracklet.iterdir() if is_picture(file)]
+            taken += BLOCK_BYTES + sum(map(on_disk, pictures))
+    return taken
 
 
 def tidy_tracklets(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +18,31 @@ from reid.online.hours import hour_begin
 from reid.online.ledger import harvest_totals
 
 pytestmark = pytest.mark.usefixtures("fast_disk")
+
+
+def make_unreadable(hour):
+    records = hour / "store.jsonl"
+    records.write_bytes(records.read_bytes().replace(b'"version":1', b'"version":3', 1))
+
+
+def refuse(monkeypatch, records):
+    """Have this file opened by nobody; root, who may run the tests, may open any."""
+    opened, read = os.open, Path.read_bytes
+
+    def check(path):
+        if Path(path) == records:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != records)
+    monkeypatch.setattr(os, "open", lambda path, *more, **named: check(path) or opened(path, *more, **named))
+    monkeypatch.setattr(Path, "read_bytes", lambda path: check(path) or read(path))
+
+
+def disk_bytes(root):
+    """What all the files and folders below take, hours and what is in them."""
+    return sum(-(-path.stat().st_size // 4096) * 4096 for path in root.glob("*/*/**/*")) + sum(
+        4096 for path in root.glob("*/*")
+    )
 
 
 def harvest(make, sheaf, plan, config):
@@ -109,6 +137,63 @@ class TestBounds:
             store.close()
             left.append([read.frame.tolist() for read in stores(folder).values()])
         assert left[0] == left[1]
+
+    def test_hours_that_cannot_be_read_count_and_go_first_the_oldest_before_others(self, folder, make, sheaf, caplog):
+        for hour in range(3):
+            harvest(make, sheaf, [("yard", hour, 5, 6)], HarvestStoreConfig(least_free_mb=0))
+        whole = harvest_totals(folder)
+        for hour in range(2):
+            make_unreadable(folder.harvest / "yard" / hour_of(hour))
+        counted = harvest_totals(folder)
+        assert [total.size.crops for total in counted] == [0, 0, 30]
+        assert [total.size.disk_bytes for total in counted] == [total.size.disk_bytes for total in whole]
+        config = HarvestStoreConfig(most_mb=1, least_free_mb=0)
+        store, frame = make("door", config), 0
+        with caplog.at_level(logging.WARNING):
+            while (folder.harvest / "yard" / hour_of(0)).exists():
+                frame += 1
+                store.add(sheaf(hour_of(9), frame))
+                assert disk_bytes(folder.harvest) <= 1_000_000
+        assert f"{folder.harvest / 'yard' / hour_of(0)} is deleted to make room: it cannot be read" in caplog.text
+        store.close()
+        assert [total.hour for total in harvest_totals(folder)] == [hour_of(9), hour_of(1), hour_of(2)]
+        assert [total.size.crops for total in store.totals()] == [2 * frame, 0, 30], "nothing else went for it"
+
+    def test_an_hour_that_one_may_not_read_counts_and_goes(self, folder, make, sheaf, monkeypatch):
+        harvest(make, sheaf, [("yard", 0, 5, 6)], HarvestStoreConfig(least_free_mb=0))
+        [whole] = harvest_totals(folder)
+        refuse(monkeypatch, folder.harvest / "yard" / hour_of(0) / "store.jsonl")
+        [counted] = harvest_totals(folder)
+        assert (counted.size.crops, counted.size.disk_bytes) == (0, whole.size.disk_bytes)
+        store = make("door", HarvestStoreConfig(most_mb=1, least_free_mb=0))
+        for frame in range(200):
+            store.add(sheaf(frame=frame))
+        assert not (folder.harvest / "yard").exists()
+        store.close()
+
+    def test_where_no_room_can_be_made_nothing_more_is_written(self, folder, make, sheaf, monkeypatch):
+        harvest(make, sheaf, [("yard", 0, 30, 4)], HarvestStoreConfig(least_free_mb=0))
+        kept = folder.harvest / "yard" / hour_of(0)
+        make_unreadable(kept)
+        unlink = Path.unlink
+
+        def deny(path, **more):
+            if kept in path.parents:
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            unlink(path, **more)
+
+        monkeypatch.setattr(Path, "unlink", deny)
+        store, denied = make("door", HarvestStoreConfig(most_mb=1, least_free_mb=0)), 0
+        for frame in range(400):
+            try:
+                store.add(sheaf(frame=frame))
+            except PermissionError:  # as the thread that writes a harvest goes on
+                denied += 1
+                store.rest()
+                store.open()
+            assert disk_bytes(folder.harvest) <= 1_020_000
+        assert denied > 100
+        store.close()
 
     def test_a_disk_that_is_about_to_be_full_is_left_alone(self, folder, make, sheaf):
         store = make("door", HarvestStoreConfig(least_free_mb=10**9))
