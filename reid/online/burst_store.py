@@ -24,6 +24,7 @@ from reid.online.files import check_free, read_json, write_json
 from reid.online.folder import OnlineFolder
 from reid.online.harvest_store import HarvestStore
 from reid.online.hours import camera_folder
+from reid.online.proven_clock import ProvenClock
 
 _logger = logging.getLogger(__name__)
 _FORGOTTEN = "forgotten.json"
@@ -53,7 +54,9 @@ class BurstStore:
         config: how much is kept.
         keep_days: days after which a burst is deleted.
         least_free_mb: megabytes that stay free on the disk.
+        before_unix_s: see `ProvenClock`, and `HarvestStore.before_unix_s`.
         clock: seconds since 1970.
+        steady: a clock in seconds that never steps.
     """
 
     def __init__(
@@ -65,21 +68,30 @@ class BurstStore:
         *,
         keep_days: float,
         least_free_mb: int,
+        before_unix_s: float = -math.inf,
         clock: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self.root, self.camera, self.session = root, camera, session
         self.config, self.clock = config or BurstConfig(), clock
+        self._proven = ProvenClock(before_unix_s, wall=clock, steady=steady)
         self._here = root / camera_folder(camera)
         self._keep_s, self._least_free_mb = keep_days * _DAY_S, least_free_mb
 
     @classmethod
     def beside(
-        cls, harvest: HarvestStore, config: BurstConfig | None = None, *, clock: Callable[[], float] = time.time
+        cls,
+        harvest: HarvestStore,
+        config: BurstConfig | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
     ) -> BurstStore:
         """That of a harvest: its folder, camera, session, time to live and the least free disk."""
         return cls(
             harvest.folder.replay, harvest.camera, harvest.session, config,
-            keep_days=harvest.config.keep_days, least_free_mb=harvest.config.least_free_mb, clock=clock,
+            keep_days=harvest.config.keep_days, least_free_mb=harvest.config.least_free_mb,
+            before_unix_s=harvest.before_unix_s, clock=clock, steady=steady,
         )  # fmt: skip
 
     def begin(self, began_unix_s: float) -> Path | None:
@@ -121,10 +133,10 @@ class BurstStore:
         return True
 
     def tidy(self) -> None:
-        """Delete what was kept for long enough, and what is too much: the oldest first."""
-        now_s = self.clock()
+        """Delete what was kept for long enough for certain, and what is too much: the oldest first."""
+        now_s, passed_s = self.clock(), self._proven.passed_unix_s()
         for path, info in _infos(self.root):
-            if info is not None and now_s - _since_unix_s(path, info, now_s) > self._keep_s:
+            if info is not None and passed_s - _since_unix_s(path, info, now_s) > self._keep_s:
                 path.unlink(missing_ok=True)
         for path in burst_files(self._here)[: -self.config.bursts]:
             path.unlink(missing_ok=True)

@@ -15,10 +15,11 @@ from numpy.typing import ArrayLike, NDArray
 from reid.errors import InputError
 from reid.online.harvest_config import HarvestConfig
 from reid.online.harvest_store import HarvestStore
-from reid.online.harvest_writer import CLOCK_STEP_S, HarvestCounts, HarvestWriter
+from reid.online.harvest_writer import HarvestCounts, HarvestWriter
 from reid.online.hours import hour_name
 from reid.online.ledger import HourTotal
 from reid.online.pieces import HarvestPieces
+from reid.online.proven_clock import CLOCK_STEP_S
 from reid.online.sheaf import Sheaf, Stretch
 from reid.online.sightings import Sightings, check_picture, checked_time
 from reid.tracklets.spacing import TIME_SLACK_S

@@ -18,6 +18,7 @@ from reid.online.files import check_free
 from reid.online.folder import OnlineFolder
 from reid.online.hours import camera_folder, hour_name
 from reid.online.ledger import HourTotal, Key, Ledger
+from reid.online.proven_clock import note_hour, noted_unix_s
 from reid.online.sheaf import Sheaf, Stretch
 from reid.online.thinning import thin
 from reid.tracklets import StoreSize, TrackletWriter, is_tracklet_store, tidy_tracklets
@@ -97,6 +98,9 @@ class HarvestStore:
         if self._rate_hz is not None:
             check_number("rate_hz", self._rate_hz, above=0)
         self._clock = clock
+        self.before_unix_s = noted_unix_s(folder.clock)
+        """The hour that the clock said last in the run before; -inf where nobody knows."""
+        self._noted = ""
         self._rng = np.random.default_rng(self.config.seed)
         self._ledger = Ledger(folder.harvest)
         self._writer: TrackletWriter | None = None
@@ -159,17 +163,17 @@ class HarvestStore:
     def sweep(self, now_s: float | None = None) -> None:
         """Delete what was kept for long enough, and finish an hour that is over; call it now and then.
 
-        What other stores wrote into the folder meanwhile is taken in. `now_s` in Unix seconds is what the clock said a
-        moment ago, and None asks it.
+        What other stores wrote into the folder meanwhile is taken in. `now_s` is until when time has passed for
+        certain, see `ProvenClock`; None believes the clock.
         """
-        now_s = self._clock() if now_s is None else now_s
-        if self._writer is not None and self._key[1] != hour_name(now_s):
+        if self._writer is not None and self._key[1] != hour_name(self._clock()):
             self.rest()
         self._ledger.refresh(skip=None if self._writer is None else self._key)
-        for key in self._ledger.expired(now_s, self.config.keep_days * _DAY_S):
+        for key in self._ledger.expired(self._clock() if now_s is None else now_s, self.config.keep_days * _DAY_S):
             with contextlib.suppress(DataError):  # somebody writes it
                 self._ledger.remove(key)
         self._ledger.save()
+        self._note_hour()
 
     def rest(self) -> None:
         """Finish the hour that is being written; the next `add` goes on with it, or begins another."""
@@ -192,6 +196,7 @@ class HarvestStore:
         """Finish all; harmless more than once."""
         self.rest()
         self._ledger.save()
+        self._note_hour()
 
     def totals(self) -> tuple[HourTotal, ...]:
         """How much is stored, by camera and hour."""
@@ -201,6 +206,14 @@ class HarvestStore:
     def disk_bytes(self) -> int:
         """What the harvest of all cameras takes on the disk."""
         return self._ledger.disk_bytes
+
+    def _note_hour(self) -> None:
+        """Leave to the next run what the clock says."""
+        hour = hour_name(self._clock())
+        if hour != self._noted:
+            with contextlib.suppress(OSError):  # that run has to prove its clock by itself
+                note_hour(self.folder.clock, hour)
+                self._noted = hour
 
     def _enter(self, stretch: Stretch) -> TrackletWriter:
         """The writer of a stretch's hour, with a run of its own for each stretch."""

@@ -19,6 +19,7 @@ from reid.errors import ReidError
 from reid.online.harvest_config import HarvestConfig
 from reid.online.harvest_store import HarvestStore
 from reid.online.ledger import HourTotal
+from reid.online.proven_clock import ProvenClock
 from reid.online.sharpness import sharpness
 from reid.online.sheaf import Sheaf
 
@@ -26,12 +27,9 @@ _logger = logging.getLogger(__name__)
 _IDLE_S = 0.25
 _PAUSE_S = 0.05
 _SWEEP_S = 60.0
-_SETTLED_S = 600.0
 _PATIENCE_S = 60.0
 _HELD = "another process is changing what was harvested"
 _EXPECTED = (OSError, ReidError, cv2.error)
-CLOCK_STEP_S = 30.0
-"""A clock that is off by more from one that never steps was set; what is less is drift, corrected by and by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +66,8 @@ class HarvestWriter:
     ) -> None:
         self._store = store
         self._config = config
-        self._wall, self._steady = wall, steady
-        self._ahead_s = wall() - steady()
+        self._steady = steady
+        self._clock = ProvenClock(store.before_unix_s, wall=wall, steady=steady)
         self._changed = threading.Condition()
         self._queue: deque[Sheaf] = deque()
         self._waiting_bytes = 0
@@ -115,8 +113,7 @@ class HarvestWriter:
     def clock_stepped(self) -> None:
         """Told that the clock was set: nothing is deleted for its age until it has proved itself for a while."""
         with self._changed:
-            self._ahead_s = self._wall() - self._steady()
-            self._sweep_s = self._steady() + _SETTLED_S
+            self._clock.stepped()
 
     def flush(self, timeout_s: float = 10.0) -> bool:
         """Wait until all that was handed over is written, or was dropped; whether that came in time."""
@@ -216,13 +213,11 @@ class HarvestWriter:
             self._recovered()
 
     def _sweep(self) -> None:
-        """Delete what is old, unless the clock that says so was set: while nobody is seen, nobody tells of that."""
-        now_s = self._wall()
-        if abs(now_s - self._steady() - self._ahead_s) > CLOCK_STEP_S:
-            self.clock_stepped()
-            return
+        """Delete what is old for certain."""
         self._sweep_s = self._steady() + _SWEEP_S
-        self._store.sweep(now_s)
+        with self._changed:
+            passed_s = self._clock.passed_unix_s()
+        self._store.sweep(passed_s)
 
     def _ready(self) -> bool:
         """Open the store where it is not, unless it failed a moment ago."""

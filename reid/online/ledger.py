@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,11 +129,13 @@ class Ledger:
         self.hours.pop(key, None)
 
     def expired(self, now_unix_s: float, keep_s: float) -> list[Key]:
-        """Hours that were kept for longer than `keep_s`, those first that are oldest.
+        """Hours that were kept for longer than `keep_s`, those first that are oldest; none where it is -inf.
 
         An hour in the future was dated by a clock that was wrong: it is kept for as long, from when that was noticed.
         """
-        found = []
+        found: list[Key] = []
+        if now_unix_s == -math.inf:
+            return found
         for key, hour in sorted(self.hours.items(), key=lambda item: item[0][1]):
             begin = hour_begin(key[1]) or 0.0
             if begin <= now_unix_s:

@@ -16,6 +16,8 @@ from reid.errors import DataError, InputError
 from reid.online import BurstConfig, BurstRecorder, HarvestStore, HarvestStoreConfig, OnlineFolder
 from reid.online.burst import read_burst, read_burst_info
 from reid.online.burst_store import BurstStore, burst_files, burst_totals
+from reid.online.hours import hour_name
+from reid.online.proven_clock import note_hour
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
 BOXES = np.array([[10.0, 10, 30, 60], [60, 20, 90, 100], [100, 0, 120, 40], [-5, 100, 20, 140]])
@@ -26,13 +28,20 @@ Clock = Any
 
 
 @pytest.fixture
-def record(folder: OnlineFolder, clock: Clock) -> Iterator[Record]:
+def steady(clock: Clock) -> Clock:
+    """One that never steps."""
+    return type(clock)(0.0)
+
+
+@pytest.fixture
+def record(folder: OnlineFolder, clock: Clock, steady: Clock) -> Iterator[Record]:
     made = []
 
     def make(config: BurstConfig = CONFIG, camera: str = "door", session: str = "s", **more: Any) -> BurstRecorder:
         kept = HarvestStoreConfig(**{"least_free_mb": 0, "keep_days": 2} | more)
-        store = HarvestStore(folder, kept, camera=camera, session=session)
-        made.append(BurstRecorder(BurstStore.beside(store, config, clock=clock), tracker={"high_score": 0.5}))
+        store = HarvestStore(folder, kept, camera=camera, session=session, clock=clock)
+        bursts = BurstStore.beside(store, config, clock=clock, steady=steady)
+        made.append(BurstRecorder(bursts, tracker={"high_score": 0.5}))
         return made[-1]
 
     yield make
@@ -174,23 +183,51 @@ class TestBounds:
         assert sum(total.disk_bytes for total in burst_totals(folder)) <= 7e6
         assert [total.camera for total in burst_totals(folder)] == ["door", "yard"], "who has most gives"
 
-    def test_they_expire(self, folder: OnlineFolder, record: Record, clock: Clock) -> None:
+    def test_they_expire(self, folder: OnlineFolder, record: Record, clock: Clock, steady: Clock) -> None:
         with record() as recorder:
             show(recorder, 0, 20)
             _settle(recorder)
             assert len(burst_files(folder.replay)) == 1
             clock.now_s += 86400 * 3
+            steady.now_s += 86400 * 3
             show(recorder, 20, 105, boxes=[], scores=[], ids=[])
         assert burst_files(folder.replay) == []
 
+    def test_a_clock_that_is_ahead_after_a_start_costs_none(
+        self, folder: OnlineFolder, record: Record, clock: Clock, steady: Clock
+    ) -> None:
+        with record() as recorder:
+            show(recorder, 0, 20)
+        clock.now_s += 5 * 365 * 86400
+        with record() as recorder:
+            show(recorder, 0, 5)
+            _settle(recorder)
+            clock.now_s -= 5 * 365 * 86400  # a time server was asked
+            steady.now_s += 3600
+            recorder._store.tidy()
+        assert len(burst_files(folder.replay)) == 1
+
+    def test_in_short_runs_they_go_by_the_run_before(self, folder: OnlineFolder, record: Record, clock: Clock) -> None:
+        left = []
+        for day in (0, 1, 2, 3, 4):  # they are kept for two
+            with record() as recorder:
+                show(recorder, 0, 20 if day == 0 else 5)
+            note_hour(folder.clock, hour_name(clock()))  # as the harvest does
+            left.append(len(burst_files(folder.replay)))
+            clock.now_s += 86400
+        assert left == [1, 1, 1, 1, 0]
+
     def test_a_clock_that_is_behind_for_a_while_costs_none_and_one_that_was_ahead_keeps_none_for_ever(
-        self, folder: OnlineFolder, record: Record, clock: Clock
+        self, folder: OnlineFolder, record: Record, clock: Clock, steady: Clock
     ) -> None:
         left = []
         with record() as recorder:
             show(recorder, 0, 20)
             for days in (-5, 1, 2):  # they are kept for two
                 clock.now_s += 86400 * days
+                recorder._store.tidy()  # which sees the step
+                clock.now_s += 600
+                steady.now_s += 600
                 recorder._store.tidy()
                 _settle(recorder)
                 left.append(len(burst_files(folder.replay)))

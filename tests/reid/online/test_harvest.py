@@ -18,6 +18,7 @@ from reid.online.harvest import Harvester
 from reid.online.harvest_config import HarvestConfig
 from reid.online.harvest_store import HarvestStore, HarvestStoreConfig
 from reid.online.hours import hour_begin, hour_name
+from reid.online.proven_clock import noted_unix_s
 from reid.tracklets import read_tracklets
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
@@ -316,6 +317,46 @@ class TestClocks:
         while len(find_stores(folder.harvest)) == 2 and time.monotonic() < deadline:
             time.sleep(0.05)
         assert len(find_stores(folder.harvest)) == 1
+
+    def test_a_clock_that_is_ahead_at_the_start_deletes_nothing(self, scene, clock, folder):
+        right_s = clock.now_s
+        for ahead_s in (0, 5 * 365 * 86400, 0, 6 * 365 * 86400):
+            clock.now_s = right_s = right_s + 86400
+            clock.now_s += ahead_s
+            each = scene()
+            each.walk({1: box(50)})
+            each.harvester.flush()
+            time.sleep(0.6)  # the thread looks after the store several times
+            clock.now_s -= ahead_s  # a time server was asked
+            each.walk({1: box(50)}, begin_s=61)
+            each.harvester.flush()
+            time.sleep(0.6)
+            each.harvester.close()
+        hours = [path.name for path in find_stores(folder.harvest)]
+        assert len(hours) == 6
+        assert hours[:4] == [hour_name(right_s - 86400 * days) for days in (3, 2, 1, 0)]
+
+    def test_a_clock_that_is_set_right_at_the_end_of_a_run_is_noted_so(self, scene, clock, folder):
+        right_s, clock.now_s = clock.now_s, 0.0
+        each = scene()
+        each.walk({1: box(50)})
+        each.harvester.flush()
+        clock.now_s = right_s
+        each.harvester.close()
+        assert noted_unix_s(folder.clock) == hour_begin(hour_name(right_s))
+
+    def test_short_runs_delete_what_is_old(self, scene, clock, folder):
+        begin_s, days = clock.now_s, []
+        for day in (0, 29, 30, 31, 32, 33):
+            clock.now_s = begin_s + 86400 * day
+            each = scene()
+            each.walk({1: box(50)})
+            each.harvester.flush()
+            time.sleep(0.6)  # the thread looks after the store several times
+            each.harvester.close()
+            if hour_name(begin_s) in [path.name for path in find_stores(folder.harvest)]:
+                days.append(day)
+        assert days == [0, 29, 30, 31], "the run before found it too old already"
 
     def test_nothing_is_deleted_for_its_age_by_a_clock_that_was_set_while_nobody_was_seen(self, scene, clock, folder):
         each = scene()
