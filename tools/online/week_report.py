@@ -25,6 +25,8 @@ LEAST_OF_CAMERA = 0.8
 LEAST_OF_HOUR = 0.4
 """The same, among hours of one camera that crops were taken from: at most a quarter of one goes at a time, and what had
 to go at noon does not come back when the evening leaves more room."""
+_LATE_S = 3 * HOUR_S
+"""Every run of the week is too short to prove its clock: what has expired goes in the third hour with one."""
 Kept = Counter[tuple[str, str]]
 
 
@@ -80,7 +82,7 @@ def _disk(store: HarvestStoreConfig, found: Harvested) -> Check:
 def _expired(store: HarvestStoreConfig, kept: Kept, now_s: float) -> Check:
     begins = {hour: hour_begin(hour) or 0.0 for _, hour in kept}
     oldest_days = (now_s - min(begins.values())) / DAY_S
-    over = [hour for hour, begin in begins.items() if begin + HOUR_S + store.keep_days * DAY_S < now_s - HOUR_S]
+    over = [hour for hour, begin in begins.items() if begin + HOUR_S + store.keep_days * DAY_S < now_s - _LATE_S]
     figures = f"{len(kept)} hours are left, the oldest began {oldest_days:.2f} days ago"
     return Check(f"what is older than {store.keep_days:g} days goes", figures, tuple(over))
 
