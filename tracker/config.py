@@ -53,6 +53,9 @@ class TrackerConfig:
     """Evidence, in nats, of one unit of overlap between a predicted and a detected box."""
     motion_centre: float = 0.3
     """Overlap at which motion speaks neither for nor against a match."""
+    missed_s: float = 0.3
+    """After so long in which a track was not seen, though there were frames, a detection near it is half as likely its
+    own: others come by, and the place where it is looked for grows. After twice as long a third, and so on."""
     low_score_min_overlap: float = 0.45
     """Overlap that a weak detection needs to continue a track."""
     class_penalty: float = 2.0
@@ -105,8 +108,9 @@ class TrackerConfig:
             object.__setattr__(self, name, value.item() if isinstance(value, np.generic) else value)
         if self.rate_hz <= 0:
             raise ConfigError(f"tracker.rate_hz must be above 0, got {self.rate_hz}")
-        if self.measurement_std <= 0:
-            raise ConfigError(f"tracker.measurement_std must be above 0, got {self.measurement_std}")
+        for name in ("measurement_std", "missed_s"):
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"tracker.{name} must be above 0, got {getattr(self, name)}")
         if self.identify_vectors < 1:
             raise ConfigError(f"tracker.identify_vectors must be at least 1, got {self.identify_vectors}")
         if not isinstance(self.memory_size, int):

@@ -260,11 +260,9 @@ class Tracker:
             wanted = demand.wanted(tracks, pairs, motion.box, corners, scores, now, self._time_s, c)
         vectors, has = self._appearance.collect(detections, wanted, embed)
         clean, known = covered <= c.appearance_max_overlap, has & confident
-        return (
-            Seen(now, corners, box, scores, detections.classes, confident, vectors, known, clean, known & clean),
-            pairs,
-            shift,
-        )
+        last_s, classes = now if self._time_s is None else self._time_s, detections.classes
+        seen = Seen(now, last_s, corners, box, scores, classes, confident, vectors, known, clean, known & clean)
+        return seen, pairs, shift
 
     def _go_on(
         self,

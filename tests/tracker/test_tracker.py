@@ -107,6 +107,20 @@ def test_a_short_occlusion_does_not_change_the_number_without_any_appearance() -
     assert len(results[40]) == 1
 
 
+@pytest.mark.parametrize(
+    ("shift_px", "missed", "stalled", "number"),
+    [(10, 20, 0, 1), (54, 20, 0, 2), (54, 0, 20, 1)],
+    ids=["comes back there", "somebody else beside", "nobody could have been seen"],
+)
+def test_the_more_frames_missed_an_object_the_nearer_it_must_come_back(
+    shift_px: float, missed: int, stalled: int, number: int
+) -> None:
+    tracker = Tracker()
+    feed(tracker, [*walk(300, 0, 20), *[Detections.empty()] * missed])
+    back = feed(tracker, walk(300 + shift_px, 0, 6), start_s=(20 + missed + stalled) * DT_S)
+    assert {int(i) for r in back for i in r.ids} == {number}
+
+
 def test_a_long_absence_ends_the_track_and_without_appearance_the_object_is_new() -> None:
     tracker = Tracker()
     results = feed(tracker, walk(0, 4, 20) + [Detections.empty()] * 50 + walk(400, 4, 20))
@@ -437,6 +451,7 @@ def test_a_refused_answer_does_not_decide_the_dimension(answer: Any) -> None:
         ({"acceleration": float("nan")}, "tracker.acceleration must be a finite number"),
         ({"measurement_std": 0}, "tracker.measurement_std must be above 0"),
         ({"high_score": 0.05}, "tracker.low_score <= tracker.high_score <= tracker.birth_score <= 1 must hold"),
+        ({"missed_s": 0}, "tracker.missed_s must be above 0"),
         ({"motion_centre": 1.5}, "tracker.motion_centre must be within 0..1"),
         ({"memory_size": 2.5}, "tracker.memory_size must be a whole number"),
         ({"embed": "some"}, "tracker.embed must be all or auto, got 'some'"),

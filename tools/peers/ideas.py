@@ -46,6 +46,7 @@ WHOLE = Ours("all ideas", "reidtrack", Appearance.OPTIONAL, "defaults, asks for 
 
 IDEAS = (
     Idea("overlap with the prediction as evidence", {"motion_weight": 0}, needs_appearance=False),
+    Idea("who was missed must come back nearer", {"missed_s": _NEVER}, needs_appearance=False),
     Idea("weak detections continue tracks", {"low_score": TrackerConfig().high_score}, needs_appearance=False),
     Idea("weak detections must overlap more", {"low_score_min_overlap": 0}, needs_appearance=False),
     Idea("tracks are confirmed", {"confirm_s": 0}, needs_appearance=False),

@@ -22,6 +22,8 @@ class Seen(NamedTuple):
     """The N detections of one update, as its steps need them."""
 
     now: float
+    last_s: float
+    """When the frame before was taken; `now` where there was none."""
     corners: DoubleArray
     """(4, N) x1, y1, x2, y2."""
     box: DoubleArray
@@ -62,6 +64,8 @@ class Matching:
         """(T,) cosine of the track's mean with the vector of that detection; 0 where one of the two has none."""
         self.taken: BoolArray = np.zeros(len(seen.scores), bool)
         """(N,) which detections continue a track."""
+        self._against = np.log1p(np.maximum(seen.last_s - tracks.seen_s, 0) / config.missed_s)
+        """(T,) nats against any match of a track, for the time in which frames missed it."""
 
     @property
     def matched(self) -> BoolArray:
@@ -97,18 +101,18 @@ class Matching:
         c, t, d = self._config, pairs.tracks, pairs.detections
         if not len(t):
             return
-        gain = c.motion_weight * (pairs.overlap - centre)
+        gain = motion = c.motion_weight * (pairs.overlap - centre) - self._against[t]
         other_class = self._tracks.classes[t] != self._seen.classes[d]
         if some(other_class):
-            gain -= c.class_penalty * other_class
+            gain = gain - c.class_penalty * other_class
         appearance = similarity = np.zeros(len(t))
         if with_appearance:
             appearance, similarity = self._weigh_appearance(pairs)
-            gain += appearance
+            gain = gain + appearance
         chosen = assign(t, d, gain, pairs.alone)
         if self._record is not None:
             weighed = appearance if with_appearance else None
-            self._record.add_stage(stage, pairs, centre, other_class, weighed, similarity, gain, chosen)
+            self._record.add_stage(stage, pairs, motion, other_class, weighed, similarity, gain, chosen)
         t, d = t[chosen], d[chosen]
         self.detection[t], self.similarity[t], self.taken[d] = d, similarity[chosen], True
 

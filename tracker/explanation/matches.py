@@ -87,7 +87,7 @@ class Matches:
         self._stage.update(dict.fromkeys(t[stage.chosen].tolist(), stage.stage))
         known = self._record.seen.has[d] & self._record.known[t] & (stage.appearance is not None)  # (P,)
         kinds = (
-            (config.motion_weight * (stage.pairs.overlap - stage.centre)).tolist(),
+            stage.motion.tolist(),
             np.where(stage.other_class, -config.class_penalty, 0.0).tolist(),
             _where(known, stage.cosine),
             _where(known, stage.gain if stage.appearance is None else stage.appearance),

@@ -25,8 +25,8 @@ class StageRecord(NamedTuple):
 
     stage: Stage
     pairs: Candidates
-    centre: float
-    """Overlap that speaks neither for nor against."""
+    motion: DoubleArray
+    """(P,) nats."""
     other_class: BoolArray
     """(P,) whether track and detection are of different classes."""
     appearance: DoubleArray | None
@@ -99,7 +99,7 @@ class UpdateRecord:
         self,
         stage: Stage,
         pairs: Candidates,
-        centre: float,
+        motion: DoubleArray,
         other_class: BoolArray,
         appearance: DoubleArray | None,
         cosine: DoubleArray,
@@ -107,7 +107,7 @@ class UpdateRecord:
         chosen: IntArray,
     ) -> None:
         """One stage of the matching is done."""
-        self.stages.append(StageRecord(stage, pairs, centre, other_class, appearance, cosine, gain, chosen))
+        self.stages.append(StageRecord(stage, pairs, motion, other_class, appearance, cosine, gain, chosen))
 
     def matched(self, tracks: TrackTable, seen: Seen, pairs: Candidates, detection: IntArray, free: BoolArray) -> None:
         """The matching is done; the tracks have not taken it in yet."""
