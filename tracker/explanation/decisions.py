@@ -35,7 +35,7 @@ class MatchCandidate:
     overlap: float
     """Of the boxes, widened by the track's uncertainty, times the agreement of their heights, 0..1."""
     motion_nats: float | None
-    """Evidence of the overlap; None where no stage weighed it."""
+    """Evidence of the overlap, less what speaks against a track that frames missed; None where no stage weighed it."""
     class_nats: float | None
     """Evidence of the class, never above 0; None where no stage weighed it."""
     cosine: float | None
