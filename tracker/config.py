@@ -25,7 +25,7 @@ class TrackerConfig:
     high_score: float = 0.5
     """Detections of at least this score are associated first and may found tracks."""
     low_score: float = 0.1
-    """Detections of at least this score may continue a track that was seen a moment ago; weaker ones are ignored."""
+    """Detections of at least this score may continue a track that none of these does; weaker ones are ignored."""
     birth_score: float = 0.6
     """Detections of at least this score may found a track."""
     birth_max_overlap: float = 0.7

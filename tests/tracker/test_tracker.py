@@ -243,6 +243,8 @@ def test_weak_detections_continue_tracks_but_found_none() -> None:
     assert sum(len(r) for r in weak_only) == 0
     continued = feed(Tracker(), walk(0, 4, 10) + [Detections([box(4 * i)], [0.3]) for i in range(10, 20)])
     assert [len(r) for r in continued[10:]] == [1] * 10
+    hidden = [*walk(0, 0, 10), *[Detections.empty()] * 20, *walk(0, 0, 3, scores=[0.3])]
+    assert [r.ids.tolist() for r in feed(Tracker(), hidden)[30:]] == [[1]] * 3
 
 
 def test_every_score_falls_in_exactly_one_set() -> None:

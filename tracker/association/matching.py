@@ -86,7 +86,7 @@ class Matching:
         self._stage("confident", first, c.motion_centre, with_appearance=True)
         if not every_confident:
             weak = (seen.scores >= c.low_score) & ~seen.confident
-            waiting = tracks.proven & (self.detection < 0) & (seen.now - tracks.seen_s <= c.max_lost_s / 2)
+            waiting = tracks.proven & (self.detection < 0)
             left = pairs.select(weak[pairs.detections] & waiting[pairs.tracks])
             self._stage("weak", left, c.low_score_min_overlap, with_appearance=False)
         if not every_proven:

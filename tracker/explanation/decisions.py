@@ -11,10 +11,10 @@ from typing import Literal, TypeAlias
 
 from tracker.explanation.record import Stage
 
-MatchRefusal: TypeAlias = Literal["evidence", "taken", "matched", "score", "unseen", "tentative"]
+MatchRefusal: TypeAlias = Literal["evidence", "taken", "matched", "score", "tentative"]
 """Why a detection does not continue a track: `evidence`: all together not above 0. `taken`: it continues another
-track. `matched`: the track continues with another detection. `score`: below `low_score`. `unseen`: the track was not
-seen for too long to go on with a weak detection. `tentative`: a tentative track takes confident detections only."""
+track. `matched`: the track continues with another detection. `score`: below `low_score`. `tentative`: a tentative track
+takes confident detections only."""
 IdentityRefusal: TypeAlias = Literal["likeness", "crops", "reach", "evidence", "margin", "taken"]
 """Why an object is not one of the missing: `likeness`: not as alike as one object is (`needed_cosine`). `crops`: too
 few crops to tell (`identify_vectors`). `reach`: not where, when or as tall as the lost one can be. `evidence`: not
@@ -63,7 +63,6 @@ class MatchCandidate:
             "taken": f"continues track {self.taken_by}" if self.taken_by else "continues a track without a number",
             "matched": "the track has a better one",
             "score": f"score {self.score:.2f} too low",
-            "unseen": f"score {self.score:.2f} too low for a track that was not seen for so long",
             "tentative": f"score {self.score:.2f} too low for a tentative track",
         }[self.refused]
         return f"detection {self.detection}: {', '.join(parts)}" + (f": {why}" if why else "")

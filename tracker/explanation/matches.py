@@ -114,9 +114,7 @@ class Matches:
             return "score"
         if not record.seen.confident[detection] and not record.tracks.proven[track]:
             return "tentative"
-        if detection in self._track:
-            return "taken"
-        return "matched" if self._detection[track] >= 0 else "unseen"
+        return "taken" if detection in self._track else "matched"
 
 
 _Evidence = tuple[float | None, ...]  # motion, class, cosine, appearance, total
