@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from tracker.conduct import ConductMeter
+from tracker.fragments import FragmentMeter
 from tracker.types import DoubleArray, FrameResult, RunInfo
 
 
@@ -17,14 +18,17 @@ class GuardLike(Protocol):
 
 
 class GuardSink:
-    """Measures the conduct of a run (`tracker.conduct`) and hands it to a guard; writes nothing.
+    """Measures the conduct of a run and hands it to a guard; writes nothing.
+
+    New identities and broken tracks are those of people who were lost inside the picture (`tracker.fragments`), not all
+    (`tracker.conduct`): who comes in says nothing of an embedder.
 
     Args:
         guard: judges by it.
     """
 
     def __init__(self, guard: GuardLike) -> None:
-        self._guard, self._meter = guard, ConductMeter()
+        self._guard, self._meter, self._fragments = guard, ConductMeter(), FragmentMeter()
 
     def open(self, run: RunInfo) -> None:
         """Nothing to open."""
@@ -32,13 +36,13 @@ class GuardSink:
     def write(self, result: FrameResult) -> None:
         """Show it one frame; those that were only predicted say nothing."""
         if result.detected:
-            c = self._meter.update(result)
+            c, fragments = self._meter.update(result), self._fragments.update(result)
             self._guard.update(
                 result.frame.time_s,
                 result.model_hash,
                 objects=c.objects,
-                births=c.births,
-                breaks=c.breaks,
+                births=fragments.renamed,
+                breaks=fragments.broken,
                 margins=c.margins,
             )
 

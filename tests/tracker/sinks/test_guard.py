@@ -26,12 +26,12 @@ def test_every_detected_frame_is_shown() -> None:
     sink.open(RunInfo(SourceInfo("x", 100, 100, 10.0, None, live=False), {}))
     found = Detections([[0, 0, 9, 9], [20, 0, 29, 9]], embeddings=np.eye(2))
     for k in range(3):
-        events = (TrackEvent("born", 1, 0.0), TrackEvent("recalled", 2, 0.0)) if k == 0 else ()
+        events = (TrackEvent("born", 1, 0.0), TrackEvent("corrected", 2, 0.0)) if k == 0 else ()
         tracks = Tracks(np.array([1, 2]), found.boxes, found.scores, found.classes, np.arange(2), k / 10, events)
         frame = Frame(np.zeros((1, 1, 3), np.uint8), k + 1, k / 10)
         sink.write(FrameResult(frame, found, tracks, detected=k != 1, model_hash="ab"))
     sink.close()
     assert guard.shown == [
-        (0.0, "ab", {"objects": 2, "births": 1, "breaks": 2}, []),
+        (0.0, "ab", {"objects": 2, "births": 0, "breaks": 1}, []),
         (0.2, "ab", {"objects": 2, "births": 0, "breaks": 0}, [1.0, 1.0]),
     ]
