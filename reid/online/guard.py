@@ -17,20 +17,23 @@ from reid.online.files import read_json, write_json
 from reid.online.live import LiveEmbedder
 from reid.online.watch import Verdict, Watch, WatchConfig
 
+_MOST_CAMERAS = 16
+"""Cameras that are remembered: each new file may be one."""
 _logger = logging.getLogger(__name__)
 
 
 class SwapGuard:
     """Watches every model that goes live, and has the embedder rolled back from one that is worse than the one before.
 
-    What it is compared with is the last model that was found good, for as long as it takes: neither a second model that
-    goes live meanwhile, nor the end of the process, makes an unwatched one the measure.
+    Each camera judges for itself, since cameras differ more than models: by the last model that it found good, or the
+    first that it met. That stays the measure for as long as it takes: neither a second model that goes live meanwhile,
+    nor the end of the process, nor other cameras between, make an unwatched one the measure.
 
     Args:
         embedder: whose models are watched.
         config: see `WatchConfig`.
         record: the file in which all this outlives the process; None: nothing does.
-        camera: name of the source. With another one the comparison begins anew: cameras differ more than models.
+        camera: name of the source. The last 16 are remembered.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class SwapGuard:
         self._embedder, self._watch, self._record, self._camera = embedder, Watch(config), record, camera
         self._model_hash = self._good_hash = embedder.info.model_hash
         self._asked = False  # for the model before to be live again
+        self._others: dict[str, Any] = {}  # what is known of other cameras, the one that ran last at the end
         self._seen: dict[str, Any] = {}  # what is to be written
         self._written, self._writing = self._watch.blocks, False
         saved = None if record is None else _read(record)
@@ -81,17 +85,20 @@ class SwapGuard:
         self._model_hash, self._asked = model_hash, False
         if model_hash == self._good_hash:
             self._watch.rolled_back()
-        else:
-            self._watch.swapped()
+            return
+        self._watch.swapped()
+        if self._watch.verdict.phase == "calm":  # there is nothing to judge it by: it is what others are judged by here
+            self._good_hash = model_hash
 
     def _take_up(self, saved: dict[str, Any]) -> None:
         """Go on where another process ended; with another model, as after a swap."""
         try:
-            if saved.get("camera", self._camera) != self._camera:
-                self._good_hash = str(saved["good"])
+            cameras = dict(saved["cameras"])
+            here, self._others = cameras.pop(self._camera, None), cameras
+            if here is None:
                 return
-            self._watch.restore(saved["watch"])
-            model_hash, self._good_hash = str(saved["model"]), str(saved["good"])
+            self._watch.restore(here["watch"])
+            model_hash, self._good_hash = str(here["model"]), str(here["good"])
         except (KeyError, TypeError, ValueError) as error:
             _logger.warning("what was seen of earlier models is not used: %r", error)
             self._watch = Watch(self._watch.config)
@@ -103,9 +110,9 @@ class SwapGuard:
     def _note(self) -> None:
         """Have what is known written, by a thread that does not keep the tracking waiting."""
         self._written = self._watch.blocks
-        self._seen = {
-            "camera": self._camera, "model": self._model_hash, "good": self._good_hash, "watch": self._watch.saved()
-        }  # fmt: skip
+        here = {"model": self._model_hash, "good": self._good_hash, "watch": self._watch.saved()}
+        others = list(self._others.items())[-(_MOST_CAMERAS - 1) :]
+        self._seen = {"cameras": dict([*others, (self._camera, here)])}
         if self._record is not None and not self._writing:
             self._writing = True
             self._embedder.run_beside(partial(self._write, self._record))

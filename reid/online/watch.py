@@ -1,8 +1,13 @@
 """Whether a model that went live makes tracking worse, told by what the tracker does with it, without any labels.
 
-Three things are compared with the time before: how often somebody new is found, how often tracks break, and how much
-more alike crops are to their own track than to others. All are taken over seconds in which somebody was in the picture,
-and the first two in relation to how many were, so that a rush hour is not taken for a bad model.
+Three things are compared with the time before: how often somebody new is found and how often tracks break, in relation
+to how many people were in the picture, and what share of the others look less like somebody than the own track does
+(margins).
+
+The first two move with the traffic: in a crowd more tracks break, and who comes out of a door where another went in may
+seem to be the same person anew. So they never make a model worse alone. The mean of the margins is moved neither by how
+many there are nor by how long they stay, but by the light. A model is worse where both speak against it, or where
+margins fall far.
 """
 
 from __future__ import annotations
@@ -17,14 +22,13 @@ from numpy.typing import NDArray
 
 from reid.checks import check_number
 from reid.errors import InputError
-from reid.online.significance import lower, more_often
+from reid.online.significance import LEAST_GROUPS, lower, more_often
 
 Phase: TypeAlias = Literal["calm", "watching", "kept", "worse"]
 Measure: TypeAlias = Literal["births", "breaks", "margins"]
 
 _LONGEST_STEP_S = 2.0  # between two updates; a source that stood still for longer shows nobody meanwhile
-_FIRST_LOOK, _NEXT_LOOK = 4, 1.4  # blocks until the first look, and how many times as many until each further one
-_LEAST_MARGINS = 6  # later blocks with margins whose ranks say anything
+_FIRST_LOOK, _NEXT_LOOK = 6, 1.4  # blocks until the first look, and how many times as many until each further one
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ class WatchConfig:
     """How a model is watched once it is live."""
 
     before_s: float = 3600.0
-    """Seconds before the swap that are compared with, of those in which somebody was in the picture."""
+    """Seconds before the swap that are compared with, of those in which people were in the picture, two at least."""
     after_s: float = 3600.0
     """Such seconds for which a new model is watched."""
     settle_s: float = 10.0
@@ -42,9 +46,12 @@ class WatchConfig:
     false_alarm: float = 0.01
     """Chance that a model which is as good as the one before is taken for worse, over the whole time of watching."""
     ratio: float = 1.2
-    """So many times as many new identities or broken tracks as before are not yet worse."""
+    """So many times as many new identities or broken tracks as before do not yet speak against a model."""
     margin_loss: float = 0.02
-    """So much less between own and others, as a share of others, is not yet worse."""
+    """Nor does it that so much fewer of the others, as a share, look less like somebody than the own track does."""
+    margin_loss_alone: float = 0.05
+    """More than so much fewer make a model worse though neither new identities nor broken tracks are more: one that
+    tells nobody from another loses nobody."""
 
     def __post_init__(self) -> None:
         for name in ("before_s", "after_s", "block_s"):
@@ -53,8 +60,10 @@ class WatchConfig:
             check_number(f"watch.{name}", getattr(self, name), least=0)
         check_number("watch.false_alarm", self.false_alarm, above=0, below=1)
         check_number("watch.ratio", self.ratio, least=1)
-        if min(self.before_s, self.after_s) < _FIRST_LOOK * self.block_s:
-            raise InputError(f"watch.before_s and watch.after_s must be at least {_FIRST_LOOK} times watch.block_s")
+        check_number("watch.margin_loss_alone", self.margin_loss_alone, least=self.margin_loss)
+        for name, least in (("before_s", LEAST_GROUPS), ("after_s", _FIRST_LOOK)):
+            if getattr(self, name) < least * self.block_s:
+                raise InputError(f"watch.{name} must be at least {least} times watch.block_s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +79,7 @@ class Comparison:
     p: float
     """How likely so bad a figure is with a model that is not worse."""
     worse: bool
-    """Whether that is too unlikely."""
+    """Whether that is too unlikely, so that this speaks against the model."""
 
     def __str__(self) -> str:
         name = {"births": "new identities", "breaks": "broken tracks", "margins": "own above others"}[self.measure]
@@ -83,9 +92,10 @@ class Verdict:
     """What is thought of the model that is live."""
 
     phase: Phase
-    """`calm`: none went live lately; `watching`; `kept`: it was watched for long enough; `worse`: roll it back."""
+    """`calm`: none went live lately, or too little was seen before it to compare it with; `watching`; `kept`: it was
+    watched for long enough; `worse`: roll it back."""
     watched_s: float = 0.0
-    """For how long it was watched, of the seconds in which somebody was in the picture."""
+    """For how long it was watched, of the seconds in which people were in the picture."""
     comparisons: tuple[Comparison, ...] = ()
     """Of the last look."""
 
@@ -110,14 +120,15 @@ class _Block:
 
 
 class Watch:
-    """Fed after every update of a tracker; says when the model that is live makes it worse.
+    """Fed after every update of a tracker with one camera; says when the model that is live makes it worse.
 
-    All looks at all measures together raise a false alarm with a chance of `false_alarm` at most: each gets an equal
-    share of it (alpha spending, Lan and DeMets 1983, in its simplest form, which by Bonferroni's inequality holds
-    however the looks and the measures depend on each other). The looks are the rarer the longer it is watched.
-
-    Simulated: of 500 streams without a change none raised one; with events in bunches of a minute and nothing tolerated
-    1 to 2 in 100 did. Twice as many births were found after about 50 of them, and after 120 at the latest.
+    The chance of a false alarm is `false_alarm` at most, over all looks together, where margins fall by no more than
+    `margin_loss`, whatever the traffic does to the rest; and, where neither rate is more than `ratio` times what it
+    was, about so much where they fall by no more than `margin_loss_alone`, as in worse light. What must hold together
+    needs no share of that chance of its own (intersection-union test, Berger 1982). Each look gets an equal share, of
+    which new identities and broken tracks, either of which will do, get half each (alpha spending, Lan and DeMets 1983,
+    in its simplest form, which by Bonferroni's inequality holds however they depend on each other). The looks are the
+    rarer the longer it is watched.
 
     Args:
         config: see `WatchConfig`.
@@ -131,6 +142,7 @@ class Watch:
         """How many were counted until now."""
         c = self.config
         self._looks = _look_times(round(c.after_s / c.block_s))
+        self._alpha = c.false_alarm / len(self._looks)  # of one look
         self._before: deque[_Block] = deque(maxlen=round(c.before_s / c.block_s))
         self._after: list[_Block] = []
         self._open = _Block()
@@ -151,8 +163,9 @@ class Watch:
         Args:
             time_s: of the frame, on the tracker's clock; one that steps back costs the time of that step.
             objects: how many are in the picture.
-            births: how many new identities there are.
-            breaks: how many tracks began, of whomever: the more, the oftener they broke.
+            births: how many new identities there are; best of people alone who had been lost inside the picture a
+                moment before, since those who come in say nothing of a model.
+            breaks: how many tracks began so, under whatever number.
             margins: (n,) of crops with their own track and the others in the picture, on a scale that two models share,
                 such as the share of others that are less alike.
         """
@@ -174,15 +187,20 @@ class Watch:
             block.margins += len(margins)
         if block.busy_s >= self.config.block_s:
             self._open = _Block()
-            self._close(block)
+            if block.margins:  # who was alone all the while can be compared with nobody
+                self._close(block)
         return self.verdict
 
     def swapped(self) -> None:
         """Another model is live from now on: watch it.
 
-        One that was watched until then is no measure for it: that stays the last one that was found good.
+        One that was watched until then is no measure for it: that stays the last one that was found good. Where too
+        little was seen of that to judge by, it is `calm`: nothing is found, and this one is the measure here.
         """
-        self._begin(Verdict("watching"))
+        enough = len(self._before) >= LEAST_GROUPS
+        if not enough:
+            self._before.clear()
+        self._begin(Verdict("watching" if enough else "calm"))
         self._settling_s = self.config.settle_s
 
     def rolled_back(self) -> None:
@@ -206,6 +224,10 @@ class Watch:
         if phase is None:
             raise ValueError(f"phase must be one of {', '.join(phases)}, got {saved['phase']!r}")
         before, after = ([_block(row) for row in saved[name]] for name in ("before", "after"))
+        if not all(block.margins > 0 for block in (*before, *after)):
+            raise ValueError("a block must have margins")
+        if phase in ("watching", "worse") and (len(before) < LEAST_GROUPS or (phase == "worse" and len(after) < 2)):
+            raise ValueError("there must be something to compare")
         self._before.extend(before)
         self._after = after[-(self._looks[-1] - 1) :]  # settings may have changed: there is a look to come
         if phase in ("watching", "worse"):
@@ -220,38 +242,46 @@ class Watch:
         if self.verdict.phase in ("calm", "kept"):
             self._before.append(block)
             return
+        if self.verdict.phase == "worse":
+            return
         self._after.append(block)
         count = len(self._after)
-        if self.verdict.phase == "worse" or (count not in self._looks and count < self._looks[-1]):
+        if count not in self._looks and count < self._looks[-1]:
             return
-        comparisons = self._compare()
-        worse, over = any(each.worse for each in comparisons), count >= self._looks[-1]
-        phase: Phase = "worse" if worse else "kept" if over else "watching"
+        comparisons, over = self._compare(), count >= self._looks[-1]
+        phase: Phase = "worse" if self._is_worse(comparisons) else "kept" if over else "watching"
         self.verdict = Verdict(phase, count * self.config.block_s, comparisons)
         if phase == "kept":
             self._before.extend(self._after)
             self._after = []
 
-    def _compare(self) -> tuple[Comparison, ...]:
+    def _is_worse(self, comparisons: Sequence[Comparison]) -> bool:
+        """Whether margins are, and also what moves with the traffic, or margins by far."""
+        against = {each.measure for each in comparisons if each.worse}
+        if "margins" not in against:
+            return False
         before, after = _columns(self._before), _columns(self._after)
-        found: list[tuple[Measure, float, float, float]] = []
+        far = lower(before.margins, after.margins, self.config.margin_loss_alone) <= self._alpha
+        return len(against) > 1 or far
+
+    def _compare(self) -> tuple[Comparison, ...]:
+        before, after, c = _columns(self._before), _columns(self._after), self.config
+        found: list[Comparison] = []
         time, later_time = before.object_s.sum(), after.object_s.sum()
         counts: tuple[Measure, ...] = ("births", "breaks")
         for measure in counts:
             events, later = getattr(before, measure), getattr(after, measure).sum()
-            p = more_often(events, before.object_s, later, later_time, self.config.ratio)
-            found.append((measure, _hourly(events.sum(), time), _hourly(later, later_time), p))
-        p = 1.0
-        if len(after.margins) >= _LEAST_MARGINS:
-            p = lower(before.margins, after.margins, self.config.margin_loss)
-        found.append(("margins", _mean(before.margins), _mean(after.margins), p))
-        alpha = self.config.false_alarm / (len(found) * len(self._looks))
-        return tuple(Comparison(measure, b, a, p, p <= alpha) for measure, b, a, p in found)
+            p = more_often(events, before.object_s, later, later_time, c.ratio)
+            rates = _hourly(events.sum(), time), _hourly(later, later_time)
+            found.append(Comparison(measure, *rates, p, p <= self._alpha / len(counts)))
+        p = lower(before.margins, after.margins, c.margin_loss)
+        margins = float(before.margins.mean()), float(after.margins.mean())
+        return (*found, Comparison("margins", *margins, p, p <= self._alpha))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Columns:
-    """Blocks as arrays, those without anybody's margins missing in `margins`."""
+    """Blocks as arrays."""
 
     object_s: NDArray[np.float64]
     births: NDArray[np.float64]
@@ -268,7 +298,7 @@ def _block(row: Sequence[float]) -> _Block:
 
 def _columns(blocks: deque[_Block] | list[_Block]) -> _Columns:
     rows = np.array([(b.object_s, b.births, b.breaks) for b in blocks], np.float64).reshape(-1, 3)
-    margins = np.array([b.margin_sum / b.margins for b in blocks if b.margins], np.float64)
+    margins = np.array([b.margin_sum / b.margins for b in blocks], np.float64)
     return _Columns(rows[:, 0], rows[:, 1], rows[:, 2], margins)
 
 
@@ -283,7 +313,3 @@ def _look_times(blocks: int) -> list[int]:
 
 def _hourly(events: float, object_s: float) -> float:
     return 3600 * float(events) / float(object_s) if object_s else 0.0
-
-
-def _mean(values: NDArray[np.float64]) -> float:
-    return float(values.mean()) if len(values) else float("nan")

@@ -47,7 +47,7 @@ _SHORT: dict[str, Any] = {
     "store": {"most_mb": HARVEST_MB, "least_free_mb": 50},
     "live": {"poll_s": 0.2},
     "bursts": {"first_s": 1.0, "every_s": 4.0, "length_s": 3.0, "least_s": 1.0, "bursts": 3, "most_mb": BURSTS_MB},
-    "watch": {"before_s": 10.0, "after_s": 10.0, "settle_s": 0.5, "block_s": 1.0},
+    "watch": {"before_s": 12.0, "after_s": 10.0, "settle_s": 0.5, "block_s": 1.0},
 }
 
 

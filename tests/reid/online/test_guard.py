@@ -52,7 +52,8 @@ class Run:
         for k in range(round(seconds / 2)):
             self.time_s += 2.0
             born = births if k % 5 == 0 else 0
-            verdict = self.guard.update(self.time_s, model, objects=10, births=born, breaks=born, margins=(0.9,))
+            margins = (0.9 - 0.02 * (births - 1),)  # who is lost more often is told from others less well
+            verdict = self.guard.update(self.time_s, model, objects=10, births=born, breaks=born, margins=margins)
             self.embedder.do_jobs()
             phases.add(verdict.phase)
         return verdict.phase
@@ -135,13 +136,49 @@ def test_another_camera_is_no_measure(tmp_path: Path) -> None:
     assert run.embedder.left == ["three"]
 
 
+def test_a_model_that_met_another_camera_is_judged_by_the_one_that_knew_the_model_before(tmp_path: Path) -> None:
+    run = Run(tmp_path / "watch.json")
+    run.go_on(1300, "one", 1)
+    assert run.go_on(60, "two", 4) == "watching"
+    run.start("two", camera="yard")
+    run.go_on(1300, "two", 4)
+    run.start("two")
+    assert run.go_on(20, "two", 4) == "watching"
+    assert run.go_on(300, "two", 4) == "worse"
+    assert "36 before" in run.embedder.reasons[0]
+    assert run.embedder.left == ["two"]
+
+
+def test_a_model_that_came_too_early_to_be_judged_is_what_the_next_one_is_judged_by(tmp_path: Path) -> None:
+    run = Run(tmp_path / "watch.json")
+    run.go_on(100, "one", 1)
+    assert run.go_on(1300, "two", 4) == "calm"
+    run.start("three")
+    assert run.go_on(1300, "three", 4) == "kept"
+    assert run.go_on(1300, "four", 8) == "worse"
+    assert run.embedder.left == ["four"]
+
+
+def test_the_sixteen_cameras_that_ran_last_are_remembered(tmp_path: Path) -> None:
+    record = tmp_path / "watch.json"
+    run = Run(record)
+    for number in range(20):
+        run.start("one", camera=f"night {number}")
+        run.go_on(60, "one", 1)
+        run.start("one", camera="door")
+        run.go_on(60, "one", 1)
+    assert list(json.loads(record.read_text())["cameras"]) == [*(f"night {number}" for number in range(5, 20)), "door"]
+
+
 def test_a_record_that_is_damaged_begins_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     record = tmp_path / "watch.json"
-    for content in ("{half", '{"model": "two"}', '{"model": "two", "good": "one", "watch": {"phase": 3}}'):
+    wrong = '{"model": "two", "good": "one", "watch": {"phase": 3}}'
+    cameras = ("3", "{}", '{"door": {}}', f'{{"door": {wrong}}}')
+    for content in ("{half", wrong, *(f'{{"cameras": {each}}}' for each in cameras)):
         record.write_text(content)
         run = Run(record)
         assert run.go_on(60, "one", 1) == "calm"
-        assert json.loads(record.read_text())["model"] == "one"
+        assert json.loads(record.read_text())["cameras"]["door"]["model"] == "one"
     assert "what was seen of earlier models is not used" in caplog.text
 
 
@@ -151,7 +188,7 @@ def test_what_could_not_be_written_is_written_as_it_is_by_then(tmp_path: Path) -
     run.go_on(1300, "one", 1)
     assert len(run.embedder.jobs) == 1
     run.embedder.jobs[0]()
-    assert len(json.loads((tmp_path / "watch.json").read_text())["watch"]["before"]) == 60
+    assert len(json.loads((tmp_path / "watch.json").read_text())["cameras"]["door"]["watch"]["before"]) == 60
 
 
 def test_a_record_that_was_given_up_once_is_written_next_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
