@@ -83,6 +83,8 @@ class SwapGuard:
 
     def _changed(self, model_hash: str) -> None:
         self._model_hash, self._asked = model_hash, False
+        if self._embedder.is_quarantined(self._good_hash):  # by hand, or at another camera: it is no measure any more
+            self._watch, self._good_hash = Watch(self._watch.config), model_hash
         if model_hash == self._good_hash:
             self._watch.rolled_back()
             return

@@ -163,6 +163,12 @@ class LiveEmbedder:
             raise InputError(f"model_hash must be of a model that was live here, got {model_hash!r}")
         self.run_beside(lambda: self._registry.roll_back(reason, number=number))
 
+    def is_quarantined(self, model_hash: str) -> bool:
+        """Whether a model was rolled back from, by whomever; False where that cannot be read now."""
+        with contextlib.suppress(DataError, ModelError, OSError):
+            return any(each.sha256 == model_hash for each in self._registry.quarantined)
+        return False
+
     def run_beside(self, job: Callable[[], object]) -> None:
         """Have the thread that looks for models do this soon, such as to write a file.
 

@@ -22,11 +22,15 @@ class Embedder:
         self.info = SimpleNamespace(model_hash=model)
         self.reasons: list[str] = []
         self.left: list[str] = []
+        self.quarantined: set[str] = set()
         self.jobs: list[Callable[[], object]] = []
 
     def roll_back(self, reason: str, model_hash: str) -> None:
         self.reasons.append(reason)
         self.left.append(model_hash)
+
+    def is_quarantined(self, model_hash: str) -> bool:
+        return model_hash in self.quarantined
 
     def run_beside(self, job: Callable[[], object]) -> None:
         self.jobs.append(job)
@@ -157,6 +161,16 @@ def test_a_model_that_came_too_early_to_be_judged_is_what_the_next_one_is_judged
     assert run.go_on(1300, "three", 4) == "kept"
     assert run.go_on(1300, "four", 8) == "worse"
     assert run.embedder.left == ["four"]
+
+
+def test_a_model_that_somebody_rolled_back_from_is_no_measure_for_the_one_before() -> None:
+    run = Run()
+    assert run.go_on(1300, "one", 2) == "calm"
+    assert run.go_on(1300, "two", 1) == "kept"
+    run.embedder.quarantined.add("two")
+    assert run.go_on(1300, "one", 4) == "calm"
+    assert run.go_on(1300, "three", 8) == "worse"
+    assert run.embedder.left == ["three"]
 
 
 def test_the_sixteen_cameras_that_ran_last_are_remembered(tmp_path: Path) -> None:

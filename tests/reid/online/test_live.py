@@ -310,15 +310,28 @@ def test_the_one_that_was_judged_is_rolled_back_from_and_not_the_one_that_is_liv
     judged = embedder.info.model_hash
     registry.admit(model(2))
     swapped(embedder)
+    assert not embedder.is_quarantined(judged)
     embedder.roll_back("it was worse", judged)
     until(lambda: registry.quarantined)
     assert [each.number for each in registry.quarantined] == [1]
+    assert embedder.is_quarantined(judged)
+    assert not embedder.is_quarantined(embedder.info.model_hash)
     assert (embedder.number, registry.current().number) == (2, 2)
     embedder.roll_back("so is this one", embedder.info.model_hash)
     swapped(embedder)
     assert (embedder.number, embedder.info.name) == (0, "model 0")
     with pytest.raises(InputError, match="must be of a model that was live here, got 'nobody'"):
         embedder.roll_back("?", "nobody")
+
+
+def test_what_cannot_be_read_says_of_no_model_that_it_was_rolled_back_from(
+    embedder: LiveEmbedder, registry: ModelRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable() -> None:
+        raise OSError("no such file")
+
+    monkeypatch.setattr(registry, "_state", unreadable)
+    assert not embedder.is_quarantined(embedder.info.model_hash)
 
 
 def test_a_rollback_that_fails_is_tried_again_and_told_once(
