@@ -157,6 +157,7 @@ def test_a_model_that_came_too_early_to_be_judged_is_what_the_next_one_is_judged
     run = Run(tmp_path / "watch.json")
     run.go_on(100, "one", 1)
     assert run.go_on(1300, "two", 4) == "calm"
+    assert run.go_on(60, "one", 4) == "watching", "it is not the measure any more"
     run.start("three")
     assert run.go_on(1300, "three", 4) == "kept"
     assert run.go_on(1300, "four", 8) == "worse"

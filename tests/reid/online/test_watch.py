@@ -238,12 +238,12 @@ def test_with_little_before_nothing_is_found_and_the_next_one_is_compared(before
     watch = Watch(SHORT)
     now = feed(watch, before_s, births=1)
     watch.swapped()
-    now = feed(watch, 1300, start_s=now, births=4, margin=0.7)
+    now = feed(watch, 600, start_s=now, births=4, margin=0.7)
     assert watch.verdict == Verdict("calm"), "nothing is known of it, neither good nor bad"
     watch.swapped()
     feed(watch, 1300, start_s=now, births=8, margin=0.6)
     assert watch.verdict.phase == "worse"
-    assert "0.7 before" in watch.verdict.reason
+    assert "own above others: 0.7 before" in watch.verdict.reason, "the two are not mixed"
 
 
 def test_who_is_alone_says_nothing() -> None:
