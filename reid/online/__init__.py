@@ -15,6 +15,8 @@ from reid.online.harvest_writer import HarvestCounts
 from reid.online.history import History
 from reid.online.ledger import HourTotal, harvest_totals
 from reid.online.locks import FileLock
+from reid.online.tracks import TrackedBoxes
+from reid.online.trainer import OnlineStatus, OnlineTrainer
 
 __all__ = [
     "BaseModel",
@@ -31,6 +33,9 @@ __all__ = [
     "History",
     "HourTotal",
     "OnlineFolder",
+    "OnlineStatus",
+    "OnlineTrainer",
+    "TrackedBoxes",
     "forget",
     "harvest_totals",
 ]

@@ -100,10 +100,19 @@ def is_due(folder: OnlineFolder, config: CycleConfig) -> bool:
     state = folder.state()
     if state.get("paused"):
         return False
+    return new_crops(state, harvest_totals(folder)) >= max(1, config.least_new_crops)
+
+
+def new_crops(state: Mapping[str, Any], totals: Sequence[HourTotal]) -> int:
+    """How many crops were harvested since the last round.
+
+    Args:
+        state: of the folder (`OnlineFolder.state`).
+        totals: what is harvested there.
+    """
     before: dict[str, int] = state.get("learned_hours", {})
     # hour by hour: where old crops make room for new ones, there are never more of them
-    new = sum(max(0, crops - before.get(hour, 0)) for hour, crops in _hours(harvest_totals(folder)).items())
-    return new >= max(1, config.least_new_crops)
+    return sum(max(0, crops - before.get(hour, 0)) for hour, crops in _hours(totals).items())
 
 
 def run_round(

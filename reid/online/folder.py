@@ -54,6 +54,7 @@ class OnlineFolder:
     | `watch.json` | how tracking went with the models that were live |
     | `people.json` | who is held out from training, by number of a track |
     | `history.jsonl` | what happened |
+    | `worker.yaml`, `worker.log`, `worker.json` | settings of a worker beside a tracker, what it said, how far it is |
     | `state.json` | whether learning is paused, the number of the last round, and what it learned from |
     """
 
@@ -79,6 +80,8 @@ class OnlineFolder:
         """How tracking went with the models that were live."""
         self.people = path / "people.json"
         """Who is held out from training, by number of a track."""
+        self.worker_note = path / "worker.json"
+        """How far the worker is."""
         self.history = History(path / "history.jsonl", self.guard)
         """What happened."""
 

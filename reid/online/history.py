@@ -82,6 +82,35 @@ class History:
                     events.append(record)
         return events
 
+    def follow(self) -> Callable[[], list[dict[str, Any]]]:
+        """A function that gives what was added since it was last called, cheap where that is nothing.
+
+        Raises:
+            OSError: the file is there and cannot be read; so does the function.
+        """
+        stamp, events = self._stamp(), self.read()
+        last = events[-1] if events else None
+
+        def added() -> list[dict[str, Any]]:
+            nonlocal stamp, last
+            now = self._stamp()
+            if now == stamp:
+                return []
+            events = self.read()
+            # from behind: the older half may have gone meanwhile
+            known = next((row for row in range(len(events), 0, -1) if events[row - 1] == last), 0)
+            stamp, last = now, events[-1] if events else last
+            return events[known:]
+
+        return added
+
+    def _stamp(self) -> tuple[int, int] | None:
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            return None
+        return found.st_size, found.st_mtime_ns
+
     def _drop_older_half(self) -> None:
         data = self.path.read_bytes()
         write_whole(self.path, data[data.find(b"\n", len(data) // 2) + 1 :])

@@ -9,6 +9,7 @@ import pytest
 
 from reid import Embedder
 from reid.data import open_crops
+from reid.online import OnlineTrainer, TrackedBoxes
 from tracker import Tracker
 from tracker.camera import CameraMotion
 from tracker.detectors import open_detector
@@ -29,7 +30,8 @@ PUBLIC = {
     "MatchDecision",
     "tracker.demo": "DemoClip DemoConfig Truth",
     "tracker.refinement": "Appearance History HistoryRecorder Refinement RefinementConfig refine",
-    "tracker.sinks": "SINK_KINDS CropsSink CsvSink ExplainSink JsonlSink MotSink TrackletsSink VideoSink open_sinks",
+    "tracker.sinks": "SINK_KINDS CropsSink CsvSink ExplainSink JsonlSink MotSink TrackletsSink VideoSink online_sinks "
+    "open_sinks",
     "tracker.video": "StreamTimeouts open_source",
     "reid": "Calibration Card DataError DeviceError Embedder EmbedderInfo InputError MissingExtraError ModelError "
     "ReidError calibrate fit_calibration",
@@ -65,6 +67,9 @@ SIGNATURES = {
     open_source: "spec *start *end *rate_hz *timeouts",
     open_sinks: "kinds out *overwrite *rate_hz *reasons",
     open_crops: "path *kind *frames *config",
+    OnlineTrainer.__init__: "embedder folder config *camera *rate_hz *device *worker *least_score *tracker *on_event",
+    OnlineTrainer.observe: "image tracks *time_s *detections *frame",
+    TrackedBoxes.__init__: "*ids *boxes *scores *classes *seen *covered *renamed *broken *doubted",
 }
 
 

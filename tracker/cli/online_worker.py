@@ -24,6 +24,7 @@ from tracker.cli.stopping import stop_when_asked
 from tracker.cli.train_progress import TrainDisplay
 
 if TYPE_CHECKING:
+    from reid.learning.trainer import TrainProgress
     from reid.online import OnlineFolder
     from reid.online.cycle import Learned, Round, Stop, Task
 
@@ -61,6 +62,7 @@ def run(argv: Sequence[str], context: Context) -> int:
     require_training("learning on site")
     from reid.errors import DataError
     from reid.online.cycle import work
+    from reid.online.learning import WorkerNote
     from reid.online.registry import ModelRegistry
     from reid.online.worker import adapt
 
@@ -73,13 +75,25 @@ def run(argv: Sequence[str], context: Context) -> int:
         said = "refused" if done.admitted is None else f"model {done.admitted} is live"
         context.result(f"round {done.number}: {said}: {done.reason}")
 
+    note = WorkerNote(folder, settings.cycle)
+
     def learn(task: Task, config: AdaptConfig, stop: Stop) -> Learned:
+        note.prepares()
         with TrainDisplay(context) as display:
-            return adapt(
-                [task.harvest], task.live, task.out, config,
-                base=task.base, people=task.people, replay=partial(replays_of, task.replay, stop=stop),
-                kept_in=task.lesson, seed=task.seed, progress=display, stop=stop,
-            )  # fmt: skip
+
+            def progress(row: TrainProgress) -> None:
+                note.trained(row.step, row.steps)
+                display(row)
+
+            try:
+                return adapt(
+                    [task.harvest], task.live, task.out, config,
+                    base=task.base, people=task.people, replay=partial(replays_of, task.replay, stop=stop),
+                    kept_in=task.lesson, seed=task.seed, progress=progress, stop=stop,
+                )  # fmt: skip
+            finally:
+                if not stop():  # else the round is still under way, and goes on with the next worker
+                    note.waits()
 
     with stop_when_asked(context) as request:
 
@@ -88,6 +102,7 @@ def run(argv: Sequence[str], context: Context) -> int:
 
         try:
             if not settings.with_parent or _is_our_turn(folder, stop, context):
+                note.waits()
                 work(
                     folder, ModelRegistry(folder, config=settings.models), learn, settings, settings.cycle,
                     once=settings.once, stop=stop, told=tell,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
@@ -27,6 +28,8 @@ class RunProgress:
         self.frames = 0
         self.matches = MatchCount()
         self.embedded = EmbeddedCount()
+        self.more: Callable[[], str] | None = None
+        """Says what else there is to show."""
         self._identities = IdentityCount()
         self._source = source
         self._display = _display(source, context)
@@ -62,7 +65,8 @@ class RunProgress:
         self.embedded.update(result.tracks)
         now_s = time.monotonic()
         if self._display.due(now_s):
-            self._display.show(now_s, self.frames, self._describe(now_s, len(result.tracks)))
+            text = self._describe(now_s, len(result.tracks))
+            self._display.show(now_s, self.frames, text if self.more is None else f"{text}; {self.more()}")
 
     def _describe(self, now_s: float, objects: int) -> str:
         text = f"{_count(objects, 'object')}, {_count(self.identities, 'identity')}"

@@ -67,18 +67,17 @@ def run(argv: Sequence[str], context: Context) -> int:
             raise UsageError(f"{out} holds results already ({found}): give another --out, or --overwrite")
         if others := existing_results([path for path in _all_paths(out) if path not in paths]):
             context.say(f"reidtrack: {out} also holds results of an earlier run, which stay: {others}")
-        online = None
-        if settings.online is not None:
-            from tracker.cli.online_tracking import OnlineTracking
-
-            online = stack.enter_context(OnlineTracking(settings, context))
-            embedder = online.embedder
-            sinks += online.sinks(source)
         progress = RunProgress(source.info, context)
-        pipeline = make_pipeline(settings, source, detector, embedder)
-        code = _follow(progress, pipeline, sinks, out, context, refined)
-        if online is not None:
-            online.report()
+        if settings.online is None:
+            return _follow(progress, make_pipeline(settings, source, detector, embedder), sinks, out, context, refined)
+        from tracker.cli.online_tracking import open_trainer, report
+        from tracker.sinks import online_sinks
+
+        trainer = stack.enter_context(open_trainer(settings, source.info, context))
+        began_with, progress.more = trainer.embedder.number, lambda: str(trainer.status())
+        pipeline = make_pipeline(settings, source, detector, trainer.embedder)
+        code = _follow(progress, pipeline, [*sinks, *online_sinks(trainer)], out, context)
+        report(trainer, began_with, context)
         return code
 
 

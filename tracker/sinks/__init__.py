@@ -5,6 +5,7 @@ from tracker.sinks.csv import CsvSink
 from tracker.sinks.explain import ExplainSink
 from tracker.sinks.jsonl import JsonlSink
 from tracker.sinks.mot import MotSink
+from tracker.sinks.online import online_sinks
 from tracker.sinks.opening import SINK_KINDS, open_sinks
 from tracker.sinks.tracklets import TrackletsSink
 from tracker.sinks.video import VideoSink
@@ -18,5 +19,6 @@ __all__ = [
     "MotSink",
     "TrackletsSink",
     "VideoSink",
+    "online_sinks",
     "open_sinks",
 ]

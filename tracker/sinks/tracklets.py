@@ -9,11 +9,11 @@ import numpy as np
 
 from reid.errors import DataError
 from reid.tracklets import CutConfig, PieceCutter, Pieces, TrackletWriter, is_tracklet_store, remove_tracklets
+from reid.tracklets.changes import piece_changes
 from reid.tracklets.spacing import Spacing
 from tracker.boxes import clip
 from tracker.errors import InputError, OutputError
 from tracker.sinks.checks import check_spacing, check_within
-from tracker.sinks.piece_changes import piece_changes
 from tracker.sinks.text import already_there
 from tracker.types import FloatArray, FrameResult, IntArray, RunInfo, TrackEvent
 

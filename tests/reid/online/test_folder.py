@@ -213,6 +213,19 @@ class TestHistory:
         for who in "012":
             assert [event["k"] for event in events if event["who"] == who] == list(range(15))
 
+    def test_whoever_follows_it_is_told_everything_once(self, folder):
+        history = type(folder.history)(folder.history.path, folder.guard, most_bytes=2000)
+        history.append("before")
+        added = history.follow()
+        assert added() == []
+        seen = []
+        for k in range(150):  # its older half goes now and then
+            history.append("tick", k=k)
+            if k % 3 == 2:
+                seen += [event["k"] for event in added()]
+        assert seen == list(range(150))
+        assert added() == []
+
     def test_it_does_not_grow_for_ever(self, folder):
         history = type(folder.history)(folder.history.path, folder.guard, most_bytes=2000)
         for k in range(150):

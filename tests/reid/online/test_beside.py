@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tracker.cli.online_beside import WorkerBeside
+from reid.online.beside import WorkerBeside
 
 LONG_S = 600.0
 
@@ -79,7 +79,7 @@ def test_pauses_between_workers_that_die_again_and_again_grow_to_a_limit(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # a busy machine may take longer for a worker than this limit
-    monkeypatch.setattr("tracker.cli.online_beside.time", SimpleNamespace(monotonic=lambda: 0.0))
+    monkeypatch.setattr("reid.online.beside.time", SimpleNamespace(monotonic=lambda: 0.0))
     with site.beside("sys.exit(3)", first_pause_s=0.015, longest_pause_s=0.05):
         until(lambda: len(site.said) >= 5)
     pauses = [float(match[1]) for said in site.said if (match := re.search(r"code 3,.* in ([\d.]+) s$", said))]
@@ -107,7 +107,7 @@ def test_a_run_that_ends_waits_for_no_pause(site: Site) -> None:
         until(lambda: len(site.said) == 1)
     assert time.monotonic() - began < LONG_S / 2
     assert len(site.began) == 1
-    assert site.said[1:] == [f"reidtrack: the worker ended by itself: {site.path / 'worker.log'} has what it said"]
+    assert site.said[1:] == [f"the worker ended by itself: {site.path / 'worker.log'} has what it said"]
 
 
 def test_ctrl_c_ends_the_worker_as_well(site: Site) -> None:

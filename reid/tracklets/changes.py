@@ -4,9 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from tracker.table import TIME_SLACK_S
-from tracker.types import TrackEvent
+_TIME_SLACK_S = 1e-6
+"""Sums of frame times are not exact."""
+
+
+class EventLike(Protocol):
+    """A turn in the life of an identity; `tracker.types.TrackEvent` is one, and says what each kind means."""
+
+    @property
+    def kind(self) -> str:
+        """`born`, `recovered`, `recalled`, `corrected` or `ended`."""
+
+    @property
+    def track_id(self) -> int: ...
+    @property
+    def replaces(self) -> int | None: ...
+    @property
+    def since_s(self) -> float | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +40,7 @@ class PieceChanges:
 
 
 def piece_changes(
-    events: Sequence[TrackEvent], time_s: float, *, doubt_s: float, begun_s: Callable[[int], float | None]
+    events: Sequence[EventLike], time_s: float, *, doubt_s: float, begun_s: Callable[[int], float | None]
 ) -> PieceChanges:
     """Read the events of a frame.
 
@@ -52,9 +68,9 @@ def piece_changes(
     return changes
 
 
-def _went_over(event: TrackEvent, begun_s: Callable[[int], float | None]) -> bool:
+def _went_over(event: EventLike, begun_s: Callable[[int], float | None]) -> bool:
     """Whether a track that turns out to be somebody known followed somebody else before."""
     if event.replaces is None or event.since_s is None:
         return False
     begun = begun_s(event.replaces)
-    return begun is not None and begun < event.since_s - TIME_SLACK_S
+    return begun is not None and begun < event.since_s - _TIME_SLACK_S

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tracker.sinks.harvest import HarvestSink
-from tracker.sinks.piece_changes import piece_changes
-from tracker.types import Detections, Frame, FrameResult, TrackEvent, Tracks
+from reid.errors import InputError
+from reid.online.tracks import TrackedBoxes, TracksReader
+from reid.tracklets.changes import piece_changes
+from tracker.types import TrackEvent, Tracks
 
 
 def changes(*events: TrackEvent, begun: dict[int, float] | None = None) -> Any:
@@ -44,43 +45,29 @@ def test_the_end_of_a_track_ends_its_piece() -> None:
     assert (found.broken, found.ended) == ([4], [4])
 
 
-class Notes:
-    """A harvester that takes down what it is told."""
-
-    def __init__(self) -> None:
-        self.told: list[dict[str, Any]] = []
-        self.closed = False
-
-    def observe(self, _image: Any, **said: Any) -> int:
-        self.told.append(said)
-        return 0
-
-    def close(self) -> None:
-        self.closed = True
-
-
-def result(index: int, ids: list[int], *events: TrackEvent, detected: bool = True) -> FrameResult:
+def tracks(time_s: float, ids: list[int], *events: TrackEvent) -> Tracks:
     n = len(ids)
     boxes = np.tile(np.array([0, 0, 10, 20], np.float32), (n, 1))
-    tracks = Tracks(
-        np.array(ids, np.int64), boxes, np.full(n, 0.9, np.float32), np.zeros(n, np.int64), np.arange(n), index / 10,
-        events,
-    )  # fmt: skip
-    frame = Frame(np.zeros((30, 30, 3), np.uint8), index, index / 10)
-    return FrameResult(frame, Detections.empty(), tracks, detected=detected)
+    rows = np.arange(n)
+    rows[1:] = -1  # the others are predicted
+    return Tracks(np.array(ids), boxes, np.full(n, 0.9, np.float32), np.zeros(n, np.int64), rows, time_s, events)
 
 
-def test_the_harvester_is_told_of_frames_that_were_detected_on_and_of_what_changed() -> None:
-    notes = Notes()
-    sink = HarvestSink(notes)
-    sink.write(result(1, [1, 2]))
-    sink.write(result(2, [1, 2], detected=False))
-    sink.write(result(3, [1, 7], TrackEvent("recalled", 7, 0.3, replaces=2)))
-    sink.write(result(40, [1, 8], TrackEvent("corrected", 8, 4.0, replaces=7, since_s=2.0)))
-    sink.close()
-    assert [said["frame"] for said in notes.told] == [1, 3, 40]
-    assert [said["renamed"] for said in notes.told] == [{}, {2: 7}, {}]
-    assert notes.told[2]["doubted"] == {7: 2.0}
-    assert set(notes.told[2]["broken"]) == {7, 8}
-    assert notes.told[0]["seen"].tolist() == [True, True]
-    assert notes.closed
+def test_a_reader_keeps_in_mind_since_when_pieces_are_seen() -> None:
+    reader = TracksReader()
+    told = [
+        reader.read(tracks(0.1, [1, 2]), 0.1),
+        reader.read(tracks(0.3, [1, 7], TrackEvent("recalled", 7, 0.3, replaces=2)), 0.3),
+        reader.read(tracks(4.0, [1, 8], TrackEvent("recalled", 8, 4.0, replaces=7, since_s=2.0)), 4.0),
+    ]
+    assert [said.renamed for said in told] == [{}, {2: 7}, {}]
+    assert told[2].doubted == {7: 2.0}, "it was 2 before, since 0.1 s, and so went over to 8"
+    assert set(told[2].broken) == {7, 8}
+    assert told[0].seen.tolist() == [True, False]
+
+
+def test_what_any_tracker_says_is_taken_as_it_is() -> None:
+    said = TrackedBoxes(ids=[3], boxes=[[0, 0, 9, 9]])
+    assert TracksReader().read(said, 0.0) is said
+    with pytest.raises(InputError, match=r"tracks must be reid\.online\.TrackedBoxes\(ids=\.\.\., boxes=\.\.\.\)"):
+        TracksReader().read([[0, 0, 9, 9, 3]], 0.0)  # type: ignore[arg-type]

@@ -3,20 +3,41 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
 from types import TracebackType
+
+from reid.atomic import write_whole
+from reid.online.config import LearnConfig, OnlineConfig
 
 _STOP_S = 20.0
 """How long a worker may take to end its step."""
 _MOST_LOG_BYTES = 1 << 20
 _TOLD_TO_STOP = (0, 130, -signal.SIGINT, -signal.SIGTERM)
 """Exit codes of a worker that somebody ended, who wants it to stay so."""
+_OF_A_WORKER = frozenset(field.name for field in fields(LearnConfig))
+
+
+def worker_command(folder: Path, config: OnlineConfig) -> list[str]:
+    """The command of a worker with these settings, which are written into the folder.
+
+    Raises:
+        OSError: they cannot be written.
+    """
+    settings = folder / "worker.yaml"
+    said = {name: value for name, value in asdict(config).items() if name in _OF_A_WORKER}
+    write_whole(settings, json.dumps(said, indent=1).encode())  # JSON is YAML
+    # a command, since this package must not import the other one: its trackers try candidates on recorded bursts
+    program = [sys.executable, "-m", "tracker.cli.main"]
+    return [*program, "online", "worker", str(folder), "--with-parent", "--config", str(settings)]
 
 
 class WorkerBeside:
@@ -100,7 +121,7 @@ class WorkerBeside:
 
     def _tell(self, text: str) -> None:
         with contextlib.suppress(OSError, ValueError):  # nobody may be there any more to be told
-            self._say(f"reidtrack: {text}")
+            self._say(text)
 
     def _started(self) -> subprocess.Popen[bytes]:
         self._began_s = time.monotonic()
@@ -135,8 +156,6 @@ def _close(worker: subprocess.Popen[bytes]) -> None:
 
 def _cut(log: Path) -> None:
     """Keep the newer half of a log that became long, from a whole line on."""
-    from reid.atomic import write_whole
-
     with contextlib.suppress(OSError):  # no worker waits for that
         if log.stat().st_size > _MOST_LOG_BYTES:
             with log.open("rb") as file:

@@ -1,0 +1,66 @@
+"""What happened to an online folder, in words for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+
+def in_words(event: Mapping[str, Any]) -> str:
+    """An event of `History`, or of `OnlineTrainer.events`, in a line."""
+    say = _SAID.get(str(event["event"]))
+    try:
+        return say(event) if say is not None else _any(event)
+    except (KeyError, TypeError, AttributeError):  # a line of another version
+        return _any(event)
+
+
+def verdict_in_words(event: Mapping[str, Any]) -> str | None:
+    """The verdict of a round in two or three words, where an event is one."""
+    try:
+        if event["event"] == "refused":
+            return f"round {event['round']} refused"
+        return f"{_round(event)}admitted" if event["event"] == "admitted" else None
+    except (KeyError, TypeError, AttributeError):  # a line of another version
+        return None
+
+
+def _any(event: Mapping[str, Any]) -> str:
+    reason = event.get("reason")
+    return str(event["event"]).replace("_", " ") + (f": {reason}" if reason else "")
+
+
+def _round(event: Mapping[str, Any]) -> str:
+    number = event["model"]["figures"].get("round")
+    return "" if number is None else f"round {number} "
+
+
+def _admitted(event: Mapping[str, Any]) -> str:
+    return f"{_round(event)}admitted as model {event['number']}{_because(event)}"
+
+
+def _rolled_back(event: Mapping[str, Any]) -> str:
+    return f"model {event['quarantined']['number']} is rolled back from, to model {event['number']}{_because(event)}"
+
+
+def _switched(event: Mapping[str, Any]) -> str:
+    what = f"harvesting of {event.get('camera')}" if event.get("by") == "harvest" else "learning"
+    return f"{what} {'pauses' if event['event'] == 'paused' else 'goes on'}{_because(event)}"
+
+
+def _because(event: Mapping[str, Any]) -> str:
+    return f": {event['reason']}" if event.get("reason") else ""
+
+
+_SAID: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "cycle_started": lambda e: f"round {e['round']} begins with {e['crops']} crops",
+    "refused": lambda e: f"round {e['round']} refused{_because(e)}",
+    "admitted": _admitted,
+    "swapped": lambda e: f"model {e['number']} is live in the place of model {e['before']}",
+    "rolled_back": _rolled_back,
+    "fell_back": lambda e: f"model {e['number']} is to be live{_because(e)}",
+    "paused": _switched,
+    "resumed": _switched,
+    "forgotten": lambda e: f"{e['identity']} is forgotten: {e['crops']} crops and {e['bursts']} bursts",
+    "worker": lambda e: str(e["reason"]),
+}

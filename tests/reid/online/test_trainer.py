@@ -1,0 +1,214 @@
+"""Learning on site in one piece, for anyone's tracker, and as docs/online.md shows it."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import math
+import re
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import cv2
+import numpy as np
+import pytest
+
+from reid.embedder import Embedder
+from reid.errors import DataError, InputError
+from reid.online import BaseModel, HarvestStoreConfig, OnlineFolder, OnlineTrainer, TrackedBoxes, harvest_totals
+from reid.online.beside import worker_command
+from reid.online.config import CycleConfig, OnlineConfig
+from reid.online.harvest_store import HarvestStore
+from reid.online.hours import hour_name
+from reid.online.live import LiveConfig
+from reid.online.registry import ModelRegistry
+from reid.tracklets import read_tracklets
+from tracker import Detections, Frame
+from tracker.cli.config_file import load_config
+from tracker.cli.schema import build
+from tracker.types import SourceInfo
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "online.md"
+EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+RATE_HZ, FRAMES = 10.0, 40
+WAIT_S = 120.0
+
+
+@pytest.fixture(autouse=True)
+def one_hour(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The hour must not end while a test runs; files lie in a folder of the test."""
+    monkeypatch.chdir(tmp_path)
+    hour = hour_name(time.time())
+    for module in ("harvest", "harvest_store"):
+        monkeypatch.setattr(f"reid.online.{module}.hour_name", lambda _unix_s: hour)
+
+
+def scene() -> list[tuple[np.ndarray, float, np.ndarray, np.ndarray]]:
+    """Two who walk side by side, of clothes with a pattern: pictures, times, numbers and boxes."""
+    people = np.random.default_rng(0).integers(0, 256, (2, 15, 8, 3), np.uint8)
+    frames = []
+    for number in range(FRAMES):
+        image = np.full((240, 320, 3), 90, np.uint8)
+        left = np.array([20, 120]) + 4 * number
+        for who, x in enumerate(left.tolist()):
+            image[100:220, x : x + 40] = cv2.resize(people[who], (40, 120), interpolation=cv2.INTER_NEAREST)
+        boxes = np.column_stack((left, np.full(2, 100), left + 40, np.full(2, 220)))
+        frames.append((image, number / RATE_HZ, np.array([7, 9]), boxes))
+    return frames
+
+
+class Footage:
+    """Them, as a source, and what a detector sees of them."""
+
+    info = SourceInfo("door", 320, 240, RATE_HZ, FRAMES, live=False)
+    class_names: ClassVar[dict[int, str]] = {}
+
+    def __iter__(self) -> Any:
+        return iter([Frame(image, row + 1, time_s) for row, (image, time_s, _, _) in enumerate(scene())])
+
+    def __call__(self, frame: Frame) -> Detections:
+        return Detections(scene()[frame.index - 1][3], np.full(2, 0.9))
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class MyTracker:
+    """Has vectors to forget."""
+
+    forgot = 0
+
+    def forget_vectors(self) -> None:
+        self.forgot += 1
+
+
+def until(happens: Callable[[], object]) -> None:
+    end = time.monotonic() + WAIT_S
+    while not happens():
+        assert time.monotonic() < end, "it hangs"
+        time.sleep(0.01)
+
+
+def trainer(make_model: Any, config: OnlineConfig | None = None, **options: Any) -> OnlineTrainer:
+    config = config or OnlineConfig(live=LiveConfig(poll_s=0.01))
+    return OnlineTrainer(make_model(name="base.onnx"), "site", config, device="cpu", worker=False, **options)
+
+
+def admit(made: OnlineTrainer, path: Path) -> int:
+    return ModelRegistry(made.folder).admit(path, {"round": 3}, reason="it is better")
+
+
+def test_the_example_for_any_tracker_runs_as_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
+    names: dict[str, Any] = {"frames": scene(), "my_tracker": MyTracker()}
+    exec(EXAMPLES[0], names)
+    said = capsys.readouterr().out
+    assert re.search(r"^harvested \d+, .*, model 0$", said.strip())
+    assert names["vectors"].shape == (2, 192)
+    (total,) = harvest_totals(OnlineFolder.open("site"))
+    assert (total.camera, total.size.tracklets) == ("door", 2)
+    assert total.size.crops >= 10
+    store = read_tracklets(Path("site/harvest/door") / total.hour)
+    assert set(store.identity.tolist()) == {7, 9}
+    assert (Path("site") / "worker.log").exists() == (importlib.util.find_spec("torch") is not None)
+
+
+def test_the_example_for_the_pipeline_runs_as_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
+    exec(EXAMPLES[1], {"source": Footage(), "detector": Footage()})
+    (total,) = harvest_totals(OnlineFolder.open("site"))
+    assert (total.camera, total.size.tracklets) == ("door", 2)
+    assert total.size.crops >= 10
+
+
+def test_whoever_shows_a_frame_waits_for_no_disk(make_model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    goes_on, add, asked = threading.Event(), HarvestStore.add, threading.Event()
+
+    def hangs(store: HarvestStore, sheaf: Any) -> None:
+        asked.set()
+        assert goes_on.wait(WAIT_S)
+        add(store, sheaf)
+
+    monkeypatch.setattr(HarvestStore, "add", hangs)
+    with trainer(make_model) as made:
+        taken = 0
+        for image, time_s, ids, boxes in scene():
+            taken += made.observe(image, TrackedBoxes(ids=ids, boxes=boxes), time_s=time_s)
+            image[:] = 0  # what it needs, it has copied
+        assert asked.wait(WAIT_S)
+        assert made.status().harvested.written == 0
+        goes_on.set()
+        made.end_harvest()
+        assert made.status().harvested.written == taken >= 10
+
+
+def test_detections_are_recorded_where_they_are_given(make_model: Any) -> None:
+    config = OnlineConfig(bursts=dataclasses.replace(OnlineConfig().bursts, first_s=0.5, length_s=2, least_s=1))
+    with trainer(make_model, config, tracker={"high_score": 0.6}) as made:
+        for image, time_s, ids, boxes in scene():
+            seen = Detections(boxes, np.full(2, 0.9))
+            made.observe(image, TrackedBoxes(ids=ids, boxes=boxes), time_s=time_s, detections=seen)
+        made.end_harvest()
+        assert made.status().bursts == 1
+
+
+def test_a_better_embedder_is_told_of_and_waits_for_its_moment(make_model: Any) -> None:
+    told: list[str] = []
+
+    def tell(event: Any) -> None:
+        told.append(event["event"])
+        raise RuntimeError("whoever is told must not end it")
+
+    with trainer(make_model, on_event=tell) as made:
+        assert made.embedder.swap() is None
+        assert made.status().verdict == ""
+        assert admit(made, make_model(gain=2.0, name="better.onnx")) == 1
+        until(made.embedder.ready)
+        assert made.status().model == 0
+        assert made.embedder.swap() is not None
+        assert made.status().model == 1
+        until(lambda: [event["event"] for event in made.events()] == ["begun", "admitted", "swapped"])
+        assert made.events()[1]["reason"] == "it is better"
+        assert made.status().verdict == "round 3 admitted"
+        assert str(made.status()) == "harvested 0, no worker, 0 new crops, model 1, round 3 admitted"
+    assert told == ["begun", "admitted", "swapped"]
+
+
+def test_what_happened_before_it_began_is_no_news(make_model: Any) -> None:
+    with trainer(make_model) as made:
+        made.folder.history.append("refused", round=1, reason="worse")
+        assert [event["event"] for event in made.events()] == ["begun", "refused"]
+    with trainer(make_model) as made:
+        assert made.events() == ()
+
+
+def test_without_torch_it_harvests_alone(make_model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with OnlineTrainer(make_model(name="base.onnx"), "site", device="cpu") as made:
+        (reason,) = [event["reason"] for event in made.events() if event["event"] == "worker"]
+        assert "torch is not installed" in reason
+
+
+def test_whatever_is_refused_leaves_nothing_behind(make_model: Any) -> None:
+    with trainer(make_model) as made:
+        with pytest.raises(DataError, match="in use by another tracker"):
+            trainer(make_model)
+        with pytest.raises(InputError, match="ids must be different numbers"):
+            made.observe(np.zeros((9, 9, 3), np.uint8), TrackedBoxes(ids=[1, 1], boxes=np.zeros((2, 4))))
+    with pytest.raises(DataError, match="must be used with the embedder that it was begun with"):
+        OnlineTrainer("default", "site", device="cpu", worker=False)
+    with pytest.raises(InputError, match="rate_hz"):
+        trainer(make_model, rate_hz=-1.0)
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("reidtrack")]
+    trainer(make_model).close()
+
+
+def test_the_worker_gets_the_settings(tmp_path: Path) -> None:
+    OnlineFolder.make("site", BaseModel("default", Embedder(device="cpu").info.model_hash))
+    config = OnlineConfig(cycle=CycleConfig(least_new_crops=7), store=HarvestStoreConfig(keep_days=math.inf), nice=3)
+    config = dataclasses.replace(config, lesson=dataclasses.replace(config.lesson, learning_rate=1e-5))
+    command = worker_command(Path("site"), config)
+    file = Path(command[command.index("--config") + 1])
+    read = build(OnlineConfig, load_config(file, OnlineConfig))
+    assert dataclasses.replace(read, store=config.store) == config, "all but what a worker has no use for"
