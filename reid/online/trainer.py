@@ -71,7 +71,7 @@ class OnlineStatus:
     learning: Learning
     """How far the learning is."""
     verdict: str
-    """Of the last round that ended since then, in short; empty before."""
+    """Of the last round that ended in the folder, in short; empty before the first."""
     problems: tuple[str, ...]
     """What waits, and why: the harvest, the bursts, a model that should be live; empty while all is well."""
 
@@ -124,7 +124,6 @@ class OnlineTrainer:
         self.config = c = config or OnlineConfig()
         self._on_event = on_event
         self._events: deque[Event] = deque(maxlen=_MOST_EVENTS)
-        self._verdict = ""
         self._looking, self._ending = threading.RLock(), threading.Event()
         self._steady = time.monotonic()
         base = DEFAULT_MODEL if str(embedder) == "default" else Path(embedder)
@@ -133,6 +132,8 @@ class OnlineTrainer:
             self.folder = OnlineFolder.make(folder, BaseModel(info.name, info.model_hash))
             """Where all of it lies."""
             opened.enter_context(self.folder.lock_tracker())
+            verdicts = [said for event in self.folder.history.read() if (said := verdict_in_words(event))]
+            self._verdict = verdicts[-1] if verdicts else ""
             self._added = self.folder.history.follow()
             registry = ModelRegistry(self.folder, base=base, config=c.models)
             self.embedder = opened.enter_context(LiveEmbedder(registry, device=device, config=c.live))

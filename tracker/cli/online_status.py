@@ -2,53 +2,109 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tracker.cli.context import Context
 from tracker.cli.flags import parse_arguments
-from tracker.cli.online_settings import FolderSettings, open_folder
+from tracker.cli.online_settings import open_folder
+from tracker.cli.schema import argument, flag_only
 
-_SUMMARY = "Say which embedder is live, what is harvested, whether it learns, and what happened last."
-_EXAMPLES = "  reidtrack online status site"
+if TYPE_CHECKING:
+    from reid.online import OnlineFolder
+
+_SUMMARY = """\
+Say which embedder is live, what is harvested, whether it harvests and learns, how far a round is, when the next one is
+due, and what happened last."""
+_EXAMPLES = """\
+  reidtrack online status site
+  reidtrack online status site --json"""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusSettings:
+    """Settings of `reidtrack online status`."""
+
+    folder: Path = field(metadata=argument("DIR"))
+    """The online folder."""
+    json: bool = field(default=False, metadata=flag_only())
+    """All of it as one JSON object."""
 
 
 def run(argv: Sequence[str], context: Context) -> int:
     """Print the state of a folder."""
-    settings = parse_arguments(FolderSettings, argv, command="online status", summary=_SUMMARY, examples=_EXAMPLES)
-    folder = open_folder(settings.folder)
+    settings = parse_arguments(StatusSettings, argv, command="online status", summary=_SUMMARY, examples=_EXAMPLES)
+    said = _state(open_folder(settings.folder))
+    if settings.json:
+        context.result(json.dumps(said))
+        return 0
+    for line in _lines(said):
+        context.result(line)
+    return 0
+
+
+def _state(folder: OnlineFolder) -> dict[str, Any]:
+    """How a folder stands, as JSON can say it."""
     from reid.locking import is_locked
     from reid.online import harvest_totals
     from reid.online.burst_store import burst_totals
+    from reid.online.learning import learning_of
     from reid.online.locks import holder_of
     from reid.online.registry import ModelRegistry
 
     registry = ModelRegistry(folder)
-    live = registry.current()
-    since = time.strftime("%Y-%m-%d %H:%M", time.gmtime(live.since_unix_s))
-    context.result(f"live: model {live.number} ({live.sha256[:12]}), since {since} UTC; begun with {folder.base.name}")
-    for bad in registry.quarantined:
-        context.result(f"rolled back: model {bad.number}: {bad.reason}")
-    totals = harvest_totals(folder)
-    for camera in sorted({total.camera for total in totals}):
-        sizes = [total.size for total in totals if total.camera == camera]
-        context.result(
-            f"harvest of {camera}: {sum(s.crops for s in sizes)} crops of {sum(s.tracklets for s in sizes)} tracklets "
-            f"in {len(sizes)} hours, {sum(s.disk_bytes for s in sizes) / 1e6:.1f} MB"
-        )
-    if not totals:
-        context.result("nothing is harvested yet")
-    for kept in burst_totals(folder):
-        context.result(f"detections of {kept.camera}: {kept.bursts} bursts, {kept.disk_bytes / 1e6:.1f} MB")
-    for kind in ("tracker", "worker"):
-        lock = folder.path / f"lock.{kind}"
-        if lock.exists() and is_locked(lock):
-            context.result(f"{kind} at work: {holder_of(lock)}")
-    state = folder.state()
-    context.result(f"rounds of learning: {state.get('rounds', 0)}{'; paused' if state.get('paused') else ''}")
-    events = folder.history.read()
-    if events:
-        from tracker.cli.online_history import said
+    live, totals, events = registry.current(), harvest_totals(folder), folder.history.read()
+    learning = learning_of(folder, totals)
+    harvest: dict[str, dict[str, int]] = {}
+    for total in totals:
+        sums = harvest.setdefault(total.camera, {"crops": 0, "tracklets": 0, "disk_bytes": 0, "hours": 0})
+        for name, value in (asdict(total.size) | {"hours": 1}).items():
+            sums[name] += value
+    at_work = {kind: folder.path / f"lock.{kind}" for kind in ("tracker", "worker")}
+    switched = [event for event in events if event["event"] in ("paused", "resumed") and event.get("by") == "harvest"]
+    waits = bool(switched) and switched[-1]["event"] == "paused" and is_locked(at_work["tracker"])
+    return {
+        "live": {"number": live.number, "sha256": live.sha256, "since_unix_s": live.since_unix_s},
+        "begun_with": folder.base.name,
+        "rolled_back": [{"number": bad.number, "reason": bad.reason} for bad in registry.quarantined],
+        "harvest": harvest,
+        "harvest_waits": str(switched[-1].get("reason", "")) if waits else None,
+        "bursts": {
+            kept.camera: {"bursts": kept.bursts, "disk_bytes": kept.disk_bytes} for kept in burst_totals(folder)
+        },
+        "at_work": {kind: holder_of(lock) for kind, lock in at_work.items() if is_locked(lock)},
+        "learning": asdict(learning) | {"missing_crops": learning.missing_crops, "in_words": str(learning)},
+        "last": events[-1] if events else None,
+    }
 
-        context.result(f"last: {said(events[-1])}")
-    return 0
+
+def _lines(said: dict[str, Any]) -> list[str]:
+    """The same for people."""
+    from tracker.cli.online_history import said as told
+
+    live, learning = said["live"], said["learning"]
+    since = time.strftime("%Y-%m-%d %H:%M", time.gmtime(live["since_unix_s"]))
+    lines = [
+        f"live: model {live['number']} ({live['sha256'][:12]}), since {since} UTC; begun with {said['begun_with']}"
+    ]
+    lines += [f"rolled back: model {bad['number']}: {bad['reason']}" for bad in said["rolled_back"]]
+    lines += [
+        f"harvest of {camera}: {size['crops']} crops of {size['tracklets']} tracklets in {size['hours']} hours, "
+        f"{size['disk_bytes'] / 1e6:.1f} MB"
+        for camera, size in said["harvest"].items()
+    ] or ["nothing is harvested yet"]
+    if said["harvest_waits"] is not None:
+        lines.append(f"harvesting waits: {said['harvest_waits']}")
+    lines += [
+        f"detections of {camera}: {kept['bursts']} bursts, {kept['disk_bytes'] / 1e6:.1f} MB"
+        for camera, kept in said["bursts"].items()
+    ]
+    lines += [f"{kind} at work: {holder}" for kind, holder in said["at_work"].items()]
+    lines.append(f"learning: {learning['in_words']}; {learning['rounds']} rounds so far")
+    if said["last"] is not None:
+        lines.append(f"last: {told(said['last'])}")
+    return lines

@@ -181,6 +181,7 @@ def test_what_happened_before_it_began_is_no_news(make_model: Any) -> None:
         assert [event["event"] for event in made.events()] == ["begun", "refused"]
     with trainer(make_model) as made:
         assert made.events() == ()
+        assert made.status().verdict == "round 1 refused"
 
 
 def test_without_torch_it_harvests_alone(make_model: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -28,6 +30,7 @@ from tracker.cli.replaying import replays_of
 
 CONFIGS = Path(__file__).resolve().parents[3] / "configs"
 WIDTH_PX, HEIGHT_PX, FRAMES = 320, 240, 40
+REST = ("active_share", "compute_s", "data_s", "triplet_loss", "identity_loss", "teacher_loss")
 
 
 @pytest.fixture
@@ -147,7 +150,7 @@ def test_pause_resume_history_and_rollback(scene: Path, capsys: pytest.CaptureFi
     assert OnlineFolder.open(scene / "site").state()["paused"] is True
     capsys.readouterr()
     assert main(["online", "status", "site"]) == 0
-    assert "paused" in capsys.readouterr().out
+    assert "learning: learning is paused; 0 rounds so far" in capsys.readouterr().out
     assert main(["online", "resume", "site"]) == 0
     assert OnlineFolder.open(scene / "site").state()["paused"] is False
     capsys.readouterr()
@@ -233,6 +236,91 @@ def test_the_worker_says_that_there_is_too_little_to_learn_from(
     assert main(["online", "worker", "site", "--once", "--nice", "0"]) == 1
     assert "round 1: refused: there are" in capsys.readouterr().out
     assert OnlineFolder.open(scene / "site").history.read()[-1]["event"] == "refused"
+
+
+def test_a_run_says_what_became_of_rounds_and_why(
+    scene: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def worker(trainer: Any, _opened: Any) -> None:
+        """What one does meanwhile."""
+        history = trainer.folder.history
+        history.append("cycle_started", round=1, crops=75, live=0)
+        history.append("refused", round=1, reason="re-association did not improve")
+        figures = {"round": 2}
+        history.append("admitted", number=1, model={"figures": figures}, reason="it is better")
+        history.append("rolled_back", number=0, quarantined={"number": 1}, reason="tracks broke")
+
+    monkeypatch.setattr("reid.online.trainer.OnlineTrainer._start_worker", worker)
+    assert track("--online", "site") == 0
+    said = capsys.readouterr()
+    rounds = [
+        "round 1 refused: re-association did not improve",
+        "round 2 admitted as model 1: it is better",
+        "model 1 is rolled back from, to model 0: tracks broke",
+    ]
+    assert [line for line in said.err.splitlines() if "round " in line or "model " in line] == [
+        f"reidtrack: {line}" for line in rounds
+    ]
+    summary = said.out.splitlines()
+    begin = next(k for k, line in enumerate(summary) if line.startswith("harvested"))
+    assert summary[begin + 1 : begin + 4] == rounds
+    crops = int(summary[begin].split()[1])
+    assert summary[begin + 4] == f"learning: no worker, {crops} new crops"
+    assert summary[begin + 5].startswith("embedder: model 0 of site")
+    monkeypatch.setattr("tracker.cli.progress._LINE_EVERY_S", -1.0)
+    assert track("--online", "site") == 0
+    line = next(line for line in capsys.readouterr().err.splitlines() if line.startswith("frame 40"))
+    assert re.search(r"2 identities.*; harvested \d+, no worker, \d+ new crops, model 0, round 2 admitted$", line)
+
+
+def test_the_folder_says_how_far_a_round_is(
+    scene: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch", reason="needs the extra [train]")
+    import reid.online.worker as worker
+
+    assert track("--online", "site") == 0
+    said: list[str] = []
+
+    def status() -> None:
+        capsys.readouterr()
+        assert main(["online", "status", "site"]) == 0
+        said.append(next(line for line in capsys.readouterr().out.splitlines() if line.startswith("learning")))
+
+    def adapt(*_: Any, progress: Callable[[Any], None], **__: Any) -> Any:
+        status()
+        for step in (30, 300):
+            progress(SimpleNamespace(step=step, steps=300, loss=1.0, validation_map=None, **dict.fromkeys(REST, 0.0)))
+            status()
+        return worker.AdaptResult(admitted=False, reason="a test", verdict=None, model=None)
+
+    monkeypatch.setattr(worker, "adapt", adapt)
+    assert main(["online", "worker", "site", "--once", "--nice", "0"]) == 1
+    status()
+    assert said[:3] == [f"learning: round 1 {what}; 1 rounds so far" for what in ("begins", "trains, 10%", "is judged")]
+    assert said[3] == "learning: no worker, 0 new crops; 1 rounds so far"
+    assert main(["online", "status", "site", "--json"]) == 0
+    state = json.loads(capsys.readouterr().out)
+    assert (state["live"]["number"], state["last"]["reason"], state["harvest_waits"]) == (0, "a test", None)
+    assert {name: state["learning"][name] for name in ("paused", "stage", "new_crops", "missing_crops")} == {
+        "paused": False,
+        "stage": "waiting",
+        "new_crops": 0,
+        "missing_crops": 500,
+    }
+
+
+def test_the_folder_says_that_harvesting_waits_as_long_as_a_tracker_runs(
+    scene: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert track("--online", "site") == 0
+    folder = OnlineFolder.open(scene / "site")
+    folder.history.append("paused", by="harvest", camera="scene", reason="less than 500 MB are free")
+    for at_work in (True, False):
+        capsys.readouterr()
+        with folder.lock_tracker() if at_work else nullcontext():
+            assert main(["online", "status", "site"]) == 0
+        assert ("harvesting waits: less than 500 MB are free" in capsys.readouterr().out) == at_work
 
 
 @contextmanager

@@ -71,6 +71,15 @@ def test_the_share_embedded_is_told_where_anything_is(clock: Clock, capsys: pyte
     assert capsys.readouterr().err.splitlines()[-1].endswith("4 objects, 4 identities, 25% embedded")
 
 
+def test_what_else_there_is_to_show_comes_last(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    with RunProgress(source(None), Context()) as run:
+        run.more = lambda: f"harvested {run.frames}"
+        for index in range(1, 41):
+            run(result(index, objects=1))
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.endswith(f"1 object, 1 identity; harvested {line.split()[1].rstrip(':')}")
+
+
 def test_quiet_shows_nothing(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     with RunProgress(source(100), Context(quiet=True)) as run:
         for index in range(1, 41):
