@@ -45,6 +45,7 @@ class SwappableTracker(Protocol):
         """(n,) numbers that may be reported again."""
 
     def change_embedder(self, info: AppearanceInfo, again: RemakeVectors | None = None) -> None: ...
+    def forget(self, ids: IntArray) -> None: ...
 
 
 class Exchange:
@@ -65,7 +66,13 @@ class Exchange:
         self._tidy_s = -math.inf
 
     def before_update(self) -> None:
-        """Take another model, where one waits. Should that fail, for whatever reason, tracking goes on with the old."""
+        """Forget whom somebody wants to be forgotten, and take another model, where one waits.
+
+        Should the second fail, for whatever reason, tracking goes on with the old model.
+        """
+        forgotten = self._embedder.to_forget()
+        if len(forgotten):
+            self._tracker.forget(forgotten)
         if not self._embedder.ready():
             return
         began = time.perf_counter()
@@ -132,7 +139,7 @@ def exchange_of(embedder: EmbedderLike, tracker: object, clock: StageTime) -> Ex
         return None
     if not isinstance(tracker, SwappableTracker):
         raise InputError(
-            f"an embedder whose model is exchanged needs a tracker with change_embedder and known_ids, such as "
-            f"tracker.Tracker, got {type(tracker).__name__}"
+            f"an embedder whose model is exchanged needs a tracker with change_embedder, forget and known_ids, "
+            f"such as tracker.Tracker, got {type(tracker).__name__}"
         )
     return Exchange(embedder, tracker, clock)

@@ -59,6 +59,11 @@ class Identities:
         """Go on with what another embedder says of the same identities."""
         self._appearance, self._memory, self.record = appearance, memory, None
 
+    def forget(self, ids: IntArray) -> None:
+        """Remember nothing of those of these numbers (n,) that left."""
+        self._memory.take(ids)
+        self.record = None  # it has cosines of theirs
+
     def retire(self, tracks: TrackTable, gone: IntArray, now: float) -> None:
         """Remember the identities of rows that end (n,); those without a number leave nothing behind."""
         numbered = gone[tracks.ids[gone] > 0]

@@ -140,6 +140,13 @@ class TrackTable:
             doubted=np.zeros_like(mean),
         )
 
+    def looks_forgotten(self, rows: IntArray) -> TrackTable:
+        """The same tracks, of which these have never been looked at. It shares the other columns with this one."""
+        parts = {name: getattr(self, name).copy() for name in ("mean", "vectors", "unlooked", "doubt", "doubted")}
+        for part in parts.values():
+            part[rows] = 0
+        return replace(self, **parts)
+
     def select(self, keep: BoolArray) -> TrackTable:
         """A table of some rows (T,); this one where all are kept."""
         if every(keep):

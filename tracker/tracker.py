@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tracker import lives
 from tracker.arrays import every, some
@@ -165,6 +166,27 @@ class Tracker:
         if not self._explains:
             raise InputError("explain needs a tracker that keeps its reasons: make it with Tracker(explain=True)")
         return decisions_about(track_id, self._explanation, highest=self._identities.highest)
+
+    def forget(self, ids: ArrayLike) -> None:
+        """Forget what identities (n,) looked like, between two updates; numbers that are not known are passed over.
+
+        Who left cannot come back: they get a new number. Who is followed now is followed on under their number, by
+        motion, until the next crop says anew what they look like.
+
+        Raises:
+            InputError: they are no whole numbers.
+        """
+        numbers = np.asarray(ids).reshape(-1)
+        if numbers.size and numbers.dtype.kind not in "iu":
+            raise InputError(f"ids must be whole numbers, got {ids!r}")
+        numbers = numbers.astype(np.int64)
+        self._identities.forget(numbers)
+        tracks = self._tracks
+        rows = (np.isin(tracks.ids, numbers) | np.isin(tracks.own_ids, numbers)).nonzero()[0]
+        rows = rows[tracks.ids[rows] > 0]
+        if len(rows):
+            self._tracks = tracks.looks_forgotten(rows)
+        self._record = self._explanation = None  # cosines of theirs
 
     # ---- another embedder ----------------------------------------------------------------------------------------
 

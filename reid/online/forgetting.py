@@ -10,8 +10,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from reid.errors import DataError, InputError
+from reid.locking import is_locked
 from reid.online.burst_store import burst_files, forget_bursts, note_forgetting, sessions_with
 from reid.online.files import read_json, write_json
 from reid.online.folder import ROUND, OnlineFolder
@@ -40,6 +42,8 @@ class Forgotten:
     """Starts of a tracker from which it was harvested, the latest first."""
     elsewhere: tuple[str, ...]
     """Further sessions in which the same number stands for somebody, likely another one: they are as they were."""
+    told: bool
+    """Whether a tracker is at work, and was told of it: it forgets, too, where its session is meant."""
 
 
 @dataclass(slots=True)
@@ -64,9 +68,9 @@ def forget(
 
     And every burst of detections in which it appears, with everybody else in it.
 
-    A tracker numbers identities anew with each start, so that a number alone does not say whom. Whatever a tracker
-    that is running sees from now on, it harvests again. To be ended at any moment, and to be called again then. A store
-    that cannot be read keeps nobody in the others.
+    A tracker numbers identities anew with each start, so that a number alone does not say whom. A tracker that is
+    running is told to forget as well, see `is_meant`; what it sees from now on, it harvests again. To be ended at any
+    moment, and to be called again then. A store that cannot be read keeps nobody in the others.
 
     Args:
         folder: where; a tracker may be at work, and lets go of its store for a moment.
@@ -118,11 +122,19 @@ def forget(
             _forget_sides(folder, numbers, chosen)  # the round may have written them meanwhile, and cannot any more
     finally:
         _delete_rounds(folder)
-    if chosen:
-        with contextlib.suppress(OSError):  # a full disk keeps nobody from forgetting
+    told = is_locked(folder.path / "lock.tracker")
+    if chosen or told:
+        try:
             folder.history.append(
-                "forgotten", camera=camera, identity=identity, sessions=chosen, crops=size.crops, bursts=bursts
-            )
+                "forgotten", camera=camera, identity=identity, session=session, sessions=chosen,
+                numbers=sorted(numbers | {identity}), crops=size.crops, bursts=bursts,
+            )  # fmt: skip
+        except OSError as error:  # a full disk keeps nobody from forgetting
+            if told:
+                raise DataError(
+                    f"{size.crops} crops and {bursts} bursts of {identity} are deleted, but the tracker that runs "
+                    f"could not be told: {error}. Forget {identity} again once that is over, or stop the tracker"
+                ) from error
     if left:
         raise DataError(
             f"{size.crops} crops and {bursts} bursts of {identity} are deleted, of session "
@@ -130,7 +142,24 @@ def forget(
             f"hour's folder, or wait until it expires; where another process writes it, end that, and forget "
             f"{identity} of the same session again"
         )
-    return Forgotten(size, bursts, tuple(chosen), tuple(name for name in known if name not in chosen))
+    return Forgotten(size, bursts, tuple(chosen), tuple(name for name in known if name not in chosen), told)
+
+
+def is_meant(event: Mapping[str, Any], *, session: str, camera: str) -> bool:
+    """Whether a start of a tracker is to forget, by what the history says of a forgetting.
+
+    It is where its session was named or found to be the latest one that has the number; and where there was no trace of
+    the number on the disk and no other session was named, since it may be known to the tracker alone.
+
+    Args:
+        event: `forgotten`, with `numbers`.
+        session: of the tracker.
+        camera: of the tracker.
+    """
+    if event.get("camera") not in (None, camera, camera_folder(camera)):
+        return False
+    named, found = event.get("session"), event.get("sessions") or ()
+    return session in found or named in (ALL, session) or (named is None and not found)
 
 
 def _reasons(left: Mapping[Path, DataError]) -> str:

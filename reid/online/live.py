@@ -7,6 +7,7 @@ import logging
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -77,6 +78,7 @@ class LiveEmbedder:
         self._ready = False
         self._again_s = -math.inf  # when to look, and to try again, whether something changed or not
         self._tried: str | None = None  # SHA-256 of what could not be loaded
+        self._to_forget: deque[int] = deque()
         self._errands: list[Callable[[], object]] = []  # what writes files, and so is done by the thread
         self._waits_for: str | None = None  # why the first of those that wait could not be done
         self._exchange = threading.Lock()  # held while it is decided which models there are
@@ -206,8 +208,16 @@ class LiveEmbedder:
         self._memory.renamed(old, new, since_s=since_s)
 
     def forget(self, ids: NDArray[np.int64]) -> None:
-        """Drop all that is remembered of identities (n,)."""
+        """Drop all that is remembered of identities (n,), and have `to_forget` tell of them; from any thread."""
         self._memory.forget(ids)
+        self._to_forget.extend(ids.tolist())
+
+    def to_forget(self) -> NDArray[np.int64]:
+        """(n,) identities that were to be forgotten since this was last asked: whoever tracks knows them, too."""
+        numbers = []
+        while self._to_forget:
+            numbers.append(self._to_forget.popleft())
+        return np.array(numbers, np.int64)
 
     def keep_only(self, ids: NDArray[np.int64]) -> None:
         """Drop all that is remembered of all but these identities (n,)."""

@@ -54,6 +54,7 @@ def _because(event: Mapping[str, Any]) -> str:
 
 _SAID: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "cycle_started": lambda e: f"round {e['round']} begins with {e['crops']} crops",
+    "harvested": lambda e: f"{e['crops']} crops of {e['camera']} are harvested, of the hour {e['hour']}",
     "refused": lambda e: f"round {e['round']} refused{_because(e)}",
     "admitted": _admitted,
     "swapped": lambda e: f"model {e['number']} is live in the place of model {e['before']}",

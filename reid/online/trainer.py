@@ -24,6 +24,7 @@ from reid.online.burst_recorder import BurstRecorder
 from reid.online.burst_store import BurstStore
 from reid.online.config import OnlineConfig
 from reid.online.folder import BaseModel, OnlineFolder
+from reid.online.forgetting import is_meant
 from reid.online.guard import SwapGuard
 from reid.online.harvest import Harvester
 from reid.online.harvest_store import HarvestStore
@@ -141,6 +142,7 @@ class OnlineTrainer:
             self.guard = SwapGuard(self.embedder, c.watch, record=self.folder.watch, camera=camera)
             """Rolls back from an embedder that makes tracking worse: `update` it with what each frame shows of that."""
             store = HarvestStore(self.folder, c.store, camera=camera, rate_hz=rate_hz)
+            self._session, self._camera = store.session, camera
             self._harvester = opened.enter_context(Harvester(store, c.harvest))
             self._reader = TracksReader()
             bursts = BurstStore.beside(store, c.bursts)
@@ -281,6 +283,8 @@ class OnlineTrainer:
                 return
             for event in added:
                 self._verdict = verdict_in_words(event) or self._verdict
+                if event["event"] == "forgotten" and is_meant(event, session=self._session, camera=self._camera):
+                    self.embedder.forget(np.array(event.get("numbers", ()), np.int64))
                 self._tell(event)
 
     def _end_looking(self) -> None:

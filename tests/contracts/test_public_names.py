@@ -52,6 +52,7 @@ SIGNATURES = {
     Tracker.update: "detections *time_s *embed *camera_motion *include_coasted",
     Tracker.predict: "time_s *include_coasted",
     Tracker.explain: "track_id",
+    Tracker.forget: "ids",
     Tracker.reset: "",
     Tracker.change_embedder: "info again",
     Embedder.__init__: "model *device *card *max_batch *threads *external_data",

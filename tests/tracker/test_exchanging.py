@@ -37,8 +37,9 @@ class Remembering:
 
     info = None
 
-    def __init__(self, *, waiting: int = 0) -> None:
+    def __init__(self, *, waiting: int = 0, forgotten: tuple[int, ...] = ()) -> None:
         self.waiting, self.told = waiting, []
+        self.forgotten = forgotten
         self.crops: list[tuple[int, float, tuple[int, ...]]] = []
 
     def __call__(self, image: Any, boxes: Any) -> Any:
@@ -57,6 +58,10 @@ class Remembering:
     def renamed(self, old: int, new: int, *, since_s: float) -> None:
         self.told.append((old, new, since_s))
 
+    def to_forget(self) -> Any:
+        forgotten, self.forgotten = self.forgotten, ()
+        return np.array(forgotten, np.int64)
+
     def keep_only(self, ids: Any) -> None:
         self.told.append(("keep", ids.tolist()))
 
@@ -72,6 +77,9 @@ class Willing:
         if self.error is not None:
             raise self.error
         self.changes.append((info, again))
+
+    def forget(self, ids: Any) -> None:
+        self.changes.append(ids.tolist())
 
 
 def exchange(embedder: Remembering, tracker: Willing | None = None) -> Exchange:
@@ -152,6 +160,14 @@ def test_a_swap_that_fails_is_told_and_tracking_goes_on(caplog: pytest.LogCaptur
     part.before_update()
     part.before_update()
     assert tracker.changes == [("info", "again")]
+
+
+def test_the_tracker_forgets_whom_the_embedder_forgot_before_it_takes_another_model() -> None:
+    tracker = Willing()
+    part = exchange(Remembering(waiting=1, forgotten=(3, 5)), tracker)
+    part.before_update()
+    part.before_update()
+    assert tracker.changes == [[3, 5], ("info", "again")]
 
 
 def test_who_can_be_exchanged_and_who_not() -> None:

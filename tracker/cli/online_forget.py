@@ -14,7 +14,7 @@ from tracker.cli.schema import argument, flag_only
 
 _SUMMARY = """\
 Delete every crop and record that was harvested of somebody, by the number under which the tracker reported them, and
-every burst of detections in which they appear.
+every burst of detections in which they appear. A tracker that runs forgets them within seconds.
 Numbers begin anew with each start of a tracker: without --session the latest start that has the number is meant. What
 an embedder learned from those crops stays in its weights."""
 _EXAMPLES = """\
@@ -48,8 +48,9 @@ def run(argv: Sequence[str], context: Context) -> int:
     except InputError as error:
         raise UsageError(str(error)) from error
     if not gone.sessions:
-        context.result(f"nothing was harvested of {settings.identity}")
-        return 1
+        told = "; the tracker that runs is told to forget the number" if gone.told else ""
+        context.result(f"nothing was harvested of {settings.identity}{told}")
+        return int(not gone.told)
     context.result(
         f"deleted {gone.size.crops} crops of {gone.size.tracklets} tracklets and {gone.bursts} bursts of detections, "
         f"of session {', '.join(gone.sessions)}"

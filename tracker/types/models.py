@@ -68,6 +68,9 @@ class SwappableEmbedder(EmbedderLike, Protocol):
     def renamed(self, old: int, new: int, *, since_s: float) -> None:
         """What was seen as `old` since a time was `new` all the while."""
 
+    def to_forget(self) -> IntArray:
+        """(n,) identities that were to be forgotten since this was last asked; it has forgotten them already."""
+
     def keep_only(self, ids: IntArray) -> None:
         """None but these identities can come back."""
 

@@ -26,6 +26,7 @@ from reid.online import (
 from reid.online.burst import read_burst
 from reid.online.burst_store import burst_files
 from reid.online.files import read_json, write_json
+from reid.online.forgetting import is_meant
 from reid.online.hours import hour_name
 from reid.online.ledger import harvest_totals
 from reid.tracklets import TrackletWriter, read_tracklets
@@ -374,3 +375,63 @@ def test_a_tracker_lets_go_and_goes_on(folder):
     for read in found:
         for tracklet in np.unique(read.tracklet):
             assert len(set(read.identity[read.tracklet == tracklet].tolist())) == 1
+
+
+class TestTrackerAtWork:
+    """It is told by the history, and knows by its session and camera whether it is meant."""
+
+    def test_it_is_told_which_numbers(self, folder, clock, sheaf, fill):
+        fill()
+        store = HarvestStore(folder, HarvestStoreConfig(least_free_mb=0), camera="door", session="s", clock=clock)
+        store.open()
+        for frame, identities in ((50, (SOMEBODY,)), (51, (33,))):  # one tracklet under two numbers
+            store.add(sheaf(hour_of(3), frame, (1,), number=9, identities=identities, began=1_780_010_800.0))
+        store.close()
+        with folder.lock_tracker():
+            assert forget(folder, SOMEBODY).told
+        event = folder.history.read()[-1]
+        assert (event["event"], event["numbers"], event["sessions"]) == ("forgotten", [33, SOMEBODY], ["s"])
+        assert is_meant(event, session="s", camera="door")
+        assert not is_meant(event, session="t", camera="door")
+
+    @pytest.mark.parametrize(("session", "meant"), [(None, True), ("all", True), ("now", True), ("before", False)])
+    def test_it_may_know_somebody_of_whom_nothing_was_harvested(self, folder, fill, session, meant):
+        fill(session="before")
+        assert not forget(folder, 5, session=session).told
+        assert all(event["event"] != "forgotten" for event in folder.history.read())
+        with folder.lock_tracker():
+            gone = forget(folder, 5, session=session)
+        assert (gone.told, gone.sessions) == (True, ())
+        assert is_meant(folder.history.read()[-1], session="now", camera="door") == meant
+
+    def test_another_start_is_not_meant_where_the_number_is_of_an_earlier_one(self, folder, fill):
+        fill(session="before")
+        with folder.lock_tracker():
+            forget(folder, SOMEBODY)
+        assert not is_meant(folder.history.read()[-1], session="now", camera="door")
+        with folder.lock_tracker():
+            forget(folder, OTHER, session="all")
+        assert is_meant(folder.history.read()[-1], session="now", camera="door")
+
+    def test_another_camera_is_not_meant(self, folder, fill):
+        fill()
+        fill(camera="yard 2")
+        with folder.lock_tracker():
+            forget(folder, 5, camera="yard 2")
+        event = folder.history.read()[-1]
+        assert [is_meant(event, session="now", camera=name) for name in ("yard 2", "door")] == [True, False]
+
+    def test_where_it_cannot_be_told_somebody_says_so(self, folder, fill, monkeypatch):
+        fill()
+
+        def full(*_args, **_fields):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(folder.history, "append", full)
+        with (
+            folder.lock_tracker(),
+            pytest.raises(DataError, match="the tracker that runs could not be told"),
+        ):
+            forget(folder, SOMEBODY)
+        assert not traces(folder, [str(SOMEBODY).encode()])
+        forget(folder, OTHER)  # nobody runs

@@ -89,6 +89,11 @@ def test_a_folder_that_takes_no_note_keeps_the_worker_from_nothing(folder: Onlin
         ),
         ({"event": "paused"}, "learning pauses", None),
         (
+            {"event": "harvested", "crops": 9, "camera": "door", "hour": "20260601-10"},
+            "9 crops of door are harvested, of the hour 20260601-10",
+            None,
+        ),
+        (
             {"event": "paused", "by": "harvest", "camera": "door", "reason": "full"},
             "harvesting of door pauses: full",
             None,

@@ -124,6 +124,9 @@ def test_everybody_is_seen_again_by_the_new_model(
     assert embedder.vectors_again(ids(5, 6))[1].tolist() == [0, 2]
     embedder.forget(ids(6))
     assert embedder.vectors_again(ids(5, 6))[1].tolist() == [0, 0]
+    embedder.forget(ids(9))
+    assert embedder.to_forget().tolist() == [6, 9], "for whoever tracks"
+    assert embedder.to_forget().tolist() == []
 
 
 def test_a_model_of_another_dimension(embedder: LiveEmbedder, registry: ModelRegistry) -> None:

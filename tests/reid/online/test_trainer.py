@@ -18,7 +18,7 @@ import pytest
 
 from reid.embedder import Embedder
 from reid.errors import DataError, InputError
-from reid.online import BaseModel, HarvestStoreConfig, OnlineFolder, OnlineTrainer, TrackedBoxes, harvest_totals
+from reid.online import BaseModel, HarvestStoreConfig, OnlineFolder, OnlineTrainer, TrackedBoxes, forget, harvest_totals
 from reid.online.beside import worker_command
 from reid.online.config import CycleConfig, OnlineConfig
 from reid.online.harvest_store import HarvestStore
@@ -26,9 +26,10 @@ from reid.online.hours import hour_name
 from reid.online.live import LiveConfig
 from reid.online.registry import ModelRegistry
 from reid.tracklets import read_tracklets
-from tracker import Detections, Frame
+from tracker import Detections, Frame, Pipeline, Tracker, TrackerConfig
 from tracker.cli.config_file import load_config
 from tracker.cli.schema import build
+from tracker.sinks import online_sinks
 from tracker.types import SourceInfo
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "online.md"
@@ -182,6 +183,50 @@ def test_what_happened_before_it_began_is_no_news(make_model: Any) -> None:
     with trainer(make_model) as made:
         assert made.events() == ()
         assert made.status().verdict == "round 1 refused"
+
+
+def test_whoever_is_forgotten_leaves_its_memory(make_model: Any) -> None:
+    with trainer(make_model) as made:
+        for image, time_s, ids, boxes in scene():
+            made.observe(image, TrackedBoxes(ids=ids, boxes=boxes), time_s=time_s)
+        image, time_s, ids, boxes = scene()[0]
+        made.embedder.remember(np.array([7, 9]), [image[100:220, 20:60], image[100:220, 120:160]], time_s)
+        assert forget(OnlineFolder.open("site"), 7).told
+        assert made.events()[-1]["event"] == "forgotten"
+        assert made.embedder.vectors_again(np.array([7, 9]))[1].tolist() == [0, 1]
+        assert made.embedder.to_forget().tolist() == [7]
+        forget(OnlineFolder.open("site"), 9, session="another")
+        assert made.events()[-1]["session"] == "another"
+        assert made.embedder.to_forget().tolist() == [], "of another start of the tracker"
+
+
+@pytest.mark.parametrize("forgotten", [False, True])
+def test_a_tracker_that_runs_forgets_who_left(forgotten: bool) -> None:
+    """Both leave for a while, and come back."""
+    walk, gap = scene(), 60
+    images = [image for image, *_ in walk]
+    empty = np.full_like(images[0], 90)
+    seen_ids: list[list[int]] = []
+
+    class ComingBack(Footage):
+        def __iter__(self) -> Any:
+            for row, image in enumerate([*images, *[empty] * gap, *images]):
+                if row == FRAMES + gap and forgotten:
+                    until(lambda: len(seen_ids) >= FRAMES + gap // 2)  # they left, for the tracker too
+                    assert forget(OnlineFolder.open("site"), 1).sessions
+                    assert made.events()[-1]["event"] == "forgotten"
+                yield Frame(image, row + 1, row / RATE_HZ)
+
+        def __call__(self, frame: Frame) -> Detections:
+            row = (frame.index - 1) % (FRAMES + gap)
+            return Detections(walk[row][3], np.full(2, 0.9)) if row < FRAMES else Detections.empty()
+
+    with OnlineTrainer("default", "site", camera="door", worker=False) as made:
+        tracker = Tracker(TrackerConfig(max_lost_s=1.0), appearance=made.embedder.info)
+        pipeline = Pipeline(ComingBack(), ComingBack(), made.embedder, tracker)
+        pipeline.run(online_sinks(made), lambda result: seen_ids.append(result.tracks.ids.tolist()))
+    assert sorted(seen_ids[FRAMES - 1]) == [1, 2]
+    assert sorted(seen_ids[-1]) == ([2, 3] if forgotten else [1, 2])
 
 
 def test_without_torch_it_harvests_alone(make_model: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -194,7 +194,10 @@ def test_somebody_is_forgotten(scene: Path, capsys: pytest.CaptureFixture[str]) 
     totals = harvest_totals(OnlineFolder.open(scene / "site"))
     assert totals[0].size.tracklets == 1
     assert main(["online", "forget", "site", "1"]) == 1
-    assert "nothing was harvested of 1" in capsys.readouterr().out
+    assert "nothing was harvested of 1\n" in capsys.readouterr().out
+    with OnlineFolder.open(scene / "site").lock_tracker():
+        assert main(["online", "forget", "site", "1"]) == 0
+    assert "nothing was harvested of 1; the tracker that runs is told to forget" in capsys.readouterr().out
 
 
 def test_what_was_detected_is_recorded_and_can_be_tracked_again(
