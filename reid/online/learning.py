@@ -53,7 +53,7 @@ class Learning:
             return "learning is paused" + (f" ({under_way})" if under_way else "")
         if not self.at_work:
             goes_on = f" (round {self.rounds} goes on with the next one)" if under_way else ""
-            return f"no worker, {self.new_crops} new crops{goes_on}"
+            return f"no worker, {self.new_crops} of {self.needed_crops} crops for the next round{goes_on}"
         if under_way:
             return under_way
         return f"{self.missing_crops} crops until the next round" if self.missing_crops else "the next round is due"

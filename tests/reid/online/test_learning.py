@@ -23,7 +23,7 @@ def test_without_a_worker_it_says_what_waits(folder: OnlineFolder) -> None:
     state(folder, learned_hours={"door/20260601-10": 100})
     found = learning_of(folder, TOTALS, config=CycleConfig(least_new_crops=60))
     assert (found.new_crops, found.needed_crops, found.missing_crops) == (50, 60, 10)
-    assert str(found) == "no worker, 50 new crops"
+    assert str(found) == "no worker, 50 of 60 crops for the next round"
     assert learning_of(folder, TOTALS).needed_crops == CycleConfig().least_new_crops
 
 
@@ -55,14 +55,14 @@ def test_a_worker_says_how_far_it_is(folder: OnlineFolder) -> None:
         "learning is paused",
         "170 crops until the next round",
         "the next round is due",
-        "no worker, 150 new crops (round 4 goes on with the next one)",
+        "no worker, 150 of 200 crops for the next round (round 4 goes on with the next one)",
     ]
 
 
 @pytest.mark.parametrize("note", [b"{", b"[]", b'{"stage": 3, "trained": "x", "needed_crops": null}'])
 def test_a_damaged_note_is_no_worse_than_none(folder: OnlineFolder, note: bytes) -> None:
     folder.worker_note.write_bytes(note)
-    assert str(learning_of(folder, TOTALS)) == "no worker, 150 new crops"
+    assert str(learning_of(folder, TOTALS)) == "no worker, 150 of 500 crops for the next round"
 
 
 def test_a_folder_that_takes_no_note_keeps_the_worker_from_nothing(folder: OnlineFolder) -> None:

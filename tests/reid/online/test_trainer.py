@@ -172,7 +172,9 @@ def test_a_better_embedder_is_told_of_and_waits_for_its_moment(make_model: Any) 
         until(lambda: [event["event"] for event in made.events()] == ["begun", "admitted", "swapped"])
         assert made.events()[1]["reason"] == "it is better"
         assert made.status().verdict == "round 3 admitted"
-        assert str(made.status()) == "harvested 0, no worker, 0 new crops, model 1, round 3 admitted"
+        assert (
+            str(made.status()) == "harvested 0, no worker, 0 of 500 crops for the next round, model 1, round 3 admitted"
+        )
     assert told == ["begun", "admitted", "swapped"]
 
 

@@ -268,12 +268,15 @@ def test_a_run_says_what_became_of_rounds_and_why(
     begin = next(k for k, line in enumerate(summary) if line.startswith("harvested"))
     assert summary[begin + 1 : begin + 4] == rounds
     crops = int(summary[begin].split()[1])
-    assert summary[begin + 4] == f"learning: no worker, {crops} new crops"
+    assert summary[begin + 4] == f"learning: no worker, {crops} of 500 crops for the next round"
     assert summary[begin + 5].startswith("embedder: model 0 of site")
     monkeypatch.setattr("tracker.cli.progress._LINE_EVERY_S", -1.0)
     assert track("--online", "site") == 0
     line = next(line for line in capsys.readouterr().err.splitlines() if line.startswith("frame 40"))
-    assert re.search(r"2 identities.*; harvested \d+, no worker, \d+ new crops, model 0, round 2 admitted$", line)
+    assert re.search(
+        r"2 identities.*; harvested \d+, no worker, \d+ of 500 crops for the next round, model 0, round 2 admitted$",
+        line,
+    )
 
 
 def test_the_folder_says_how_far_a_round_is(
@@ -301,7 +304,7 @@ def test_the_folder_says_how_far_a_round_is(
     assert main(["online", "worker", "site", "--once", "--nice", "0"]) == 1
     status()
     assert said[:3] == [f"learning: round 1 {what}; 1 rounds so far" for what in ("begins", "trains, 10%", "is judged")]
-    assert said[3] == "learning: no worker, 0 new crops; 1 rounds so far"
+    assert said[3] == "learning: no worker, 0 of 500 crops for the next round; 1 rounds so far"
     assert main(["online", "status", "site", "--json"]) == 0
     state = json.loads(capsys.readouterr().out)
     assert (state["live"]["number"], state["last"]["reason"], state["harvest_waits"]) == (0, "a test", None)
