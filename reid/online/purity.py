@@ -6,9 +6,10 @@ measured on the tracklets themselves, so that nothing here is a cosine of one em
 
 - the *gap* between two groups of crops is the mean cosine within each, less the mean cosine between them;
 - two tracklets that were seen at one moment are two objects: their gaps say what two objects look like;
-- most tracklets show one object: the largest gap between the beginning and the end of each says what one looks like.
+- most tracklets show one object: the gap between the two groups that each falls into best says what one looks like.
 
-A tracklet is cut where its gap is nearer to the first than to the second.
+A tracklet whose gap is nearer to the first than to the second is cut wherever it goes over from one group to the other,
+as often as it does: tracks that went over to somebody else come back. Of one that alternates, no piece is long enough.
 """
 
 from __future__ import annotations
@@ -122,7 +123,7 @@ class _Scale:
         step = max(1, len(known) // _MOST_PAIRS)
         across = [(within[a] + within[b], _across(vectors[rows[a]], vectors[rows[b]])) for a, b in known[::step]]
         gaps = [_largest_gap(vectors[r], self._least // 2)[0] for r in rows.values()]
-        gaps = [gap for gap in gaps if gap > -np.inf]  # a tracklet too short to be cut has none
+        gaps = [gap for gap in gaps if gap > -np.inf]  # a tracklet too short to have two groups has none
         if not across or not gaps:
             self._cut_gap, self._least_likeness = np.inf, -np.inf
             return
@@ -134,9 +135,10 @@ class _Scale:
 
     def cut(self, vectors: NDArray[np.float32], rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         """The pure pieces of one tracklet (n,), in order of time."""
-        gap, at = _largest_gap(vectors[rows], self._least // 2)
+        gap, second = _largest_gap(vectors[rows], self._least // 2)
         if gap > self._cut_gap:
-            return [*self.cut(vectors, rows[:at]), *self.cut(vectors, rows[at:])]
+            goes_over = np.flatnonzero(second[1:] != second[:-1]) + 1
+            return [piece for run in np.split(rows, goes_over) for piece in self.cut(vectors, run)]
         if len(rows) < 3:
             return [rows]
         cosines = vectors[rows] @ vectors[rows].T  # (n, n)
@@ -156,13 +158,19 @@ def _across(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
     return float(a.mean(axis=0, dtype=np.float64) @ b.mean(axis=0, dtype=np.float64))
 
 
-def _largest_gap(vectors: NDArray[np.float32], least: int) -> tuple[float, int]:
-    """The place where beginning and end of a tracklet (n, D) differ most, with `least` crops in each, and its gap."""
+def _largest_gap(vectors: NDArray[np.float32], least: int) -> tuple[float, NDArray[np.bool_]]:
+    """The two groups that the crops of a tracklet (n, D) fall into best, with `least` in each, whenever they were seen.
+
+    Only groups that lie apart along the direction in which the crops differ most are tried. Returns their gap, and (n,)
+    who is in the second.
+    """
     n = len(vectors)
     low = max(2, least)
+    second = np.zeros(n, np.bool_)
     if n < 2 * low:
-        return -np.inf, 0
-    before = np.cumsum(vectors, axis=0, dtype=np.float64)  # (n, D)
+        return -np.inf, second
+    order = _along(vectors)
+    before = np.cumsum(vectors[order], axis=0, dtype=np.float64)  # (n, D)
     at = np.arange(low, n - low + 1)  # (s,)
     first, last = before[at - 1], before[-1] - before[at - 1]  # (s, D) each
     m, k = at, n - at
@@ -171,7 +179,15 @@ def _largest_gap(vectors: NDArray[np.float32], least: int) -> tuple[float, int]:
     between = np.einsum("sd,sd->s", first, last) / (m * k)
     gap = (within_first + within_last) / 2 - between  # (s,)
     best = int(gap.argmax())
-    return float(gap[best]), int(at[best])
+    second[order[at[best] :]] = True
+    return float(gap[best]), second
+
+
+def _along(vectors: NDArray[np.float32]) -> NDArray[np.int64]:
+    """The order (n,) of rows (n, D) along the direction in which they differ most."""
+    from_mean = vectors - vectors.mean(axis=0, dtype=np.float64)
+    place = np.linalg.eigh(from_mean @ from_mean.T)[1][:, -1]  # (n,) along it, up to a factor
+    return np.argsort(place, kind="stable")
 
 
 def _together(owner: NDArray[np.int64], spans: NDArray[np.float64], together: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -45,6 +45,43 @@ def test_a_track_that_goes_over_to_somebody_else_is_cut_there_and_nobody_else(co
     assert set(changed[8:].tolist()) <= {4, -1}
 
 
+@pytest.mark.parametrize(
+    ("changing", "lengths"),
+    [
+        ([3] * 5 + [4] * 8 + [3] * 6, [5, 8, 6]),
+        ([3] * 8 + [4] * 4 + [3] * 8, [8, 4, 8]),
+        (([3] * 5 + [4] * 5) * 2, [5, 5, 5, 5]),
+        ([3, 4] * 10, []),
+        ([3, 3, 4, 4] * 5, []),
+    ],
+    ids=["over and back", "back soon", "twice", "every crop", "every other crop"],
+)
+@pytest.mark.parametrize("common", [0.0, 3.0], ids=["sharp", "dim"])
+def test_a_track_that_goes_over_and_comes_back_is_cut_each_time_or_left_out(
+    changing: list[int], lengths: list[int], common: float
+) -> None:
+    vectors, tracklet, time_s = seen([[0] * 20, [1] * 20, [2] * 20, changing, [5] * 20], noise=0.25, common=common)
+    pieces = purify(vectors, tracklet, time_s, everybody(5))
+    found = pieces.piece[tracklet == 3]
+    runs = np.split(found, np.flatnonzero(np.diff(changing)) + 1)
+    assert pieces.tracklet.tolist() == [0, 1, 2, *[3] * len(lengths), 4]
+    if not lengths:
+        assert (found == -1).all()
+        return
+    assert [run.tolist() for run in runs] == [[3 + k] * length for k, length in enumerate(lengths)]
+
+
+def test_somebody_who_looks_different_from_front_and_back_stays_whole() -> None:
+    vectors, tracklet, time_s = seen([[0] * 20, [1] * 20, [2] * 20, [3] * 20], noise=0.25)
+    turned = np.flatnonzero(tracklet == 3)[8:14]
+    front = vectors[tracklet == 3].mean(axis=0)
+    vectors[turned] += 0.6 * (np.roll(front, 5) - front)  # some of the way to somebody else
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    pieces = purify(vectors, tracklet, time_s, everybody(4))
+    assert (pieces.cut, pieces.left_out) == (0, 0)
+    assert purify(vectors, tracklet, time_s, everybody(4), PurityConfig(cut_at=0.2)).cut == 2
+
+
 def test_pieces_are_different_only_while_both_were_there() -> None:
     # the two change places after ten crops: the first half of one and the second of the other are one person
     vectors, tracklet, time_s = seen([[0] * 10 + [1] * 10, [1] * 10 + [0] * 10, [2] * 20, [3] * 20, [4] * 20])
