@@ -6,10 +6,7 @@ import math
 
 from reid.errors import ReidError
 from reid.learning.trainer.config import AlarmConfig
-from reid.learning.trainer.loss_config import LossConfig
 from reid.learning.trainer.progress import TrainProgress
-
-_SOFT_PARKED = math.log(2)  # softplus(0): every negative is exactly as far as the positive
 
 _ADVICE = (
     "Take a lower optimizer.learning_rate (a third of it), a longer optimizer.warmup_share, loss.mining semi_hard or "
@@ -32,17 +29,15 @@ class CollapseAlarm:
 
     Args:
         config: the thresholds.
-        loss: whose margin it is.
         since: the step at which each sign that is still there began; it is changed, and belongs to a checkpoint.
     """
 
-    def __init__(self, config: AlarmConfig, loss: LossConfig, since: dict[str, int]) -> None:
+    def __init__(self, config: AlarmConfig, since: dict[str, int]) -> None:
         self._config = config
-        self._parked_at = _parked_at(loss)
         self._since = since
 
-    def check(self, row: TrainProgress) -> None:
-        """Judge a row.
+    def check(self, row: TrainProgress, parked_at: float | None) -> None:
+        """Judge a row; `parked_at` is that of its last step, see `reid.learning.trainer.cost.Cost`.
 
         Raises:
             CollapseError: see above.
@@ -55,7 +50,7 @@ class CollapseAlarm:
         if not self._config.enabled or row.step <= self._config.after_steps:
             return
         self._follow("cosine", row, self._one_point(row))
-        self._follow("margin", row, self._parked(row))
+        self._follow("margin", row, self._parked(row, parked_at))
 
     def _follow(self, sign: str, row: TrainProgress, message: str | None) -> None:
         if message is None:
@@ -70,19 +65,12 @@ class CollapseAlarm:
             return None
         return f"the mean cosine between crops is {row.mean_cosine:.3f}, above {self._config.mean_cosine:g}"
 
-    def _parked(self, row: TrainProgress) -> str | None:
+    def _parked(self, row: TrainProgress, parked_at: float | None) -> str | None:
         if row.triplet_loss is None or row.positive_distance is None or row.negative_distance is None:
             return None
-        if self._parked_at is None:
+        if parked_at is None:
             return None
-        slack = self._config.margin_tolerance * self._parked_at
-        if abs(row.triplet_loss - self._parked_at) > slack or row.negative_distance - row.positive_distance > slack:
+        slack = self._config.margin_tolerance * parked_at
+        if abs(row.triplet_loss - parked_at) > slack or row.negative_distance - row.positive_distance > slack:
             return None
         return f"the triplet loss is parked at {row.triplet_loss:.4f}, the margin, and strangers are no farther"
-
-
-def _parked_at(loss: LossConfig) -> float | None:
-    """The loss where everybody is as far from everybody; None for kinds in which it says nothing."""
-    if loss.kind in ("hierarchical", "constellation", "contrastive"):
-        return None
-    return _SOFT_PARKED if loss.margin == "soft" else float(loss.margin)

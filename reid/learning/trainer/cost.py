@@ -48,6 +48,8 @@ class Cost:
     """How the batch lies in space."""
     teacher: Tensor | None = None
     """The teacher's part, not weighted."""
+    parked_at: float | None = None
+    """What the triplets' part is where everybody is as far from everybody; None where it says nothing."""
 
 
 class Objective(Protocol):

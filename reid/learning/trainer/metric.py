@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -25,6 +26,8 @@ from reid.learning.losses import (
 )
 from reid.learning.trainer.cost import Batch
 from reid.learning.trainer.loss_config import LossConfig
+
+_SOFT_PARKED = math.log(2)  # softplus(0): every negative is exactly as far as the positive
 
 
 class MetricLoss(nn.Module):
@@ -52,6 +55,8 @@ class MetricLoss(nn.Module):
                 "not seen together may be one object"
             )
         self.triplets = TripletLoss(config.margin, config.mining, config.distance, config.reduction, seed=seed)
+        self.parked_at = _parked_at(config)
+        """The loss where everybody is as far from everybody; None for kinds in which it says nothing."""
         self._compare: nn.Module | None = None  # what takes the place of triplets of the batch
         if config.offline:
             self._compare = _Listed(config)
@@ -153,3 +158,9 @@ def _loss(config: LossConfig, triplets: TripletLoss) -> Callable[..., Tensor]:
         "contrastive": partial(contrastive_loss, **shape),
     }
     return made[config.kind]
+
+
+def _parked_at(config: LossConfig) -> float | None:
+    if config.kind in ("hierarchical", "constellation", "contrastive"):
+        return None
+    return _SOFT_PARKED if config.margin == "soft" else float(config.margin)

@@ -69,7 +69,7 @@ class TripletObjective(nn.Module):
         if batch.teacher is not None:
             taught = relational_distillation_loss(vectors, batch.teacher)
             total = total + self._config.teacher_weight * taught
-        return Cost(total, _value(triplet), _value(identity), statistics, _value(taught))
+        return Cost(total, _value(triplet), _value(identity), statistics, _value(taught), self.metric.parked_at)
 
     def vectors(self, before: Tensor, after: Tensor) -> Tensor:
         """(B, D) features before and after the neck -> (B, D) vectors of unit length that are compared."""

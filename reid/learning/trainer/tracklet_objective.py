@@ -50,7 +50,8 @@ class TrackletObjective(nn.Module):
         if batch.teacher is not None:
             taught = relational_distillation_loss(vectors, batch.teacher)
             total = total + self._memory_weight * taught
-        return Cost(total, triplet.detach(), None, statistics, None if taught is None else taught.detach())
+        told = None if taught is None else taught.detach()
+        return Cost(total, triplet.detach(), None, statistics, told, metric.parked_at)
 
 
 @torch.no_grad()

@@ -78,7 +78,7 @@ class Training:
         self._device, self._processes = device, processes
         self.standing = Standing() if checkpoint is None else Standing.from_plain(checkpoint["standing"])
         """Where it stands."""
-        self._alarm = CollapseAlarm(config.alarm, config.loss, self.standing.alarms)
+        self._alarm = CollapseAlarm(config.alarm, self.standing.alarms)
         self._augmentation = Augmentation(config.augmentation)
         if teacher is None and config.loss.teacher is not None:
             teacher = EmbedderTeacher(config.loss.teacher, crops, threads=config.threads)
@@ -137,7 +137,7 @@ class Training:
         while standing.step < self.steps and not (patience and standing.worse >= patience):
             self._everybody.look(standing.step, self._epoch_steps, self._device)
             batch = self._batches.take()
-            self._do_step(batch)
+            cost = self._do_step(batch)
             ends_epoch = standing.step % self._epoch_steps == 0
             stopping = self._processes.any(stop(), self._device)
             saves = ends_epoch or stopping
@@ -146,14 +146,15 @@ class Training:
             if validated or not sound or standing.step % self._config.log_every == 0 or standing.step == self.steps:
                 row = self._row(validated=validated)
                 recording.add(row)
-                self._alarm.check(row)  # raises where it is not sound: no checkpoint has weights that went bad
+                # raises where it is not sound: no checkpoint has weights that went bad
+                self._alarm.check(row, cost.parked_at)
             if saves:
                 self._save(folder, recording, batch, run)
             if stopping and standing.step < self.steps:
                 return True
         return False
 
-    def _do_step(self, batch: LoadedBatch) -> None:
+    def _do_step(self, batch: LoadedBatch) -> Cost:
         began_s = time.perf_counter()
         config, step = self._config, self.standing.step + 1
         rank = self._processes.rank
@@ -171,6 +172,7 @@ class Training:
         cost, norm = self._network.step(given, step)
         self.standing.step = step
         self._meter.add(_values(cost, norm), data_s=batch.waited_s, compute_s=time.perf_counter() - began_s)
+        return cost
 
     def _validate(self, folder: Folder) -> bool:
         """Validate where it is time; True where that was done. The weights of a better mAP are kept."""

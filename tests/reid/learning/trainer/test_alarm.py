@@ -19,19 +19,21 @@ from reid.learning.trainer import (
     train,
 )
 from reid.learning.trainer.alarm import CollapseAlarm, CollapseError
+from reid.learning.trainer.metric import MetricLoss
 from reid.learning.trainer.objective import Batch, Cost
 
 HEALTHY = TrainProgress(
     step=1, steps=1000, epoch=1, learning_rate=1e-3, loss=2.0, triplet_loss=0.25, identity_loss=1.5, active_share=0.7,
     positive_distance=0.8, negative_distance=1.2, mean_cosine=0.1, gradient_norm=2.0, data_s=0.0, compute_s=0.1,
 )  # fmt: skip
+NO_MEMORY = {"batch_size": 0, "memory_after": 0, "seed": 0}
 PARKED = replace(HEALTHY, triplet_loss=0.3004, positive_distance=0.401, negative_distance=0.402)
 
 
 def judge(row: TrainProgress, steps: range, loss: LossConfig | None = None) -> None:
-    alarm = CollapseAlarm(AlarmConfig(), loss or LossConfig(), {})
+    alarm, metric = CollapseAlarm(AlarmConfig(), {}), MetricLoss(loss or LossConfig(), 4, 2, **NO_MEMORY)
     for step in steps:
-        alarm.check(replace(row, step=step))
+        alarm.check(replace(row, step=step), metric.parked_at)
 
 
 def test_a_healthy_training_is_left_alone() -> None:
@@ -65,17 +67,17 @@ def test_a_collapse_that_lasts_stops_it_with_advice(row: TrainProgress, loss: Lo
 
 
 def test_a_collapse_that_passes_is_forgiven() -> None:
-    alarm = CollapseAlarm(AlarmConfig(), LossConfig(), {})
+    alarm = CollapseAlarm(AlarmConfig(), {})
     for step in range(10, 1000, 10):
-        alarm.check(replace(HEALTHY, step=step, mean_cosine=0.95 if step % 100 else 0.5))
+        alarm.check(replace(HEALTHY, step=step, mean_cosine=0.95 if step % 100 else 0.5), 0.3)
 
 
 @pytest.mark.parametrize("field", ["loss", "gradient_norm"])
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_what_is_not_finite_stops_it_at_once(field: str, value: float) -> None:
-    alarm = CollapseAlarm(AlarmConfig(enabled=False), LossConfig(), {})
+    alarm = CollapseAlarm(AlarmConfig(enabled=False), {})
     with pytest.raises(CollapseError, match=r"not finite\. Take a lower optimizer\.learning_rate"):
-        alarm.check(replace(HEALTHY, **{field: value}))
+        alarm.check(replace(HEALTHY, **{field: value}), 0.3)
 
 
 def test_a_training_that_diverges_stops_and_leaves_its_last_good_checkpoint(
