@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reid.data.pictures import PictureSource
+from reid.data.threads import reading_threads
 
-_MOST_THREADS = 8
 _FEW = 4  # pictures that are decoded sooner than threads are started
 
 
@@ -44,7 +43,6 @@ class PixelCache:
         self.budget_bytes = budget_bytes
         self._shelf = _Shelf(0, 1, 1, 0)
         self._lock = threading.Lock()
-        self._threads = min(_MOST_THREADS, os.cpu_count() or 1)
 
     def pixels(self, index: NDArray[np.int64], height_px: int, width_px: int) -> NDArray[np.uint8]:
         """Pictures of these numbers (n,), in that order, as (n, height_px, width_px, 3) uint8 BGR; a copy."""
@@ -73,11 +71,12 @@ class PixelCache:
             image = self.pictures.read(picture, height_px, width_px)
             cv2.resize(image, (width_px, height_px), dst=out[row], interpolation=cv2.INTER_LINEAR)
 
-        if len(wanted) <= _FEW or self._threads == 1:
+        threads = reading_threads()
+        if len(wanted) <= _FEW or threads == 1:
             for picture, row in zip(wanted.tolist(), rows.tolist(), strict=True):
                 read(picture, row)
             return
-        with ThreadPoolExecutor(self._threads, thread_name_prefix="reidtrack-decode") as pool:
+        with ThreadPoolExecutor(threads, thread_name_prefix="reidtrack-decode") as pool:
             # OpenCV decodes without holding the interpreter; list() raises what a thread raised
             list(pool.map(read, wanted.tolist(), rows.tolist()))
 

@@ -12,11 +12,11 @@ import numpy as np
 from reid.data.crops import Crops
 from reid.data.files import first_few
 from reid.data.pictures import FilePictures, JoinedPictures, PictureSource
+from reid.data.threads import reading_threads
 from reid.errors import DataError
 
 _WHOLE_BYTES = 1 << 16  # files up to this size are read to the end: crops for re-identification are smaller
 _PART_BYTES = 1 << 14  # of larger ones, from the beginning, the middle and the end
-_MOST_THREADS = 8
 _HASH_BYTES = 16
 _SHOWN = 5
 
@@ -54,7 +54,7 @@ def check_pictures(*parts: Crops) -> None:
 
 
 def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1), thread_name_prefix="reidtrack-pictures")
+    return ThreadPoolExecutor(reading_threads(), thread_name_prefix="reidtrack-pictures")
 
 
 def _problem(source: PictureSource, index: int) -> str:

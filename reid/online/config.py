@@ -48,7 +48,7 @@ class LessonConfig:
     device: str = "cpu"
     """Where it computes: cpu leaves a GPU to the tracking; auto, cuda, cuda:N."""
     threads: int = 1
-    """CPU threads for arithmetic."""
+    """CPU threads for arithmetic, and as many to read pictures."""
 
     def __post_init__(self) -> None:
         try:

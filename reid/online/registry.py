@@ -264,7 +264,7 @@ class ModelRegistry:
         return self._make_live(state, base, "begun")
 
     def _checked(self, draft: Path, sha256: str, number: int) -> ModelRecord:
-        weights_hash = open_checked(draft).card.weights_hash
+        weights_hash = open_checked(draft, threads=1).card.weights_hash
         return ModelRecord(number, sha256, card_sha256_of(draft), weights_hash, admitted_unix_s=self._clock())
 
     def _newest_sound(self, state: RegistryState) -> ModelRecord:
@@ -274,7 +274,7 @@ class ModelRegistry:
             if model is None or (self._files.damage(model) and not self._restored(model)):
                 continue
             try:
-                open_checked(self._files.path(model))
+                open_checked(self._files.path(model), threads=1)
             except ModelError as error:
                 _logger.warning("model %d cannot serve: %s", number, error)
                 continue

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -115,7 +116,7 @@ def adapt(
     c, out = config or AdaptConfig(), Path(out)
     if len({Path(store).resolve() for store in stores}) < len(stores):
         raise InputError("stores must be given once each: what is held out of one would be trained on from the other")
-    with limited_threads(c.lesson.threads):
+    with _limited(c.lesson.threads):
         live = Embedder(start, device="cpu", threads=c.lesson.threads)
         first = live if base is None else Embedder(base, device="cpu", threads=c.lesson.threads)
         seen, counts = _pure(stores, live, c)
@@ -134,6 +135,18 @@ def adapt(
             if verdict.admitted:
                 draft.replace(out)
         return AdaptResult(verdict.admitted, verdict.reason, verdict, out if verdict.admitted else None, counts)
+
+
+@contextlib.contextmanager
+def _limited(threads: int) -> Iterator[None]:
+    """So many threads for torch's arithmetic and for OpenCV's, and so for reading pictures; afterwards as before."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(threads)
+    try:
+        with limited_threads(threads):
+            yield
+    finally:
+        cv2.setNumThreads(before)
 
 
 @contextlib.contextmanager

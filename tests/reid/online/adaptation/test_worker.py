@@ -6,10 +6,12 @@ import dataclasses
 import itertools
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -112,6 +114,35 @@ def test_told_to_stop_it_stops_without_a_result(film: Film, dim_eyes: Path, tmp_
     result = adapt([film(people=90, beside=6)], dim_eyes, tmp_path / "stopped.onnx", CONFIG, stop=lambda: next(answers))
     assert (result.admitted, result.reason) == (False, "it was stopped")
     assert not list(tmp_path.glob("stopped*"))
+
+
+def test_it_keeps_to_its_threads_and_leaves_those_of_others_as_they_were(
+    film: Film, dim_eyes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pools, seen = list[int](), list[tuple[int, int]]()
+
+    class Pool(ThreadPoolExecutor):
+        def __init__(self, most: int, **options: Any) -> None:
+            pools.append(most)
+            super().__init__(most, **options)
+
+    def stop() -> bool:
+        seen.append((cv2.getNumThreads(), torch.get_num_threads()))
+        return True
+
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.setattr("reid.data.cache.ThreadPoolExecutor", Pool)
+    monkeypatch.setattr("reid.data.fingerprint.ThreadPoolExecutor", Pool)
+    before = cv2.getNumThreads()
+    try:
+        cv2.setNumThreads(5)
+        config = AdaptConfig(lesson=dataclasses.replace(LESSON, threads=2))
+        adapt([film(people=45, beside=6)], dim_eyes, tmp_path / "out.onnx", config, stop=stop)
+        assert seen == [(2, 2)]
+        assert set(pools) == {2}
+        assert cv2.getNumThreads() == 5
+    finally:
+        cv2.setNumThreads(before)
 
 
 def test_a_lesson_that_was_stopped_goes_on_where_it_was(film: Film, dim_eyes: Path, tmp_path: Path) -> None:

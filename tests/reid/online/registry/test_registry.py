@@ -16,6 +16,7 @@ from reid import Card, InputError, ModelError
 from reid.card import METADATA_KEY
 from reid.online import BaseModel, OnlineFolder
 from reid.online.registry import ModelRegistry, RegistryConfig
+from reid.online.smoke import open_checked
 
 
 def test_a_new_folder_has_its_base_live(registry: ModelRegistry, model: MakeModels) -> None:
@@ -45,6 +46,22 @@ def test_an_admitted_model_is_live_under_the_next_number(registry: ModelRegistry
     assert (record.figures, record.window) == ({"map_gain": 0.04}, (10.0, 20.0))
     assert numbers(registry) == [0, 1]
     check_whole(registry)
+
+
+def test_a_model_is_tried_on_one_thread(
+    registry: ModelRegistry, model: MakeModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = list[Any]()
+
+    def open_noted(path: Path, **options: Any) -> Any:
+        tried.append(options.get("threads"))
+        return open_checked(path, **options)
+
+    monkeypatch.setattr("reid.online.registry.open_checked", open_noted)
+    registry.admit(model(1))
+    registry.path(1).write_bytes(b"damaged")
+    assert registry.current().number == 0
+    assert tried == [1, 1], "when it was admitted, and the one that is live in its place"
 
 
 def test_figures_may_be_of_any_kind_of_number(registry: ModelRegistry, model: MakeModels) -> None:
