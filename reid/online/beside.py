@@ -92,6 +92,7 @@ class WorkerBeside:
         """Look whether the worker is there, and start another one where it is not, until the run ends."""
         pause_s = self._first_pause_s
         while not self._ending.wait(self._look_s):
+            _cut(self._log)
             code = self._worker.poll()
             if code is None:
                 continue
@@ -155,10 +156,11 @@ def _close(worker: subprocess.Popen[bytes]) -> None:
 
 
 def _cut(log: Path) -> None:
-    """Keep the newer half of a log that became long, from a whole line on."""
+    """Keep the newer half of a log that became long, from a whole line on, whether or not a worker is writing to it."""
     with contextlib.suppress(OSError):  # no worker waits for that
         if log.stat().st_size > _MOST_LOG_BYTES:
-            with log.open("rb") as file:
+            with log.open("a+b") as file:  # the same file: a worker goes on adding to what it has open
                 file.seek(-_MOST_LOG_BYTES // 2, os.SEEK_END)
                 data = file.read()
-            write_whole(log, data[data.find(b"\n") + 1 :])
+                file.truncate(0)
+                file.write(data[data.find(b"\n") + 1 :])

@@ -159,3 +159,15 @@ def test_a_long_log_is_cut_to_its_newer_half(site: Site) -> None:
     with site.beside("sys.stdin.read()"):
         until(lambda: log.read_text().endswith("hello\n"))
     assert log.read_text() == "short\n" * 1000 + "hello\n"
+
+
+def test_the_log_of_a_worker_that_lives_for_long_is_cut_as_well(site: Site) -> None:
+    log, go_on = site.path / "worker.log", site.path / "go on"
+    talks = "print(('x' * 63 + chr(10)) * ((1 << 14) + 1), flush=True); open('said', 'w')"
+    waits = "[time.sleep(.01) for _ in iter(lambda: os.path.exists('go on'), True)]"
+    with site.beside(f"{talks}; {waits}; print('still here', flush=True); sys.stdin.read()"):
+        until(lambda: (site.path / "said").exists() and log.stat().st_size < 1 << 20)
+        go_on.touch()
+        until(lambda: log.read_text().endswith("still here\n"))
+    assert len(site.began) == 1
+    assert log.stat().st_size <= (1 << 19) + 100
