@@ -42,6 +42,7 @@ from reid.learning.trainer import (
 from reid.learning.trainer.distributed import Processes
 from reid.learning.trainer.folder import Folder
 from reid.learning.trainer.running import limited_threads
+from reid.learning.trainer.schedule import warmup_steps
 from reid.learning.trainer.teacher import Teacher
 from reid.learning.trainer.tracklet_objective import TrackletObjective
 from reid.learning.trainer.validation import embed_crops
@@ -263,16 +264,21 @@ class _Lesson:
             def teacher(rows: NDArray[np.int64]) -> NDArray[np.float32]:
                 return known[rows]
 
+        frozen = self._began.all_but_last(lesson.trained_share)
+        training = _training(lesson, self._start, frozen, self._live, self._seed)
         result = train(
-            _training(lesson, self._start, self._began.all_but_last(lesson.trained_share), self._live, self._seed),
+            training,
             crops,
             held_out,
             draft,
             make_objective=lambda model, _classes: TrackletObjective(
                 model,
+                crops.relations,
                 hard_from_step=lesson.steps * lesson.easy_share,
                 dropped_positives=lesson.dropped_positives,
                 memory_weight=lesson.memory_weight,
+                remembered=lesson.remembered_batches * lesson.identities * lesson.pictures,
+                remember_after=warmup_steps(training.epochs * _EPOCH_STEPS, training.optimizer),
                 seed=self._seed,
             ),
             teacher=teacher,

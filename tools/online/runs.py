@@ -29,6 +29,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "without replay": {},
     "without distillation": {"lesson.memory_weight": 0.0},
     "batch norm unfrozen": {"lesson.freeze_batch_norm": False},
+    "without earlier batches": {"lesson.remembered_batches": 0},
 }
 """What is taken away, as settings of `reid.online.config.AdaptConfig`; always with the gate off, to see it naked.
 

@@ -34,6 +34,8 @@ class LoadedBatch:
     """(B,) int64 number of the identity among those trained on; None where identities are no labels."""
     sampler: Mapping[str, Any]
     """State of the sampler right after it drew this batch."""
+    rows: Tensor
+    """(B,) int64 which of the crops they are."""
     teacher: Tensor | None = None
     """(B, E) float32 a teacher's vectors; None without one."""
     triplets: Tensor | None = None
@@ -126,6 +128,7 @@ class Batches:
             relations=torch.from_numpy(self._crops.relations(rows)),
             classes=None if self._drawn is None else torch.from_numpy(self.class_of(rows)),
             sampler=(self._listed or self._chooser).state(),
+            rows=torch.from_numpy(rows),
             teacher=None if self._teacher is None else torch.from_numpy(self._teacher(rows)),
             triplets=None if listed is None else torch.from_numpy(listed.triplets),
         )

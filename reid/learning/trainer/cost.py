@@ -32,6 +32,8 @@ class Batch:
     """The step that is done on it, from 1."""
     teacher: Tensor | None = None
     """(B, E) vectors of the same crops by another embedder, NaN where it says nothing; None without one."""
+    rows: Tensor | None = None
+    """(B,) int64 which of the crops that are trained on they are; None where nobody said."""
 
 
 @dataclass(frozen=True, slots=True)

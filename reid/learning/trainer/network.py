@@ -38,6 +38,8 @@ class StepInput:
     """For what the network draws (dropout): another in each process."""
     common_seed: int
     """For what the losses draw (mined triplets): the same in all processes."""
+    rows: Tensor | None = None
+    """(B,) int64 rows of the whole batch among the crops."""
 
 
 class TrainedNetwork:
@@ -106,7 +108,9 @@ class TrainedNetwork:
             before, after = self.model.features(given.pixels)
         gathered = self._processes.gather(before.float()), self._processes.gather(after.float())
         torch.manual_seed(given.common_seed)
-        batch = Batch(given.pixels, *gathered, given.relations, given.classes, given.triplets, number, given.teacher)
+        batch = Batch(
+            given.pixels, *gathered, given.relations, given.classes, given.triplets, number, given.teacher, given.rows
+        )
         cost = self.objective(batch)
         # every process has the whole cost; each gives its share, and the sum over processes is the gradient of one
         share: Tensor = self._scaler.scale(cost.total / self._processes.count)

@@ -168,6 +168,7 @@ class Training:
             learning_rate=learning_rate(step, self.steps, config.optimizer),
             own_seed=seed_of(config.seed, _OWN, step, rank),
             common_seed=seed_of(config.seed, _COMMON, step),
+            rows=batch.rows.to(self._device),
         )
         cost, norm = self._network.step(given, step)
         self.standing.step = step

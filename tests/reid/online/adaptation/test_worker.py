@@ -146,7 +146,8 @@ def test_it_keeps_to_its_threads_and_leaves_those_of_others_as_they_were(
 
 
 def test_a_lesson_that_was_stopped_goes_on_where_it_was(film: Film, dim_eyes: Path, tmp_path: Path) -> None:
-    config, store = AdaptConfig(lesson=LESSON, gate=GateConfig(enabled=False)), film(people=45, beside=6)
+    lesson = dataclasses.replace(LESSON, remembered_batches=3)
+    config, store = AdaptConfig(lesson=lesson, gate=GateConfig(enabled=False)), film(people=45, beside=6)
     whole = adapt([store], dim_eyes, tmp_path / "whole.onnx", config).model
     kept, steps = tmp_path / "kept", list[int]()
     answers = itertools.chain([False] * 70, itertools.repeat(True))
