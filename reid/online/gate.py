@@ -148,18 +148,21 @@ def judge(
         figures |= {n: Difference(of, after[n], after[n] - of, after[n] - of) for n, of in before.items()}
     if not c.enabled:
         return Verdict(admitted=True, reason="the gate is off", figures=figures)
-    if refusal := _refusal(figures, len(crops), c):
+    if refusal := _refusal(figures, crops, c):
         return Verdict(admitted=False, reason=refusal, figures=figures)
     untried = "" if replays is None or NUMBERS in figures else "; there were no detections to try it on"
     return Verdict(admitted=True, reason=f"found again: {_said(figures['found again'])}{untried}", figures=figures)
 
 
-def _refusal(figures: Mapping[str, Difference], crops: int, config: GateConfig) -> str:
+def _refusal(figures: Mapping[str, Difference], crops: Crops, config: GateConfig) -> str:
     """What speaks against the candidate; nothing where it may go live."""
     wanted = ("found again", "TPR at FPR 1e-3" if "TPR at FPR 1e-3" in figures else "AUC")
     missing = [name for name in wanted if name not in figures]
     if missing:
-        return f"{' and '.join(missing)} cannot be measured on {crops} held-out crops: more are needed"
+        return (
+            f"{' and '.join(missing)} cannot be measured on {len(crops)} held-out crops of {len(crops.identities)} "
+            f"pieces: some must be of {min(config.gaps_s):g} s or more, and seen beside others"
+        )
     for name in wanted:
         if not figures[name].low > 0:
             return f"{name}: {_said(figures[name])}, not surely better"

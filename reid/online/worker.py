@@ -26,7 +26,6 @@ from reid.data.config import DataConfig
 from reid.data.stores import read_store_crops
 from reid.embedder import Embedder
 from reid.errors import InputError
-from reid.evaluation.collection import Collection, embed
 from reid.learning.graph import OnnxGraph, write_graph
 from reid.learning.model_config import ModelConfig
 from reid.learning.sampling import SamplerConfig
@@ -43,18 +42,23 @@ from reid.learning.trainer.distributed import Processes
 from reid.learning.trainer.folder import Folder
 from reid.learning.trainer.running import limited_threads
 from reid.learning.trainer.schedule import warmup_steps
-from reid.learning.trainer.teacher import Teacher
+from reid.learning.trainer.teacher import EmbedderTeacher, Teacher
 from reid.learning.trainer.tracklet_objective import TrackletObjective
 from reid.learning.trainer.validation import embed_crops
 from reid.online.config import AdaptConfig, LessonConfig
 from reid.online.figures import Figures, load_figures
 from reid.online.files import read_json, write_json
 from reid.online.gate import Replay, Verdict, judge, map_of
+from reid.online.groups import draw_groups
+from reid.online.kept_vectors import StoppedError, vectors_of
 from reid.online.purity import purify
 from reid.online.slices import SliceConfig, accompanied, hold_out, of_pieces, sides, still_told_of
 
 _EPOCH_STEPS = 50
 _MOST_HELD_OUT = 4000  # crops: all their pairs are looked at
+_MOST_TRAINED = 40_000  # crops: twice what the steps of a lesson draw, as it is set by default
+_ENOUGH_OF_A_PIECE = 8  # crops: what counts is how many people there are
+_Stop = Callable[[], bool]
 _SHARES = (1.0, 0.75, 0.5, 0.35, 0.25)
 Replayer = Callable[[Embedder], Sequence[Replay | None]]
 """Tracks recorded bursts of detections again, with an embedder; None for each that it could not."""
@@ -88,7 +92,7 @@ def adapt(
     kept_in: str | Path | None = None,
     seed: int = 0,
     progress: Callable[[TrainProgress], None] = lambda _row: None,
-    stop: Callable[[], bool] = lambda: False,
+    stop: _Stop = lambda: False,
 ) -> AdaptResult:
     """Train the embedder `start` further on tracklets; `out` is written only where the gate finds it better.
 
@@ -101,11 +105,11 @@ def adapt(
         people: a file that says who was held out before, which is read, and written before anything is trained; None:
             nobody was.
         replay: tracks bursts of detections again, the same ones with both embedders; None: none are recorded.
-        kept_in: a folder in which the training is kept, so that one that ended there before its time goes on; the
-            caller deletes it. None: a training that ends before its time is lost.
+        kept_in: a folder in which vectors and training are kept, so that what ended there before its time goes on; the
+            caller deletes it. None: what ends before its time is lost.
         seed: of all that is drawn.
         progress: is called with every row of the training's history.
-        stop: is asked after every step; True ends it without a result.
+        stop: is asked after every step, and every few crops that are looked at; True ends it without a result.
 
     Raises:
         InputError: a store is given twice.
@@ -114,28 +118,31 @@ def adapt(
         CollapseError: the training went wrong.
         OSError: `people` cannot be written.
     """
-    c, out = config or AdaptConfig(), Path(out)
+    c, out, counts = config or AdaptConfig(), Path(out), dict[str, int]()
     if len({Path(store).resolve() for store in stores}) < len(stores):
         raise InputError("stores must be given once each: what is held out of one would be trained on from the other")
-    with _limited(c.lesson.threads):
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with _limited(c.lesson.threads), _lesson_folder(out, kept_in) as folder:
         live = Embedder(start, device="cpu", threads=c.lesson.threads)
-        first = live if base is None else Embedder(base, device="cpu", threads=c.lesson.threads)
-        seen, counts = _pure(stores, live, c)
-        trained, held_out = _shared_out(seen, c.slices, None if people is None else Path(people))
-        counts |= {"trained on": len(trained.crops), "held out": len(held_out.crops)}
-        missing = _too_few(trained.crops, held_out.crops, c.slices)
-        if missing:
-            return AdaptResult(admitted=False, reason=missing, verdict=None, model=None, counts=counts)
-        held_out, lesson = _accompanied(held_out), _Lesson(live, Path(start), first, load_figures(), c, replay, seed)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with _lesson_folder(out, kept_in) as folder:
+        try:
+            seen = _pure(stores, live, c, None if kept_in is None else folder, stop, counts)
+            trained, held_out = _shared_out(seen, c.slices, None if people is None else Path(people), counts)
+            del seen  # as large as a harvest
+            missing = _too_few(trained.crops, held_out.crops, c.slices)
+            if missing:
+                return AdaptResult(admitted=False, reason=missing, verdict=None, model=None, counts=counts)
+            trained = trained.drawn(_MOST_TRAINED, max(_ENOUGH_OF_A_PIECE, c.lesson.pictures), seed)
+            held_out = held_out.drawn(_MOST_HELD_OUT, _ENOUGH_OF_A_PIECE, seed)
+            lesson = _Lesson(live, Path(start), base, load_figures(), c, replay, seed, stop)
             draft = folder / out.name
-            if not lesson.teach(trained, held_out.crops, draft, progress, stop):
-                return AdaptResult(admitted=False, reason="it was stopped", verdict=None, model=None, counts=counts)
+            if not lesson.teach(trained, held_out.crops, draft, progress):
+                raise StoppedError
             verdict = lesson.judge(draft, held_out)
-            if verdict.admitted:
-                draft.replace(out)
-        return AdaptResult(verdict.admitted, verdict.reason, verdict, out if verdict.admitted else None, counts)
+        except StoppedError:
+            return AdaptResult(admitted=False, reason="it was stopped", verdict=None, model=None, counts=counts)
+        if verdict.admitted:
+            draft.replace(out)
+    return AdaptResult(verdict.admitted, verdict.reason, verdict, out if verdict.admitted else None, counts)
 
 
 @contextlib.contextmanager
@@ -172,23 +179,37 @@ class _Seen:
         """These rows, indices or a mask."""
         return _Seen(self.crops.subset(rows), self.vectors[rows])
 
+    def drawn(self, most: int, each: int, seed: int) -> _Seen:
+        """At most so many, see `draw_groups`."""
+        return self.take(draw_groups(self.crops, most, each=each, seed=seed))
 
-def _pure(stores: Sequence[str | Path], live: Embedder, config: AdaptConfig) -> tuple[_Seen, dict[str, int]]:
-    """Crops of pure pieces, and how many there were of what."""
-    tracklets = join_crops([read_store_crops(Path(store), DataConfig()) for store in stores])
-    vectors = _vectors(live, tracklets)
+
+def _pure(
+    stores: Sequence[str | Path],
+    live: Embedder,
+    config: AdaptConfig,
+    kept_in: Path | None,
+    stop: _Stop,
+    counts: dict[str, int],
+) -> _Seen:
+    """Crops of pure pieces; how many there were of what goes into `counts`."""
+    # a harvest is larger than any cache, and looked at once
+    data = DataConfig(cache_mb=0)
+    tracklets = join_crops([read_store_crops(Path(store), data) for store in stores], cache_mb=0)
+    vectors = vectors_of(live, tracklets, stop, kept_in)
     pieces = purify(vectors, tracklets.identity, tracklets.time_s, tracklets.together, config.purity)
-    counts = {"crops": len(tracklets), "tracklets": len(tracklets.identities), "pieces": len(pieces.tracklet)}
+    counts |= {"crops": len(tracklets), "tracklets": len(tracklets.identities), "pieces": len(pieces.tracklet)}
     counts |= {"cuts": pieces.cut, "crops left out": pieces.left_out}
-    return _Seen(of_pieces(tracklets, pieces), vectors[pieces.piece >= 0]), counts
+    return _Seen(of_pieces(tracklets, pieces), vectors[pieces.piece >= 0])
 
 
-def _shared_out(seen: _Seen, config: SliceConfig, people: Path | None) -> tuple[_Seen, _Seen]:
+def _shared_out(seen: _Seen, config: SliceConfig, people: Path | None, counts: dict[str, int]) -> tuple[_Seen, _Seen]:
     """What is trained on, and what is held out; who is on which side is written down."""
     before = {} if people is None else (read_json(people) or {})
     held_out = hold_out(seen.crops, config, before)
     if people is not None:
         write_json(people, still_told_of(before, seen.crops) | sides(seen.crops, held_out))
+    counts |= {"trained on": int((~held_out).sum()), "held out": int(held_out.sum())}
     return seen.take(~held_out), seen.take(held_out)
 
 
@@ -206,64 +227,41 @@ def _too_few(trained: Crops, held_out: Crops, config: SliceConfig) -> str:
     return ""
 
 
-def _accompanied(held_out: _Seen) -> _Seen:
-    """Those that were seen beside others, evenly thinned to what the gate can look at."""
-    rows = np.flatnonzero(np.isin(held_out.crops.identity, accompanied(held_out.crops)))
-    if len(rows) > _MOST_HELD_OUT:
-        rows = rows[np.linspace(0, len(rows) - 1, _MOST_HELD_OUT).astype(np.int64)]
-    return held_out.take(rows)
-
-
-def _vectors(embedder: Embedder, crops: Crops) -> NDArray[np.float32]:
-    """(N, D) of all crops."""
-    return embed(embedder, Collection.of(crops), np.arange(len(crops)))
-
-
 class _Lesson:
     """One candidate: taught, moved back as far as it forgot, and judged.
 
     Args:
         live: what it begins as.
         start: its file.
-        base: what the site began with.
+        base: the file of what the site began with; None: `live`.
         figures: the fixed set.
         config: see `AdaptConfig`.
         replay: see `adapt`.
         seed: of all that is drawn.
+        stop: see `adapt`; all methods raise StoppedError where it said so.
     """
 
     def __init__(
         self,
         live: Embedder,
         start: Path,
-        base: Embedder,
+        base: str | Path | None,
         figures: Figures,
         config: AdaptConfig,
         replay: Replayer | None,
         seed: int,
+        stop: _Stop,
     ) -> None:
-        self._live, self._start, self._base, self._figures = live, start, base, figures
-        self._config, self._replay, self._seed = config, replay, seed
+        self._live, self._start, self._figures = live, start, figures
+        self._base_file = base
+        self._base = live if base is None else Embedder(base, device="cpu", threads=config.lesson.threads)
+        self._config, self._replay, self._seed, self._stop = config, replay, seed, stop
         self._began = OnnxGraph(start)
 
-    def teach(
-        self,
-        trained: _Seen,
-        held_out: Crops,
-        draft: Path,
-        progress: Callable[[TrainProgress], None],
-        stop: Callable[[], bool],
-    ) -> bool:
+    def teach(self, trained: _Seen, held_out: Crops, draft: Path, progress: Callable[[TrainProgress], None]) -> bool:
         """Write a candidate; False where it was stopped."""
         lesson = self._config.lesson
         crops = join_crops([trained.crops, self._figures.learned])
-        teacher: Teacher | None = None
-        if lesson.memory_weight > 0:
-            known = self._base_vectors(trained)
-
-            def teacher(rows: NDArray[np.int64]) -> NDArray[np.float32]:
-                return known[rows]
-
         frozen = self._began.all_but_last(lesson.trained_share)
         training = _training(lesson, self._start, frozen, self._live, self._seed)
         result = train(
@@ -281,10 +279,10 @@ class _Lesson:
                 remember_after=warmup_steps(training.epochs * _EPOCH_STEPS, training.optimizer),
                 seed=self._seed,
             ),
-            teacher=teacher,
+            teacher=self._teacher(trained, crops) if lesson.memory_weight > 0 else None,
             existing="resume" if Folder.beside(draft).checkpoint.exists() else "refuse",
             progress=progress,
-            stop=stop,
+            stop=self._stop,
         )
         if result.model is not None:
             self._go_only_so_far(draft, held_out)
@@ -294,20 +292,30 @@ class _Lesson:
         """What the gate says of a candidate."""
         candidate = Embedder(draft, device="cpu", threads=self._config.lesson.threads)
         if candidate.info.calibration is None:
-            reason = "what its cosines mean cannot be said from so few held-out crops: let more be seen"
-            return Verdict(admitted=False, reason=reason)
+            return Verdict(admitted=False, reason=_uncalibrated(held_out.crops))
         canary = self._figures.canary
-        fixed = _vectors(self._base, canary), _vectors(candidate, canary), canary.identity
-        vectors = _vectors(candidate, held_out.crops)
+        fixed = self._vectors(self._base, canary), self._vectors(candidate, canary), canary.identity
+        vectors = self._vectors(candidate, held_out.crops)
         replays = None if self._replay is None else (self._replay(self._live), self._replay(candidate))
+        self._go_on()
         return judge(
             held_out.vectors, vectors, held_out.crops, fixed, self._config.gate, replays=replays, seed=self._seed
         )
 
-    def _base_vectors(self, trained: _Seen) -> NDArray[np.float32]:
-        """(N, D) of what is trained on and of the figures, by what the site began with."""
-        site = trained.vectors if self._base is self._live else _vectors(self._base, trained.crops)
-        return np.concatenate((site, _vectors(self._base, self._figures.learned)))
+    def _teacher(self, trained: _Seen, crops: Crops) -> Teacher:
+        """What the site began with, of what is trained on and the figures."""
+        if self._base_file is not None:
+            return EmbedderTeacher(self._base_file, crops, threads=self._config.lesson.threads)
+        known = np.concatenate((trained.vectors, self._vectors(self._live, self._figures.learned)))  # (N, D)
+        return lambda rows: known[rows]
+
+    def _vectors(self, embedder: Embedder, crops: Crops) -> NDArray[np.float32]:
+        """(N, D) of all crops."""
+        return vectors_of(embedder, crops, self._stop)
+
+    def _go_on(self) -> None:
+        if self._stop():
+            raise StoppedError
 
     def _go_only_so_far(self, draft: Path, held_out: Crops) -> None:
         """Move a candidate back towards where it began, until it knows the figures about as well as the base does.
@@ -316,17 +324,26 @@ class _Lesson:
         networks, of which one was trained on from the other, keep most of what both know.
         """
         limit, taught = self._figures.limit, OnnxGraph(draft)
-        least = map_of(_vectors(self._base, limit), limit.identity) - self._config.lesson.most_figure_loss
+        least = map_of(self._vectors(self._base, limit), limit.identity) - self._config.lesson.most_figure_loss
         began, end = self._began.state_dict(), copy.deepcopy(taught.state_dict())
         share = _SHARES[0]
         for share in _SHARES:
             taught.load_state_dict({name: _between(began[name], value, share) for name, value in end.items()})
             if map_of(_network_vectors(taught, limit), limit.identity) >= least:
                 break
+        self._go_on()
         vectors = _network_vectors(taught, held_out)
         fit = calibrate(vectors, held_out.identity, relations=held_out.relations, seed=self._seed)
         said = f"{taught.card.training} {share:.0%} of the way there from where it began."
         write_graph(taught, replace(taught.card, calibration=fit, scores=(), training=said), draft, seed=self._seed)
+
+
+def _uncalibrated(held_out: Crops) -> str:
+    """Why `calibrate` finds nothing."""
+    return (
+        f"what its cosines mean cannot be said from {len(held_out)} held-out crops of {len(held_out.identities)} "
+        "pieces: there must be ten pieces or more, and crops of one of them surely more alike than crops of two"
+    )
 
 
 def _training(lesson: LessonConfig, start: Path, frozen: tuple[str, ...], live: Embedder, seed: int) -> TrainConfig:

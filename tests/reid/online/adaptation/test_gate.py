@@ -171,7 +171,7 @@ def test_what_cannot_be_measured_is_refused() -> None:
     few = held_out().subset(first)
     verdict = judge(vectors(2.5)[first], vectors(1.0)[first], few, SAME)
     assert not verdict.admitted
-    assert "cannot be measured on 60 held-out crops" in verdict.reason
+    assert "cannot be measured on 60 held-out crops of 30 pieces: some must be of 1 s or more" in verdict.reason
 
 
 def test_switched_off_it_lets_everything_through() -> None:

@@ -29,7 +29,7 @@ from reid.learning.graph import OnnxGraph  # noqa: E402
 from reid.online.config import AdaptConfig, LessonConfig  # noqa: E402
 from reid.online.figures import load_figures  # noqa: E402
 from reid.online.gate import GateConfig  # noqa: E402
-from reid.online.slices import SliceConfig  # noqa: E402
+from reid.online.slices import SliceConfig, accompanied  # noqa: E402
 from reid.online.worker import adapt  # noqa: E402
 
 Film = Callable[..., Path]
@@ -128,7 +128,7 @@ def test_it_keeps_to_its_threads_and_leaves_those_of_others_as_they_were(
 
     def stop() -> bool:
         seen.append((cv2.getNumThreads(), torch.get_num_threads()))
-        return True
+        return bool(pools)  # not before pictures were read for training
 
     monkeypatch.setattr("os.cpu_count", lambda: 8)
     monkeypatch.setattr("reid.data.cache.ThreadPoolExecutor", Pool)
@@ -138,11 +138,54 @@ def test_it_keeps_to_its_threads_and_leaves_those_of_others_as_they_were(
         cv2.setNumThreads(5)
         config = AdaptConfig(lesson=dataclasses.replace(LESSON, threads=2))
         adapt([film(people=45, beside=6)], dim_eyes, tmp_path / "out.onnx", config, stop=stop)
-        assert seen == [(2, 2)]
+        assert set(seen) == {(2, 2)}
         assert set(pools) == {2}
         assert cv2.getNumThreads() == 5
     finally:
         cv2.setNumThreads(before)
+
+
+def test_told_to_stop_it_does_not_look_through_the_whole_harvest(
+    film: Film, dim_eyes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, seen, crops, answers = tmp_path / "kept", list[int](), Embedder.crops, iter([False, False, True])
+
+    def counted(self: Embedder, pixels: Any) -> Any:
+        seen.append(len(pixels))
+        return crops(self, pixels)
+
+    monkeypatch.setattr(Embedder, "crops", counted)
+    monkeypatch.setattr("reid.online.worker._Lesson.teach", lambda *_: False)
+    store, people = film(people=90, beside=6), tmp_path / "people.json"
+    stopped = adapt(
+        [store], dim_eyes, tmp_path / "a.onnx", CONFIG, people=people, kept_in=kept, stop=lambda: next(answers)
+    )
+    assert (stopped.reason, seen) == ("it was stopped", [64, 64])
+    assert not people.exists()
+    adapt([store], dim_eyes, tmp_path / "a.onnx", CONFIG, people=people, kept_in=kept)
+    assert seen[2:17] == [64] * 14 + [56], "it goes on where it was"
+    assert sum(seen[:17]) == 1080
+
+
+def test_of_a_large_harvest_it_takes_whole_pieces_with_their_company(
+    film: Film, dim_eyes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Crops] = []
+
+    def no_training(_self: object, trained: Any, held_out: Crops, *_: object) -> bool:
+        given.extend((trained.crops, held_out))
+        return False
+
+    monkeypatch.setattr("reid.online.worker._Lesson.teach", no_training)
+    monkeypatch.setattr("reid.online.worker._MOST_HELD_OUT", 100)
+    monkeypatch.setattr("reid.online.worker._MOST_TRAINED", 200, raising=False)
+    result = adapt([film(people=90, beside=6)], dim_eyes, tmp_path / "a.onnx", CONFIG)
+    assert result.counts["held out"] > 300, "of how many there were it tells"
+    for crops, most in zip(given, (200, 100), strict=True):
+        pieces, each = np.unique(crops.identity, return_counts=True)
+        assert 0.9 * most < len(crops) <= most
+        assert each.min() >= 4
+        assert np.array_equal(accompanied(crops), pieces)
 
 
 def test_a_lesson_that_was_stopped_goes_on_where_it_was(film: Film, dim_eyes: Path, tmp_path: Path) -> None:
