@@ -25,7 +25,7 @@ from reid.online.hours import HOUR_S, hour_begin
 from reid.online.ledger import HourTotal, harvest_totals, hour_folders
 from reid.online.registry import ModelRegistry
 from reid.online.registry_state import Window
-from reid.online.setting_aside import set_bursts_aside, set_harvest_aside
+from reid.online.setting_aside import hours_left_out, set_bursts_aside, set_harvest_aside
 
 Stop = Callable[[], bool]
 _logger = logging.getLogger(__name__)
@@ -90,8 +90,8 @@ class Round:
     """Why, in a sentence."""
 
 
-def is_due(folder: OnlineFolder, config: CycleConfig) -> bool:
-    """Whether enough was harvested since the last round, and nobody paused the learning.
+def is_due(folder: OnlineFolder, registry: ModelRegistry, config: CycleConfig) -> bool:
+    """Whether enough that may be learned from was harvested since the last round, and nobody paused the learning.
 
     Raises:
         DataError: `state.json` is damaged.
@@ -100,19 +100,22 @@ def is_due(folder: OnlineFolder, config: CycleConfig) -> bool:
     state = folder.state()
     if state.get("paused"):
         return False
-    return new_crops(state, harvest_totals(folder)) >= max(1, config.least_new_crops)
+    return new_crops(state, harvest_totals(folder), registry) >= max(1, config.least_new_crops)
 
 
-def new_crops(state: Mapping[str, Any], totals: Sequence[HourTotal]) -> int:
-    """How many crops were harvested since the last round.
+def new_crops(state: Mapping[str, Any], totals: Sequence[HourTotal], registry: ModelRegistry) -> int:
+    """How many crops that may be learned from were harvested since the last round.
 
     Args:
         state: of the folder (`OnlineFolder.state`).
         totals: what is harvested there.
+        registry: says which hours are left out.
     """
     before: dict[str, int] = state.get("learned_hours", {})
+    left_out = hours_left_out({total.hour for total in totals}, registry)
+    found = _hours([total for total in totals if total.hour not in left_out])
     # hour by hour: where old crops make room for new ones, there are never more of them
-    return sum(max(0, crops - before.get(hour, 0)) for hour, crops in _hours(totals).items())
+    return sum(max(0, crops - before.get(hour, 0)) for hour, crops in found.items())
 
 
 def run_round(
@@ -121,14 +124,14 @@ def run_round(
     """Learn once from all that is harvested; None where it was told to stop, or has to begin anew.
 
     A round that fails is told in the history and ends there; the next one begins anew. One that was stopped, that met a
-    full disk, or whose process ended, goes on where it was. It has to begin anew where somebody was forgotten meanwhile
-    or another embedder went live. Call it with the worker's lock.
+    full disk, or whose process ended, goes on where it was, once all that it learns from is set aside. It has to begin
+    anew where somebody was forgotten meanwhile or another embedder went live. Call it with the worker's lock.
 
     Raises:
         DataError: `state.json` or `people.json` is damaged, or another process does not let go of it.
         OSError: the folder cannot be written, or the disk is full.
     """
-    begun = _unfinished(folder, registry, config) or _begin(folder, registry, config)
+    begun = _unfinished(folder, registry, config) or _begin(folder, registry, config, stop)
     if begun is None:
         return None
     here, told = folder.training / str(begun.number), False
@@ -187,8 +190,11 @@ class _Begun:
     """What a training depends on: with other settings it cannot go on."""
 
 
-def _begin(folder: OnlineFolder, registry: ModelRegistry, config: AdaptConfig) -> _Begun | None:
-    """Set aside what a new round learns from; None where somebody is forgotten meanwhile: then it begins once more."""
+def _begin(folder: OnlineFolder, registry: ModelRegistry, config: AdaptConfig, stop: Stop) -> _Begun | None:
+    """Set aside what a new round learns from.
+
+    None where it was told to stop, or somebody is forgotten meanwhile: then it begins once more.
+    """
     state = folder.change_state(lambda state: {**state, "rounds": int(state.get("rounds", 0)) + 1})
     number, totals, live = int(state["rounds"]), harvest_totals(folder), registry.current()
     hours = _hours(totals)
@@ -205,7 +211,10 @@ def _begin(folder: OnlineFolder, registry: ModelRegistry, config: AdaptConfig) -
             if sides is not None:
                 write_json(here / _PEOPLE, sides)
         folder.history.append("cycle_started", round=number, crops=sum(hours.values()), live=live.number)
-        set_harvest_aside(folder, registry, here / "harvest")
+        set_harvest_aside(folder, registry, here / "harvest", stop=lambda: stop() or not draft.exists())
+        if stop():
+            _delete(here)
+            return None
         set_bursts_aside(folder, here / "replay")
         draft.replace(here / ROUND)
     except FileNotFoundError:
@@ -313,7 +322,7 @@ def work(
         problem = ""
         while not stop():
             try:
-                if _goes_on(folder, registry, config) or is_due(folder, cycle):
+                if _goes_on(folder, registry, config) or is_due(folder, registry, cycle):
                     _tell(run_round(folder, registry, learn, config, stop=stop_or_pause), told)
             except (OSError, ReidError) as error:
                 if str(error) != problem:  # what is tried again and again is told once

@@ -14,6 +14,7 @@ from reid.online.cycle import new_crops
 from reid.online.files import read_json, write_json
 from reid.online.folder import OnlineFolder
 from reid.online.ledger import HourTotal
+from reid.online.registry import ModelRegistry
 
 Stage: TypeAlias = Literal["waiting", "preparing", "training", "judging"]
 
@@ -88,17 +89,21 @@ class WorkerNote:
             write_json(self._path, note)
 
 
-def learning_of(folder: OnlineFolder, totals: Sequence[HourTotal], *, config: CycleConfig | None = None) -> Learning:
+def learning_of(
+    folder: OnlineFolder, registry: ModelRegistry, totals: Sequence[HourTotal], *, config: CycleConfig | None = None
+) -> Learning:
     """How far the learning in a folder is.
 
     Args:
         folder: where.
+        registry: of its models.
         totals: what is harvested there (`reid.online.harvest_totals`).
         config: when a worker learns, as long as none has told.
 
     Raises:
         DataError: `state.json` is damaged.
-        OSError: it cannot be read.
+        ModelError: no sound model is left.
+        OSError: something cannot be read.
     """
     state, note = folder.state(), {}
     with contextlib.suppress(DataError):  # a damaged note is no worse than none
@@ -112,6 +117,6 @@ def learning_of(folder: OnlineFolder, totals: Sequence[HourTotal], *, config: Cy
         rounds=int(state.get("rounds", 0)),
         stage=stage,
         trained=trained if isinstance(trained, float) else 0.0,
-        new_crops=new_crops(state, totals),
+        new_crops=new_crops(state, totals, registry),
         needed_crops=needed if isinstance(needed, int) else max(1, (config or CycleConfig()).least_new_crops),
     )

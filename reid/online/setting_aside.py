@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from reid.data.pictures import decode
@@ -18,22 +19,38 @@ from reid.online.registry import ModelRegistry
 from reid.tracklets import tidy_tracklets
 
 
-def set_harvest_aside(folder: OnlineFolder, registry: ModelRegistry, into: Path) -> None:
+def hours_left_out(hours: Iterable[str], registry: ModelRegistry) -> set[str]:
+    """Those of the hours that a model was the first to learn from which made tracking worse."""
+    bad = [window for each in registry.quarantined if (window := each.window) is not None]
+    begins = {hour: hour_begin(hour) for hour in hours}
+    return {
+        hour
+        for hour, begin in begins.items()
+        if begin is not None and any(begin < last and begin + HOUR_S > first for first, last in bad)
+    }
+
+
+def set_harvest_aside(
+    folder: OnlineFolder, registry: ModelRegistry, into: Path, *, stop: Callable[[], bool] = lambda: False
+) -> None:
     """Set the harvest aside as it is now, without copying pictures where the disk can do without.
 
     Hours that a model was the first to learn from which made tracking worse are left out. What a tracker thins out or
-    an operator forgets meanwhile is gone from this slice with the end of the round.
+    an operator forgets meanwhile is gone from this slice with the end of the round. `stop` is asked for every tracklet;
+    where it says so, half of the harvest is there.
 
     Raises:
         OSError: the disk is full, or the folder cannot be written.
     """
-    bad = [window for each in registry.quarantined if (window := each.window) is not None]
     into.mkdir()
-    for camera, hour in hour_folders(folder.harvest):
-        begin = hour_begin(hour)
-        if begin is not None and any(begin < last and begin + HOUR_S > first for first, last in bad):
+    stores = hour_folders(folder.harvest)
+    left_out = hours_left_out({hour for _, hour in stores}, registry)
+    for camera, hour in stores:
+        if hour in left_out:
             continue
-        _copy(folder.harvest / camera / hour, into / camera / hour)
+        _copy(folder.harvest / camera / hour, into / camera / hour, stop)
+        if stop():
+            return
         try:  # nor what is damaged: one bad byte must not end all learning
             tidy_tracklets(into / camera / hour)
         except DataError:  # so damaged that nothing of it can be read, or of a later version
@@ -51,9 +68,11 @@ def set_bursts_aside(folder: OnlineFolder, into: Path) -> None:
         _linked(str(path), str(into / f"{number:06d}.npz"))
 
 
-def _copy(store: Path, into: Path) -> None:
+def _copy(store: Path, into: Path, stop: Callable[[], bool]) -> None:
     """A store as it is now; what goes meanwhile is not in it."""
     for here, _, names in os.walk(store):
+        if stop():
+            return
         there = into / Path(here).relative_to(store)
         there.mkdir(parents=True, exist_ok=True)
         for name in names:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reid.embedder import DEFAULT_MODEL, Embedder
-from reid.errors import DataError
+from reid.errors import ReidError
 from reid.online.beside import WorkerBeside, worker_command
 from reid.online.burst_recorder import BurstRecorder
 from reid.online.burst_store import BurstStore
@@ -136,7 +136,7 @@ class OnlineTrainer:
             verdicts = [said for event in self.folder.history.read() if (said := verdict_in_words(event))]
             self._verdict = verdicts[-1] if verdicts else ""
             self._added = self.folder.history.follow()
-            registry = ModelRegistry(self.folder, base=base, config=c.models)
+            self._registry = registry = ModelRegistry(self.folder, base=base, config=c.models)
             self.embedder = opened.enter_context(LiveEmbedder(registry, device=device, config=c.live))
             """The embedder that is live, with `info` and a call as `reid.Embedder` has them."""
             self.guard = SwapGuard(self.embedder, c.watch, record=self.folder.watch, camera=camera)
@@ -147,7 +147,7 @@ class OnlineTrainer:
             self._reader = TracksReader()
             bursts = BurstStore.beside(store, c.bursts)
             self._recorder = opened.enter_context(BurstRecorder(bursts, least_score=least_score, tracker=tracker))
-            self._learning = learning_of(self.folder, self._harvester.totals, config=c.cycle)
+            self._learning = learning_of(self.folder, registry, self._harvester.totals, config=c.cycle)
             opened.callback(self._end_looking)
             self._thread = threading.Thread(target=self._run, name="reidtrack-online", daemon=True)
             self._thread.start()
@@ -276,9 +276,10 @@ class OnlineTrainer:
         """Look at what others wrote into the folder."""
         with self._looking:
             try:
-                self._learning = learning_of(self.folder, self._harvester.totals, config=self.config.cycle)
+                totals, cycle = self._harvester.totals, self.config.cycle
+                self._learning = learning_of(self.folder, self._registry, totals, config=cycle)
                 added = self._added()
-            except (DataError, OSError) as error:  # next time
+            except (ReidError, OSError) as error:  # next time
                 _logger.debug("%s cannot be looked at: %s", self.folder.path, error)
                 return
             for event in added:

@@ -58,7 +58,7 @@ def _state(folder: OnlineFolder) -> dict[str, Any]:
 
     registry = ModelRegistry(folder)
     live, totals, events = registry.current(), harvest_totals(folder), folder.history.read()
-    learning = learning_of(folder, totals)
+    learning = learning_of(folder, registry, totals)
     harvest: dict[str, dict[str, int]] = {}
     for total in totals:
         sums = harvest.setdefault(total.camera, {"crops": 0, "tracklets": 0, "disk_bytes": 0, "hours": 0})

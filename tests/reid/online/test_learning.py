@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from reid.online import HourTotal, OnlineFolder
+from reid.embedder import DEFAULT_MODEL
+from reid.online import BaseModel, HourTotal, OnlineFolder
 from reid.online.config import CycleConfig
 from reid.online.learning import WorkerNote, learning_of
 from reid.online.news import in_words, verdict_in_words
+from reid.online.registry import ModelRegistry
+from reid.online.registry_files import sha256_of
 from reid.tracklets import StoreSize
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> OnlineFolder:
+    return OnlineFolder.make(tmp_path / "online", BaseModel("default.onnx", sha256_of(DEFAULT_MODEL)))
+
 
 TOTALS = [HourTotal("door", "20260601-10", StoreSize(120, 9, 0)), HourTotal("door", "20260601-11", StoreSize(30, 2, 0))]
 
@@ -21,10 +31,10 @@ def state(folder: OnlineFolder, **fields: Any) -> None:
 
 def test_without_a_worker_it_says_what_waits(folder: OnlineFolder) -> None:
     state(folder, learned_hours={"door/20260601-10": 100})
-    found = learning_of(folder, TOTALS, config=CycleConfig(least_new_crops=60))
+    found = learning_of(folder, ModelRegistry(folder), TOTALS, config=CycleConfig(least_new_crops=60))
     assert (found.new_crops, found.needed_crops, found.missing_crops) == (50, 60, 10)
     assert str(found) == "no worker, 50 of 60 crops for the next round"
-    assert learning_of(folder, TOTALS).needed_crops == CycleConfig().least_new_crops
+    assert learning_of(folder, ModelRegistry(folder), TOTALS).needed_crops == CycleConfig().least_new_crops
 
 
 def test_a_worker_says_how_far_it_is(folder: OnlineFolder) -> None:
@@ -34,18 +44,18 @@ def test_a_worker_says_how_far_it_is(folder: OnlineFolder) -> None:
         for step in (note.waits, note.prepares, lambda: note.trained(120, 300), lambda: note.trained(300, 300)):
             step()
             state(folder, rounds=4)
-            said.append(str(learning_of(folder, TOTALS)))
+            said.append(str(learning_of(folder, ModelRegistry(folder), TOTALS)))
         state(folder, paused=True)
-        said.append(str(learning_of(folder, TOTALS)))
+        said.append(str(learning_of(folder, ModelRegistry(folder), TOTALS)))
         note.waits()
-        said.append(str(learning_of(folder, TOTALS)))
+        said.append(str(learning_of(folder, ModelRegistry(folder), TOTALS)))
         state(folder, paused=False)
-        said.append(str(learning_of(folder, TOTALS[1:])))
+        said.append(str(learning_of(folder, ModelRegistry(folder), TOTALS[1:])))
         state(folder, learned_hours={})
         WorkerNote(folder, CycleConfig(least_new_crops=150)).waits()
-        said.append(str(learning_of(folder, TOTALS)))
+        said.append(str(learning_of(folder, ModelRegistry(folder), TOTALS)))
     note.trained(30, 300)
-    said.append(str(learning_of(folder, TOTALS)))
+    said.append(str(learning_of(folder, ModelRegistry(folder), TOTALS)))
     assert said == [
         "50 crops until the next round",
         "round 4 begins",
@@ -62,7 +72,7 @@ def test_a_worker_says_how_far_it_is(folder: OnlineFolder) -> None:
 @pytest.mark.parametrize("note", [b"{", b"[]", b'{"stage": 3, "trained": "x", "needed_crops": null}'])
 def test_a_damaged_note_is_no_worse_than_none(folder: OnlineFolder, note: bytes) -> None:
     folder.worker_note.write_bytes(note)
-    assert str(learning_of(folder, TOTALS)) == "no worker, 150 of 500 crops for the next round"
+    assert str(learning_of(folder, ModelRegistry(folder), TOTALS)) == "no worker, 150 of 500 crops for the next round"
 
 
 def test_a_folder_that_takes_no_note_keeps_the_worker_from_nothing(folder: OnlineFolder) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from reid.data.config import DataConfig
 from reid.data.stores import read_store_crops
-from reid.embedder import DEFAULT_MODEL
+from reid.embedder import DEFAULT_MODEL, Embedder
 from reid.errors import DataError, InputError, ModelError
 from reid.online import BaseModel, OnlineFolder, forget, setting_aside
 from reid.online.burst_store import burst_files
@@ -96,6 +96,11 @@ def rounds_until_told(folder: OnlineFolder, learner: Learner, cycle: CycleConfig
     return rounds
 
 
+def once_begun(folder: OnlineFolder) -> Stop:
+    """Says that it is to stop as soon as a round has all that it learns from."""
+    return lambda: any(folder.training.glob("*/round.json"))
+
+
 def make_older(folder: OnlineFolder, by_s: float) -> None:
     """The round under way began so much earlier."""
     (path,) = folder.training.glob("*/round.json")
@@ -160,13 +165,13 @@ def test_a_round_without_a_better_one_changes_nothing_and_says_why(
 
 def test_it_is_due_once_enough_was_harvested_and_not_while_it_is_paused(folder: OnlineFolder) -> None:
     assert crops_in(folder) == 72
-    assert not is_due(folder, CycleConfig(least_new_crops=100))
-    assert is_due(folder, CycleConfig(least_new_crops=50))
+    assert not is_due(folder, ModelRegistry(folder), CycleConfig(least_new_crops=100))
+    assert is_due(folder, ModelRegistry(folder), CycleConfig(least_new_crops=50))
     folder.change_state(lambda state: {**state, "paused": True})
-    assert not is_due(folder, CycleConfig(least_new_crops=50))
+    assert not is_due(folder, ModelRegistry(folder), CycleConfig(least_new_crops=50))
     folder.change_state(lambda state: {**state, "paused": False})
     run_round(folder, ModelRegistry(folder), Learner(), AdaptConfig())
-    assert not is_due(folder, CycleConfig(least_new_crops=50))
+    assert not is_due(folder, ModelRegistry(folder), CycleConfig(least_new_crops=50))
 
 
 def test_the_worker_learns_when_it_is_due_and_stops_when_told(folder: OnlineFolder) -> None:
@@ -208,7 +213,7 @@ def test_a_round_that_was_stopped_goes_on_and_one_that_makes_no_sense_any_more_d
     folder: OnlineFolder, better: Path, film: Film
 ) -> None:
     registry, learner = ModelRegistry(folder), Learner(better)
-    assert run_round(folder, registry, learner, AdaptConfig(), stop=lambda: True) is None
+    assert run_round(folder, registry, learner, AdaptConfig(), stop=once_begun(folder)) is None
     (learner.asked[0].lesson).mkdir()
     film("later", people=6).rename(folder.harvest / "door" / "20260131-11")
     done = run_round(folder, registry, learner, AdaptConfig())
@@ -219,28 +224,28 @@ def test_a_round_that_was_stopped_goes_on_and_one_that_makes_no_sense_any_more_d
     assert not list(folder.training.iterdir())
     assert events(folder).count("cycle_started") == 1
     # another embedder is live by then
-    assert run_round(folder, registry, learner, AdaptConfig(), stop=lambda: True) is None
+    assert run_round(folder, registry, learner, AdaptConfig(), stop=once_begun(folder)) is None
     registry.roll_back("it was worse")
-    assert not is_due(folder, CycleConfig(least_new_crops=10**6))
+    assert not is_due(folder, ModelRegistry(folder), CycleConfig(least_new_crops=10**6))
     learner.model = None
     done = run_round(folder, registry, learner, AdaptConfig())
     assert done is not None
     assert done.number == 3
     # somebody was forgotten by then
-    assert run_round(folder, registry, learner, AdaptConfig(), stop=lambda: True) is None
+    assert run_round(folder, registry, learner, AdaptConfig(), stop=once_begun(folder)) is None
     shutil.rmtree(folder.training)
     done = run_round(folder, registry, learner, AdaptConfig())
     assert done is not None
     assert done.number == 5
     # settings are others by then
-    assert run_round(folder, registry, learner, AdaptConfig(), stop=lambda: True) is None
+    assert run_round(folder, registry, learner, AdaptConfig(), stop=once_begun(folder)) is None
     done = run_round(folder, registry, learner, AdaptConfig(lesson=LessonConfig(steps=50)))
     assert done is not None
     assert done.number == 7
 
 
 def test_a_worker_goes_on_with_a_round_though_too_little_is_new(folder: OnlineFolder) -> None:
-    run_round(folder, ModelRegistry(folder), Learner(), AdaptConfig(), stop=lambda: True)
+    run_round(folder, ModelRegistry(folder), Learner(), AdaptConfig(), stop=once_begun(folder))
     assert rounds_until_told(folder, Learner(), CycleConfig(least_new_crops=10**6, wait_s=1)) == [1]
 
 
@@ -309,9 +314,9 @@ def test_who_forgets_somebody_has_the_round_begin_once_more(
                 path.unlink()
             shutil.rmtree(folder.training)
 
-    def copied(*paths: Path) -> None:
+    def copied(*asked: Any) -> None:
         forgotten()
-        copy(*paths)
+        copy(*asked)
 
     def learned(*asked: Any) -> Learner.Result:
         write_json(asked[0].people, {"door, s: 1": True})
@@ -341,7 +346,7 @@ def test_a_disk_that_is_full_while_it_learns_costs_no_round(folder: OnlineFolder
     registry, learner = ModelRegistry(folder), Learner(error=OSError(errno.ENOSPC, "No space left on device"))
     with pytest.raises(OSError, match="No space left"):
         run_round(folder, registry, learner, AdaptConfig())
-    assert is_due(folder, CycleConfig(least_new_crops=1))
+    assert is_due(folder, ModelRegistry(folder), CycleConfig(least_new_crops=1))
     learner.error = None
     done = run_round(folder, registry, learner, AdaptConfig())
     assert done is not None
@@ -349,14 +354,16 @@ def test_a_disk_that_is_full_while_it_learns_costs_no_round(folder: OnlineFolder
 
 
 def test_who_pauses_for_a_moment_finds_the_round_where_it_was(folder: OnlineFolder) -> None:
-    learner, answers = Learner(), iter([True, False, False])
+    learner, paused = Learner(), [False]
 
     def stopped(task: Task, config: AdaptConfig, stop: Stop) -> Learner.Result:
+        paused[0] = True
         assert stop()
+        paused[0] = False
         return learner(task, config, stop)
 
-    assert run_round(folder, ModelRegistry(folder), stopped, AdaptConfig(), stop=lambda: next(answers)) is None
-    assert is_due(folder, CycleConfig(least_new_crops=1))
+    assert run_round(folder, ModelRegistry(folder), stopped, AdaptConfig(), stop=lambda: paused[0]) is None
+    assert is_due(folder, ModelRegistry(folder), CycleConfig(least_new_crops=1))
 
 
 def test_a_picture_that_cannot_be_read_ends_no_round(folder: OnlineFolder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -378,6 +385,37 @@ def test_where_nothing_was_harvested_no_model_is_blamed(folder: OnlineFolder) ->
     done = run_round(folder, ModelRegistry(folder), Learner(), AdaptConfig())
     assert done is not None
     assert "found nothing" in done.reason
+
+
+def test_what_is_left_out_does_not_make_a_round_due(folder: OnlineFolder, film: Film, better: Path) -> None:
+    registry, learner, cycle = ModelRegistry(folder), Learner(better), CycleConfig(least_new_crops=1)
+    run_round(folder, registry, learner, AdaptConfig())
+    (folder.harvest / "yard").mkdir()
+    film("more", people=6).rename(folder.harvest / "yard" / "20260131-09")
+    assert is_due(folder, registry, cycle)
+    registry.roll_back("it was worse")
+    assert not is_due(folder, registry, cycle), "they are of the hour that the bad one learned from"
+    film("later", people=6).rename(folder.harvest / "door" / "20260131-11")
+    assert is_due(folder, registry, cycle)
+
+
+def test_told_to_stop_it_does_not_look_through_the_whole_harvest(
+    folder: OnlineFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked, decode, learner = list[int](), setting_aside.decode, Learner()
+
+    def look(*asked: Any) -> object:
+        looked.append(1)
+        return decode(*asked)
+
+    monkeypatch.setattr(setting_aside, "decode", look)
+    assert run_round(folder, ModelRegistry(folder), learner, AdaptConfig(), stop=lambda: len(looked) > 0) is None
+    assert 0 < len(looked) <= 12, "one tracklet of six"
+    assert not learner.asked
+    assert not list(folder.training.iterdir())
+    done = run_round(folder, ModelRegistry(folder), learner, AdaptConfig())
+    assert done is not None
+    assert learner.seen == 72
 
 
 def test_where_all_hours_are_of_a_bad_model_it_says_so(folder: OnlineFolder, better: Path) -> None:
@@ -425,11 +463,11 @@ def test_who_pauses_stops_the_round_that_is_under_way(folder: OnlineFolder) -> N
 def test_where_old_crops_make_room_for_new_ones_it_is_due_all_the_same(folder: OnlineFolder, film: Film) -> None:
     cycle = CycleConfig(least_new_crops=50)
     run_round(folder, ModelRegistry(folder), Learner(), AdaptConfig())
-    assert not is_due(folder, cycle)
+    assert not is_due(folder, ModelRegistry(folder), cycle)
     shutil.rmtree(folder.harvest / "door" / "20260131-09")
     film("later", people=6).rename(folder.harvest / "door" / "20260131-11")
     assert crops_in(folder) == 72
-    assert is_due(folder, cycle)
+    assert is_due(folder, ModelRegistry(folder), cycle)
 
 
 def test_what_a_killed_round_left_is_gone_with_the_next(folder: OnlineFolder) -> None:
@@ -496,7 +534,7 @@ def test_an_hour_that_cannot_be_read_ends_no_round(folder: OnlineFolder, film: F
 @pytest.mark.parametrize(("age_s", "number"), [(86_000, 1), (86_500, 2), (-100, 2)], ids=["young", "stale", "ahead"])
 def test_a_round_goes_on_for_a_day_and_no_longer(folder: OnlineFolder, age_s: float, number: int) -> None:
     registry = ModelRegistry(folder)
-    assert run_round(folder, registry, Learner(), AdaptConfig(), stop=lambda: True) is None
+    assert run_round(folder, registry, Learner(), AdaptConfig(), stop=once_begun(folder)) is None
     make_older(folder, age_s)
     done = run_round(folder, registry, Learner(), AdaptConfig())
     assert done is not None
@@ -510,7 +548,7 @@ def test_a_worker_keeps_no_pictures_of_a_round_that_is_stale_while_learning_is_p
         rests[0] += 1
         if rests[0] == 1:
             folder.change_state(lambda state: {**state, "paused": True})
-            run_round(folder, ModelRegistry(folder), Learner(), AdaptConfig(), stop=lambda: True)
+            run_round(folder, ModelRegistry(folder), Learner(), AdaptConfig(), stop=once_begun(folder))
             make_older(folder, 86_500)
             assert list(folder.training.rglob("*.jpg"))
 
@@ -571,6 +609,34 @@ def test_a_round_in_which_somebody_is_forgotten_is_told_to_stop_and_leaves_nothi
     assert run_round(folder, ModelRegistry(folder), learn, AdaptConfig()) is None
     assert asked == [False, True]
     assert not list(folder.training.iterdir())
+
+
+def test_vectors_that_a_round_keeps_are_gone_with_whom_they_are_of(folder: OnlineFolder, dim_eyes: Path) -> None:
+    worker = pytest.importorskip("reid.online.worker", reason="needs the extra [train]")
+    embedder, crops = Embedder(dim_eyes, device="cpu"), read_store_crops(folder.harvest, DataConfig())
+    asked = list[int]()
+
+    def learn(task: Task, config: AdaptConfig, _stop: Stop) -> Any:
+        def once_kept() -> bool:
+            asked.append(1)
+            return len(asked) > 1
+
+        return worker.adapt([task.harvest], dim_eyes, task.out, config, kept_in=task.lesson, stop=once_kept)
+
+    assert run_round(folder, ModelRegistry(folder), learn, AdaptConfig(), stop=lambda: len(asked) > 1) is None
+    somebody = np.flatnonzero(crops.identity == 0)  # the first tracklet, under number 1
+    height_px, width_px = embedder.card.height_px, embedder.card.width_px
+    needles = [row.tobytes() for row in embedder.crops(crops.pixels(somebody, height_px, width_px))]
+    found = [path.name for path in with_any(folder.path, needles)]
+    assert len(found) == 1
+    assert found[0].startswith("vectors-")
+    forget(folder, 1)
+    assert not with_any(folder.path, needles)
+
+
+def with_any(folder: Path, needles: list[bytes]) -> list[Path]:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return [path for path in files if any(needle in path.read_bytes() for needle in needles)]
 
 
 def test_hours_of_a_clock_that_was_ahead_are_in_no_window(folder: OnlineFolder, film: Film, better: Path) -> None:
