@@ -40,9 +40,10 @@ class LessonConfig:
     """Share of the steps that learn from semi-hard triplets, before the hardest are taken."""
     dropped_positives: float = 0.05
     """Share of the positive pairs of a batch that is left out: the farthest, where labels are most likely wrong."""
-    remembered_batches: int = 4
+    remembered_batches: int = 0
     """So many earlier batches are compared with beside each one, as far as it is known who is the same and who is not,
-    once the step size has risen (cross-batch memory, Wang et al. 2020); 0 for none."""
+    once the step size has risen (cross-batch memory, Wang et al. 2020); 0 for none. Few, such as 4, since vectors
+    drift; on composites it gained nothing."""
     average_decay: float = 0.98
     """The candidate is an average of the weights over about 1 / (1 - this) steps."""
     most_figure_loss: float = 0.0

@@ -29,9 +29,10 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "without replay": {},
     "without distillation": {"lesson.memory_weight": 0.0},
     "batch norm unfrozen": {"lesson.freeze_batch_norm": False},
-    "without earlier batches": {"lesson.remembered_batches": 0},
+    "with earlier batches": {"lesson.remembered_batches": 4},
 }
-"""What is taken away, as settings of `reid.online.config.AdaptConfig`; always with the gate off, to see it naked.
+"""What is taken away, or the one thing put in, as settings of `reid.online.config.AdaptConfig`; always with the gate
+off, to see it naked.
 
 Of two there is no setting, since nobody should want it: the relation is hidden by the store, the replay by a patch."""
 _NO_GATE = {"gate.enabled": False}
