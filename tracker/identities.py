@@ -18,7 +18,7 @@ from tracker.arrays import among, every, some
 from tracker.association.appearance import AppearanceModel
 from tracker.association.assignment import assign
 from tracker.config import TrackerConfig
-from tracker.explanation.record import Compared, UpdateRecord, Weighed
+from tracker.explanation.record import Asked, Compared, UpdateRecord, Weighed
 from tracker.memory import IdentityMemory
 from tracker.table import TIME_SLACK_S, TrackTable, unit
 from tracker.types import BoolArray, DoubleArray, IntArray, TrackEvent, TrackEventKind
@@ -124,9 +124,8 @@ class Identities:
     def _identify(self, tracks: TrackTable, asking: IntArray, lost: IntArray, now: float) -> TrackTable:
         before = tracks.ids[asking]
         if self.record is not None:
-            self.record.asked, self.record.asked_before = tracks.detection[asking], before
-            self.record.asked_vectors = tracks.vectors[asking]
-            self.record.asked_tell = _tell(tracks, asking, self._config, now)
+            tell = _tell(tracks, asking, self._config, now)
+            self.record.asked = Asked(tracks.detection[asking], before, tracks.vectors[asking], tell)
         held = np.where(before != tracks.own_ids[asking], before, 0)  # (n,) claims of old ones
         choice = self._choose(tracks, asking, lost, held, now)  # (n,) numbers, 0 for none
         # where the memory was too small or too short to keep who is claimed, there is nothing to ask again by

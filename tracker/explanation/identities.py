@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tracker.explanation.decisions import IdentityCandidate, IdentityDecision, IdentityRefusal
-from tracker.explanation.record import Compared, UpdateRecord
+from tracker.explanation.record import Asked, Compared, UpdateRecord
 from tracker.types import DoubleArray
 
 _MOST = 5
@@ -19,8 +19,9 @@ def identity_decisions(record: UpdateRecord) -> Iterator[IdentityDecision]:
     if record.asked is None:
         return
     kinds = {event.track_id: event.kind for event in record.events if event.kind != "ended"}
-    asked = zip(record.asked.tolist(), record.asked_before.tolist(), record.asked_vectors.tolist(), strict=True)
-    for row, (detection, before, crops) in enumerate(asked):
+    asked = record.asked
+    rows = zip(asked.detections.tolist(), asked.before.tolist(), asked.vectors.tolist(), strict=True)
+    for row, (detection, before, crops) in enumerate(rows):
         number = record.number_of[detection]
         yield IdentityDecision(
             record.seen.now,
@@ -31,26 +32,26 @@ def identity_decisions(record: UpdateRecord) -> Iterator[IdentityDecision]:
             round(crops),
             record.parted.get(before),
             0 if record.compared is None else len(record.compared.numbers),
-            () if record.compared is None else tuple(_candidates(record, record.compared, row)),
+            () if record.compared is None else tuple(_candidates(record, asked, record.compared, row)),
         )
 
 
-def _candidates(record: UpdateRecord, compared: Compared, row: int) -> Iterator[IdentityCandidate]:
+def _candidates(record: UpdateRecord, asked: Asked, compared: Compared, row: int) -> Iterator[IdentityCandidate]:
     """The most alike of the missing, the chosen one first."""
     evidence, needed, chosen = _weighed(record, compared, row)
     cosine, least = compared.cosine[row].astype(np.float64), np.broadcast_to(compared.least[row], len(evidence))  # (K,)
     order = np.lexsort((-cosine, -evidence, np.arange(len(cosine)) != chosen))[:_MOST]
     for column in order.tolist():
-        asked, unlike = bool(np.isfinite(evidence[column])), bool(cosine[column] < least[column])
+        weighed, unlike = bool(np.isfinite(evidence[column])), bool(cosine[column] < least[column])
         yield IdentityCandidate(
             int(compared.numbers[column]),
             "lost" if column < compared.lost else "remembered",
             float(record.seen.now - compared.seen_s[column]),
-            float(cosine[column]) if record.asked_vectors[row] else None,
-            float(least[column]) if record.asked_vectors[row] else None,
-            float(evidence[column]) if asked else None,
-            float(needed[column]) if asked else None,
-            None if column == chosen else _refusal(record, row, unlike, column, evidence, needed),
+            float(cosine[column]) if asked.vectors[row] else None,
+            float(least[column]) if asked.vectors[row] else None,
+            float(evidence[column]) if weighed else None,
+            float(needed[column]) if weighed else None,
+            None if column == chosen else _refusal(record, bool(asked.tell[row]), unlike, column, evidence, needed),
         )
 
 
@@ -67,10 +68,10 @@ def _weighed(record: UpdateRecord, compared: Compared, row: int) -> tuple[Double
 
 
 def _refusal(
-    record: UpdateRecord, row: int, unlike: bool, column: int, evidence: DoubleArray, needed: DoubleArray
+    record: UpdateRecord, tell: bool, unlike: bool, column: int, evidence: DoubleArray, needed: DoubleArray
 ) -> IdentityRefusal:
     """Which gate of `Identities._choose` a missing one did not pass."""
-    if not record.asked_tell[row]:
+    if not tell:
         return "crops"
     if unlike:
         return "likeness"

@@ -39,8 +39,21 @@ class StageRecord(NamedTuple):
     """(C,) rows of the pairs that became matches."""
 
 
+class Asked(NamedTuple):
+    """The n tracks that asked who they are."""
+
+    detections: IntArray
+    """(n,) rows of the detections that continue them."""
+    before: IntArray
+    """(n,) their numbers until then."""
+    vectors: DoubleArray
+    """(n,) how many crops they had."""
+    tell: BoolArray
+    """(n,) whether these were enough to tell by."""
+
+
 class Compared(NamedTuple):
-    """The n tracks that asked who they are, beside the K who are missing; lost tracks come before the remembered."""
+    """Those n beside the K who are missing; lost tracks come before the remembered."""
 
     numbers: IntArray
     """(K,) of the missing."""
@@ -79,14 +92,8 @@ class UpdateRecord:
         self.stages: list[StageRecord] = []
         self.parted: dict[int, float] = {}
         """Numbers of tracks that had gone over to other objects, and the evidence for it in nats."""
-        self.asked: IntArray | None = None
-        """(n,) rows of the detections whose tracks asked who they are; None where none did."""
-        self.asked_before: IntArray
-        """(n,) their numbers until then."""
-        self.asked_vectors: DoubleArray
-        """(n,) how many crops they had."""
-        self.asked_tell: BoolArray
-        """(n,) whether these were enough to tell by."""
+        self.asked: Asked | None = None
+        """None where nobody asked."""
         self.compared: Compared | None = None
         """None where nobody was missing."""
         self.weighed: Weighed | None = None
