@@ -5,10 +5,11 @@
 
 DATA is a folder with `seq/MOT17-mini`, `seq/TUD-Stadtmitte`, `cache`, `video` and `reid/Nyala_Data_Zero`. Videos with
 known truth: `rendered`, long clips of the street of `reidtrack demo`; `composite`, cut-outs of real people who walk
-through real empty places; `tud`, TUD-Stadtmitte. Of each, the first part is tracked with the start and learned from
-without labels; on the second part, truth says how good the start and the adapted embedder are: mAP and rank-1 of crops
-that search all others (matches a while away in time), rank-1 among all who are there a while later, TPR at FPR 1e-3,
-and with --tracking AssA and IDF1 of tracking it. Start `foreign` has seen animals only; it is trained where missing.
+through real empty places; `tud`, TUD-Stadtmitte. Of each, the first part is tracked with the start, harvested as
+`reidtrack track --online` does, and learned from without labels as its worker does, with the settings that an operator
+finds; on the second part, truth says how good the start and the adapted embedder are: mAP and rank-1 of crops that
+search all others (matches a while away in time), rank-1 among all who are there a while later, TPR at FPR 1e-3, and
+with --tracking AssA and IDF1 of tracking it. Start `foreign` has seen animals only; it is trained where missing.
 
 --corrupt puts identity switches into so many per cent of the tracklets. --no-gate shows for the same runs what the
 candidate would have done. --ablate takes parts away, with the gate off. Everything made is kept under OUT and used

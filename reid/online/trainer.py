@@ -100,6 +100,8 @@ class OnlineTrainer:
         least_score: of detections of which crops are recorded, those that the tracker embeds.
         tracker: settings of the tracker, as JSON can say them; candidates are tried with them on recorded bursts.
         on_event: is told, from another thread, of everything that goes into `events`.
+        wall: seconds since 1970, by which the harvest is dated; of a recording, when it was made.
+        steady: a clock in seconds that never steps, and runs as `wall` does.
 
     Raises:
         DataError: the folder is something else's, was begun with another embedder, or is in use.
@@ -121,12 +123,14 @@ class OnlineTrainer:
         least_score: float = 0.5,
         tracker: Mapping[str, Any] | None = None,
         on_event: Callable[[Event], None] | None = None,
+        wall: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self.config = c = config or OnlineConfig()
         self._on_event = on_event
         self._events: deque[Event] = deque(maxlen=_MOST_EVENTS)
         self._looking, self._ending = threading.RLock(), threading.Event()
-        self._steady = time.monotonic()
+        self._steady, self._began_s = steady, steady()
         base = DEFAULT_MODEL if str(embedder) == "default" else Path(embedder)
         info = Embedder(base, device=device).info
         with contextlib.ExitStack() as opened:
@@ -141,11 +145,11 @@ class OnlineTrainer:
             """The embedder that is live, with `info` and a call as `reid.Embedder` has them."""
             self.guard = SwapGuard(self.embedder, c.watch, record=self.folder.watch, camera=camera)
             """Rolls back from an embedder that makes tracking worse: `update` it with what each frame shows of that."""
-            store = HarvestStore(self.folder, c.store, camera=camera, rate_hz=rate_hz)
+            store = HarvestStore(self.folder, c.store, camera=camera, rate_hz=rate_hz, clock=wall)
             self._session, self._camera = store.session, camera
-            self._harvester = opened.enter_context(Harvester(store, c.harvest))
+            self._harvester = opened.enter_context(Harvester(store, c.harvest, wall=wall, steady=steady))
             self._reader = TracksReader()
-            bursts = BurstStore.beside(store, c.bursts)
+            bursts = BurstStore.beside(store, c.bursts, clock=wall, steady=steady)
             self._recorder = opened.enter_context(BurstRecorder(bursts, least_score=least_score, tracker=tracker))
             self._learning = learning_of(self.folder, registry, self._harvester.totals, config=c.cycle)
             opened.callback(self._end_looking)
@@ -182,7 +186,7 @@ class OnlineTrainer:
         Raises:
             InputError: arrays do not fit each other, or something is not what it must be.
         """
-        now_s = time.monotonic() - self._steady if time_s is None else time_s
+        now_s = self._steady() - self._began_s if time_s is None else time_s
         told = self._reader.read(tracks, now_s)
         scores = np.ones(np.shape(told.ids)) if told.scores is None else told.scores
         taken = self._harvester.observe(

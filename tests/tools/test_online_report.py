@@ -116,6 +116,7 @@ def _blocks(lines: list[str]) -> list[tuple[str, ...]]:
 
 def test_a_run_measures_before_and_after(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from online import runs
+    from online.harvesting import Site
 
     one = outcome(0.0)
     plan = replace(one.plan, share=0.4)
@@ -132,7 +133,8 @@ def test_a_run_measures_before_and_after(monkeypatch: pytest.MonkeyPatch, tmp_pa
         )  # fmt: skip
         return SimpleNamespace(report=report, scores=None)
 
-    monkeypatch.setattr(runs, "harvest", lambda *_: tmp_path / "pure")
+    site = Site("clip", tmp_path / "pure", tmp_path / "replay")
+    monkeypatch.setattr(runs, "harvest", lambda *_: site)
     monkeypatch.setattr(runs, "corrupt", lambda _store, share, seed, out: asked.append((share, seed)) or out)
     monkeypatch.setattr(runs, "purity", lambda *_: one.purity)
     monkeypatch.setattr(runs, "measure", measure)
@@ -153,6 +155,7 @@ def test_what_the_gate_let_pass_is_not_trained_twice(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, admitted: bool, trained: list[str]
 ) -> None:
     from online import runs
+    from online.harvesting import Site
 
     done: list[str] = []
 
@@ -163,5 +166,34 @@ def test_what_the_gate_let_pass_is_not_trained_twice(
 
     monkeypatch.setattr(runs, "_adapt", adapt)
     plan = outcome(0.0, variant="gate off").plan
-    assert runs._adapted(plan, tmp_path, tmp_path, done.append) == ({"admitted": True}, tmp_path / "model.onnx")
+    site = Site("clip", tmp_path, tmp_path)
+    assert runs._adapted(plan, site, tmp_path, done.append) == ({"admitted": True}, tmp_path / "model.onnx")
     assert done == trained
+
+
+@pytest.mark.parametrize(("variant", "figures"), [("product", True), ("without replay", False)])
+def test_a_lesson_has_what_a_worker_gives_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variant: str, figures: bool
+) -> None:
+    pytest.importorskip("torch")
+    from online import runs
+    from online.harvesting import Site
+
+    from reid.online import worker
+    from reid.online.config import AdaptConfig
+    from tracker.cli.replaying import replays_of
+
+    asked: list[Any] = []
+
+    def adapt(stores: Any, start: Any, out: Any, config: Any, **options: Any) -> Any:
+        asked.append((stores, start, out, config, options, len(worker.load_figures().learned)))
+
+    monkeypatch.setattr(worker, "adapt", adapt)
+    plan = outcome(0.0, variant=variant, seed=7).plan
+    site, config = Site("clip", tmp_path / "store", tmp_path / "replay"), AdaptConfig()
+    runs._teach(plan, site, tmp_path / "new.onnx", config)
+    ((stores, start, out, given, options, learned),) = asked
+    assert (stores, start, out, given) == ([site.tracklets], plan.model, tmp_path / "new.onnx", config)
+    assert (options["base"], options["seed"]) == (plan.model, 7)
+    assert (options["replay"].func, options["replay"].args) == (replays_of, (site.bursts,))
+    assert (learned > 0) == figures

@@ -1,4 +1,9 @@
-"""Identity switches put into a tracklet store: what a tracker's mistakes would do to who learns from it."""
+"""Identity switches put into a tracklet store: what a tracker's mistakes would do to who learns from it.
+
+They are put into what was harvested, where all of them are learned from. Where numbers are exchanged before the harvest
+sees them, it cuts most tracks there: with 40 % of a clip's tracks exchanged, each pair where it was nearest, 7 % of the
+tracklets were of two people, at any moment 3 %, as many as without.
+"""
 
 from __future__ import annotations
 

@@ -1,13 +1,11 @@
-"""What a tracker makes of the two parts of a clip, kept on disk by clip and model.
-
-Of the first part: tracklets to learn from. Of the second: crops with their true identities, and tracks, to measure on.
-"""
+"""What is made of a part of a clip, kept on disk: crops with their true identities, and tracks, to measure on."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -28,8 +26,7 @@ from tracker.boxes import iou
 from tracker.detectors.file import FileDetector
 from tracker.evaluation import MotTracks, Scores, score_tracks
 from tracker.pipeline import Pipeline
-from tracker.sinks.tracklets import TrackletsSink
-from tracker.types import FrameResult, RunInfo
+from tracker.types import FrameResult, RunInfo, Sink
 from tracker.video import open_source
 
 _MATCH_IOU = 0.5
@@ -43,15 +40,14 @@ def model_digest(model: Path) -> str:
     return hashlib.sha256(model.read_bytes()).hexdigest()[:12]
 
 
-def harvest(clip: Clip, model: Path, out: Path) -> Path:
-    """The tracklet store of the first part, tracked with this model."""
-    folder = out / "stores" / f"{clip.folder.name}-{model_digest(model)}"
-    if not (folder / "done").is_file():
-        shutil.rmtree(folder, ignore_errors=True)
-        sink = TrackletsSink(folder, overwrite=True)
-        _follow(clip, 1, model, [sink])
-        (folder / "done").touch()
-    return folder
+def follow(clip: Clip, part: Literal[1, 2], model: Path, sinks: Sequence[Sink]) -> None:
+    """Run the product's pipeline over a part, with cached detections."""
+    cv2.setNumThreads(1)
+    first, last = (1, clip.split) if part == 1 else (clip.split + 1, clip.frames)
+    embedder = Embedder(model, device="cpu", threads=1)
+    source = open_source(clip.video, start=str(first), end=str(last))
+    detector = FileDetector(clip.detections)
+    Pipeline(source, detector, embedder, Tracker(appearance=embedder.info)).run(sinks)
 
 
 def track(clip: Clip, model: Path, out: Path) -> Scores:
@@ -59,7 +55,7 @@ def track(clip: Clip, model: Path, out: Path) -> Scores:
     file = out / "tracks" / f"{clip.folder.name}-{model_digest(model)}.json"
     if not file.is_file():
         rows = _Rows()
-        _follow(clip, 2, model, [rows])
+        follow(clip, 2, model, [rows])
         truth, found = part_truth(clip, 2), rows.tracks
         truth = replace(truth, frame=truth.frame - clip.split)
         scores = score_tracks(truth, replace(found, frame=found.frame - clip.split), clip.frames - clip.split)
@@ -123,16 +119,6 @@ def _cut(clip: Clip, folder: Path) -> None:
     np.savez(
         folder / "table.npz", identity=np.array(identities, np.int64), time_s=np.array(times), boxes=np.array(boxes_out)
     )
-
-
-def _follow(clip: Clip, part: Literal[1, 2], model: Path, sinks: list[TrackletsSink | _Rows]) -> None:
-    """Run the product's pipeline over a part, with cached detections."""
-    cv2.setNumThreads(1)
-    first, last = (1, clip.split) if part == 1 else (clip.split + 1, clip.frames)
-    embedder = Embedder(model, device="cpu", threads=1)
-    source = open_source(clip.video, start=str(first), end=str(last))
-    detector = FileDetector(clip.detections)
-    Pipeline(source, detector, embedder, Tracker(appearance=embedder.info)).run(sinks)
 
 
 class _Rows:

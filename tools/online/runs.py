@@ -18,8 +18,9 @@ import numpy as np
 
 from online.clips import Clip
 from online.corruption import all_different, corrupt
+from online.harvesting import Site, harvest
 from online.measures import Measured, figures, measure
-from online.parts import harvest, model_digest
+from online.parts import model_digest
 from online.purity import Purity, purity
 
 PRODUCT, OPEN = "product", "gate off"
@@ -35,6 +36,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {
 off, to see it naked.
 
 Of two there is no setting, since nobody should want it: the relation is hidden by the store, the replay by a patch."""
+_ADAPTS = ("reid.online", "reid.learning", "tracker.replay", "tracker.tracker", "tracker.association")
 _NO_GATE = {"gate.enabled": False}
 _ALL_DIFFERENT, _NO_REPLAY = "without the unknown relation", "without replay"
 _Config = TypeVar("_Config")
@@ -78,19 +80,21 @@ class Outcome:
 
 def run(plan: Plan, out: Path, *, tracking: bool, say: Callable[[str], None]) -> Outcome:
     """Do it, or read what was done."""
-    store = harvest(plan.clip, plan.model, out)
+    site = harvest(plan.clip, plan.model, out)
     if plan.share > 0:
-        name = f"{store.name}-{round(100 * plan.share)}-{plan.seed}"
-        store = corrupt(store, plan.share, plan.seed, out / "corrupted" / name)
-    learned_from = store
+        name = f"{site.name}-{round(100 * plan.share)}-{plan.seed}"
+        site = replace(
+            site, name=name, tracklets=corrupt(site.tracklets, plan.share, plan.seed, out / "corrupted" / name)
+        )
+    learned_from = site
     if plan.variant == _ALL_DIFFERENT:
-        learned_from = all_different(store, out / "all_different" / store.name)
+        learned_from = replace(site, tracklets=all_different(site.tracklets, out / "all_different" / site.name))
     result, model = _adapted(plan, learned_from, out, say)
     before = measure(plan.clip, plan.model, out, tracking=tracking)
     after = before if model is None else measure(plan.clip, model, out, tracking=tracking)
     return Outcome(
         plan, result["admitted"], result["reason"], result["gate"], result["counts"],
-        figures(before), figures(after), _gain(before, after), purity(plan.clip, store),
+        figures(before), figures(after), _gain(before, after), purity(plan.clip, site.tracklets),
     )  # fmt: skip
 
 
@@ -99,29 +103,28 @@ def _gain(before: Measured, after: Measured) -> tuple[float, float, float]:
     return 100 * change.value, 100 * (change.low or 0.0), 100 * (change.high or 0.0)
 
 
-def _adapted(plan: Plan, store: Path, out: Path, say: Callable[[str], None]) -> tuple[dict[str, Any], Path | None]:
+def _adapted(plan: Plan, site: Site, out: Path, say: Callable[[str], None]) -> tuple[dict[str, Any], Path | None]:
     """Result and model. What the gate let pass is what would go live without it: that is not trained twice."""
     if plan.variant == OPEN:
-        result, model = _adapt(replace(plan, variant=PRODUCT), store, out, say)
+        result, model = _adapt(replace(plan, variant=PRODUCT), site, out, say)
         if model is not None:
             return result, model
-    return _adapt(plan, store, out, say)
+    return _adapt(plan, site, out, say)
 
 
-def _adapt(plan: Plan, store: Path, out: Path, say: Callable[[str], None]) -> tuple[dict[str, Any], Path | None]:
+def _adapt(plan: Plan, site: Site, out: Path, say: Callable[[str], None]) -> tuple[dict[str, Any], Path | None]:
     """The product's own adaptation: result and model."""
     from reid.online.config import AdaptConfig
 
     config = override(AdaptConfig(), settings(plan.variant))
-    data = (store.parent.name, store.name, model_digest(plan.model))
-    key = [*data, plan.variant, repr(config), plan.seed, _code_digest()]
+    key = [site.name, model_digest(plan.model), plan.variant, repr(config), plan.seed, _code_digest()]
     folder = out / "adapted" / hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
     file, model = folder / "result.json", folder / "model.onnx"
     if not file.is_file():
-        say(f"adapting {plan.start} on {store.name}, {plan.variant}")
+        say(f"adapting {plan.start} on {site.name}, {plan.variant}")
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        done = _teach(plan, [store], model, config)
+        done = _teach(plan, site, model, config)
         seen = {} if done.verdict is None else done.verdict.figures
         result = {
             "admitted": done.admitted,
@@ -134,15 +137,18 @@ def _adapt(plan: Plan, store: Path, out: Path, say: Callable[[str], None]) -> tu
     return json.loads(file.read_text()), model if model.is_file() else None
 
 
-def _teach(plan: Plan, stores: list[Path], model: Path, config: Any) -> Any:
+def _teach(plan: Plan, site: Site, model: Path, config: Any) -> Any:
     from reid.online import worker
+    from tracker.cli.replaying import replays_of
 
-    if plan.variant != _NO_REPLAY:
-        return worker.adapt(stores, plan.model, model, config, seed=plan.seed)
     fixed = worker.load_figures()
-    nobody = fixed.learned.subset(np.zeros(0, np.int64))
-    with mock.patch.object(worker, "load_figures", return_value=replace(fixed, learned=nobody)):
-        return worker.adapt(stores, plan.model, model, config, seed=plan.seed)
+    if plan.variant == _NO_REPLAY:
+        fixed = replace(fixed, learned=fixed.learned.subset(np.zeros(0, np.int64)))
+    with mock.patch.object(worker, "load_figures", return_value=fixed):
+        return worker.adapt(
+            [site.tracklets], plan.model, model, config,
+            base=plan.model, replay=functools.partial(replays_of, site.bursts), seed=plan.seed,
+        )  # fmt: skip
 
 
 def settings(variant: str) -> dict[str, Any]:
@@ -171,7 +177,8 @@ def override(config: _Config, changes: Mapping[str, Any]) -> _Config:
 @functools.cache  # by what is loaded at first: the product loads more as it works
 def _code_digest() -> str:
     """Changes when the product may adapt otherwise than before: of all that its worker needs."""
-    importlib.import_module("reid.online.worker")
-    used = [module for name, module in sorted(sys.modules.items()) if name.startswith(("reid.online", "reid.learning"))]
+    for name in ("reid.online.worker", "tracker.cli.replaying"):
+        importlib.import_module(name)
+    used = [module for name, module in sorted(sys.modules.items()) if name.startswith(_ADAPTS)]
     files = [Path(module.__file__) for module in used if module.__file__]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]

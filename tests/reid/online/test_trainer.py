@@ -20,6 +20,8 @@ from reid.embedder import Embedder
 from reid.errors import DataError, InputError
 from reid.online import BaseModel, HarvestStoreConfig, OnlineFolder, OnlineTrainer, TrackedBoxes, forget, harvest_totals
 from reid.online.beside import worker_command
+from reid.online.burst import read_burst
+from reid.online.burst_store import burst_files
 from reid.online.config import CycleConfig, OnlineConfig
 from reid.online.harvest_store import HarvestStore
 from reid.online.hours import hour_name
@@ -152,6 +154,25 @@ def test_detections_are_recorded_where_they_are_given(make_model: Any) -> None:
             made.observe(image, TrackedBoxes(ids=ids, boxes=boxes), time_s=time_s, detections=seen)
         made.end_harvest()
         assert made.status().bursts == 1
+
+
+def test_a_recording_is_dated_by_the_clock_that_it_is_given(make_model: Any) -> None:
+    config = OnlineConfig(bursts=dataclasses.replace(OnlineConfig().bursts, first_s=0.5, length_s=2, least_s=1))
+    now_s = 1000.0
+
+    def clock() -> float:
+        return now_s
+
+    with trainer(make_model, config, wall=clock, steady=clock) as made:
+        for image, time_s, ids, boxes in scene():
+            now_s = 1000.0 + time_s
+            made.observe(image, TrackedBoxes(ids=ids, boxes=boxes), detections=Detections(boxes, np.full(2, 0.9)))
+    (total,) = harvest_totals(made.folder)
+    store = read_tracklets(made.folder.harvest / "camera" / total.hour)
+    assert store.runs[0].began_unix_s == pytest.approx(1000.0)
+    assert store.time_s.max() == pytest.approx((FRAMES - 1) / RATE_HZ, abs=0.5)  # and not how long this test takes
+    (burst,) = burst_files(made.folder.replay)
+    assert read_burst(burst).info.began_unix_s == pytest.approx(1000.5)
 
 
 def test_a_better_embedder_is_told_of_and_waits_for_its_moment(make_model: Any) -> None:
