@@ -60,8 +60,8 @@ def bars(outcomes: Sequence[Outcome]) -> list[Bar]:
             met = admitted >= LEAST_ADMITTED
             found.append(Bar(f"{where}: admitted in {LEAST_ADMITTED:.0%} of the runs", f"{admitted:.0%}", met))
         elif share == 0:
-            mean = float(np.mean(gains))
-            found.append(Bar(f"{where}: not worse", f"{mean:+.1f}", mean >= 0))
+            least = min(gains)
+            found.append(Bar(f"{where}: worse in no run", f"worst {least:+.1f}", least >= 0))
         worst = min([run.gain[0] for run in runs if run.admitted], default=0.0)
         name = f"{where}, {share:.0%} corrupted: nothing admitted loses more than {MOST_HARM:g}"
         found.append(Bar(name, f"worst {worst:+.1f}", worst >= -MOST_HARM))
