@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
+from reid.embedder import DEFAULT_MODEL
+from reid.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -48,14 +52,17 @@ def test_a_setting_is_changed_where_it_is() -> None:
 
 def test_every_variant_changes_settings_that_there_are() -> None:
     pytest.importorskip("torch")
-    from online.runs import ABLATIONS, OPEN, PRODUCT, override, settings
+    from online.runs import ABLATIONS, OPEN, PRODUCT, STRESSED, STRESSED_OPEN, override, settings
 
     from reid.online.config import AdaptConfig
 
     assert override(AdaptConfig(), settings(PRODUCT)) == AdaptConfig()
-    for variant in (OPEN, *ABLATIONS):
+    for variant in (OPEN, STRESSED_OPEN, *ABLATIONS):
         changed = override(AdaptConfig(), settings(variant))
         assert not changed.gate.enabled
+    stressed, naked = (override(AdaptConfig(), settings(variant)) for variant in (STRESSED, STRESSED_OPEN))
+    assert stressed.gate == AdaptConfig().gate  # as an operator has it
+    assert stressed.lesson == naked.lesson != AdaptConfig().lesson
 
 
 @pytest.mark.parametrize(
@@ -71,6 +78,12 @@ def test_every_variant_changes_settings_that_there_are() -> None:
         ([{"gain": -0.6, "share": 0.4}], ["40% corrupted"]),
         ([{"gain": -9.0, "share": 0.4, "variant": "gate off"}], []),
         ([{"gain": 3.0, "kind": "tud"}], []),
+        ([{"gain": -0.5, "variant": "stressed"}, {"gain": -9.0, "variant": "stressed, gate off"}], []),
+        ([{"gain": -0.6, "variant": "stressed"}], ["stressed: nothing admitted"]),
+        (
+            [{"gain": 0.0, "variant": "stressed", "admitted": False}, {"gain": 2.0, "variant": "stressed, gate off"}],
+            ["some lesson loses"],
+        ),
     ],
 )
 def test_the_bars(runs: list[dict[str, Any]], missed: list[str]) -> None:
@@ -89,6 +102,9 @@ def test_the_report_has_a_table_for_each_question() -> None:
         outcome(-4.0, variant="gate off"), outcome(-6.0, variant="gate off", seed=1),
         outcome(-7.0, variant="without purity"), outcome(-7.0, variant="without purity", seed=1),
         outcome(0.0, share=0.4, admitted=False), outcome(-8.0, share=0.4, variant="gate off"),
+        outcome(-6.0, share=0.4, variant="without purity"),
+        outcome(0.0, share=0.4, admitted=False, variant="stressed"),
+        outcome(-7.5, share=0.4, variant="stressed, gate off"),
     ]  # fmt: skip
     text = markdown(runs)
     lines = text.splitlines()
@@ -96,9 +112,11 @@ def test_the_report_has_a_table_for_each_question() -> None:
     assert "| rendered | foreign | 40% | 0 of 1 | +0.0 | +0.0 | -8.0 | -8.0 |" in lines
     ablated = next(line for line in lines if "without purity" in line)
     assert "-7.0 [-7.0, -7.0] | -2.0 [" in ablated
+    assert "| rendered | foreign | 40% | without purity | -6.0 | +2.0 | -1.0 |" in lines
+    assert "| rendered | foreign | 40% | 0 of 1 | +0.0 | +0.0 | -7.5 | -7.5 |" in lines
     assert "because/so" in text  # a reason does not break the table
     tables = [line for line in lines if line.startswith("## ")]
-    assert len(tables) == 6
+    assert len(tables) == 7
     widths = {len(block): {line.count("|") for line in block} for block in _blocks(lines)}
     assert all(len(counts) == 1 for counts in widths.values())
 
@@ -151,9 +169,10 @@ def test_a_run_measures_before_and_after(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert refused.gain[0] == 0.0
 
 
-@pytest.mark.parametrize(("admitted", "trained"), [(True, ["product"]), (False, ["product", "gate off"])])
+@pytest.mark.parametrize(("gated", "naked"), [("product", "gate off"), ("stressed", "stressed, gate off")])
+@pytest.mark.parametrize("admitted", [True, False])
 def test_what_the_gate_let_pass_is_not_trained_twice(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, admitted: bool, trained: list[str]
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, admitted: bool, gated: str, naked: str
 ) -> None:
     from online import runs
     from online.harvesting import Site
@@ -162,14 +181,51 @@ def test_what_the_gate_let_pass_is_not_trained_twice(
 
     def adapt(plan: Any, *_: Any) -> Any:
         done.append(plan.variant)
-        passed = admitted or plan.variant == "gate off"
+        passed = admitted or plan.variant == naked
         return {"admitted": passed}, tmp_path / "model.onnx" if passed else None
 
     monkeypatch.setattr(runs, "_adapt", adapt)
-    plan = outcome(0.0, variant="gate off").plan
+    plan = outcome(0.0, variant=naked).plan
     site = Site("clip", tmp_path, tmp_path)
     assert runs._adapted(plan, site, tmp_path, done.append) == ({"admitted": True}, tmp_path / "model.onnx")
-    assert done == trained
+    assert done == ([gated] if admitted else [gated, naked])
+
+
+def test_a_lesson_that_fails_is_refused_as_a_worker_does(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from online import runs
+    from online.harvesting import Site
+
+    def fails(*_: Any) -> Any:
+        raise DataError("it has collapsed")
+
+    monkeypatch.setattr(runs, "_teach", fails)
+    plan, site = outcome(0.0, variant="stressed").plan, Site("clip", tmp_path, tmp_path)
+    plan = replace(plan, model=DEFAULT_MODEL)
+    said: list[str] = []
+    result, model = runs._adapt(plan, site, tmp_path, said.append)
+    assert (result["admitted"], result["reason"], model) == (False, "it failed: it has collapsed", None)
+    assert said[-1] == "  refused: it failed: it has collapsed"
+
+
+def test_a_stress_comes_with_forty_per_cent_corrupted(planned: Callable[..., list[Any]]) -> None:
+    variants = [(plan.share, plan.variant) for plan in planned("--stress")]
+    assert variants == [(0.0, "product"), (0.4, "stressed"), (0.4, "stressed, gate off")]
+
+
+@pytest.fixture
+def planned(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
+    """What a command would run of one clip."""
+    pytest.importorskip("torch")
+    import bench_online
+
+    monkeypatch.setattr(bench_online, "make_clip", lambda *_: SimpleNamespace())
+
+    def plans(*words: str) -> list[Any]:
+        one = ["--seeds", "1", "--videos", "rendered", "--start", "default"]
+        return list(bench_online.plans(bench_online.parse(["data", "--out", "out", *one, *words])))
+
+    return plans
 
 
 @pytest.mark.parametrize(("variant", "figures"), [("product", True), ("without replay", False)])

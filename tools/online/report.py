@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from online.runs import OPEN, PRODUCT, Outcome
+from online.runs import ABLATIONS, OPEN, PRODUCT, STRESSED, STRESSED_OPEN, Outcome
 
 LEAST_GAIN = 10.0
 """Points of re-association mAP that the foreign start must gain on each kind of video."""
@@ -62,9 +62,27 @@ def bars(outcomes: Sequence[Outcome]) -> list[Bar]:
         elif share == 0:
             least = min(gains)
             found.append(Bar(f"{where}: worse in no run", f"worst {least:+.1f}", least >= 0))
-        worst = min([run.gain[0] for run in runs if run.admitted], default=0.0)
-        name = f"{where}, {share:.0%} corrupted: nothing admitted loses more than {MOST_HARM:g}"
-        found.append(Bar(name, f"worst {worst:+.1f}", worst >= -MOST_HARM))
+        found.append(_harmless(f"{where}, {share:.0%} corrupted", runs))
+    return found + _stress_bars(outcomes)
+
+
+def _harmless(where: str, runs: Sequence[Outcome]) -> Bar:
+    worst = min([run.gain[0] for run in runs if run.admitted], default=0.0)
+    name = f"{where}: nothing admitted loses more than {MOST_HARM:g}"
+    return Bar(name, f"worst {worst:+.1f}", worst >= -MOST_HARM)
+
+
+def _stress_bars(outcomes: Sequence[Outcome]) -> list[Bar]:
+    """What a gate holds back says something only where there is harm to be held back."""
+    found = [
+        _harmless(f"{kind}, {start}, stressed", runs)
+        for (kind, start, _, variant), runs in groups(outcomes).items()
+        if variant == STRESSED
+    ]
+    naked = [run.gain[0] for run in outcomes if run.plan.variant == STRESSED_OPEN]
+    if naked:
+        name = f"stressed, gate off: some lesson loses more than {MOST_HARM:g}"
+        found.append(Bar(name, f"worst {min(naked):+.1f}", min(naked) < -MOST_HARM))
     return found
 
 
@@ -72,7 +90,7 @@ def markdown(outcomes: Sequence[Outcome]) -> str:
     """All tables."""
     parts = [
         "# Online adaptation, judged by hidden truth", _adaptations(outcomes), _corrupted(outcomes),
-        _ablated(outcomes), _stores(outcomes), _single(outcomes), _bars(outcomes),
+        _stressed(outcomes), _ablated(outcomes), _stores(outcomes), _single(outcomes), _bars(outcomes),
     ]  # fmt: skip
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -105,24 +123,33 @@ def _cell(runs: Sequence[Outcome], name: str) -> str:
 
 
 def _corrupted(outcomes: Sequence[Outcome]) -> str:
+    return _gated("Injected identity switches, with the gate and without", outcomes, PRODUCT, OPEN)
+
+
+def _stressed(outcomes: Sequence[Outcome]) -> str:
+    title = "A lesson that only the gate holds back (large steps, nothing kept in mind), with the gate and without"
+    return _gated(title, outcomes, STRESSED, STRESSED_OPEN)
+
+
+def _gated(title: str, outcomes: Sequence[Outcome], gated: str, naked_variant: str) -> str:
     found, rows = groups(outcomes), []
     for (kind, start, share, variant), runs in found.items():
-        if variant != PRODUCT:
+        if variant != gated:
             continue
-        open_runs = found.get((kind, start, share, OPEN), [])
+        open_runs = found.get((kind, start, share, naked_variant), [])
         gains, naked = [run.gain[0] for run in runs], [run.gain[0] for run in open_runs]
         without = ["-", "-"] if not naked else [mean_interval(naked), f"{min(naked):+.1f}"]
         admitted = f"{sum(run.admitted for run in runs)} of {len(runs)}"
         rows.append([kind, start, f"{share:.0%}", admitted, mean_interval(gains), f"{min(gains):+.1f}", *without])
     head = ["video", "start", "corrupted", "admitted", "mAP gained", "worst", "gate off: gained", "gate off: worst"]
-    return _table("Injected identity switches, with the gate and without", head, rows)
+    return _table(title, head, rows)
 
 
 def _ablated(outcomes: Sequence[Outcome]) -> str:
     found, rows = groups(outcomes), []
     for (kind, start, share, variant), runs in found.items():
         whole = found.get((kind, start, share, OPEN), [])
-        if variant in (PRODUCT, OPEN) or not whole:
+        if variant not in ABLATIONS or not whole:
             continue
         full = {run.plan.seed: run.gain[0] for run in whole}
         change = [run.gain[0] - full[run.plan.seed] for run in runs if run.plan.seed in full]

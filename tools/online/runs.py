@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from unittest import mock
 
 import numpy as np
@@ -22,6 +22,11 @@ from online.harvesting import Site, harvest
 from online.measures import Measured, figures, measure
 from online.parts import model_digest
 from online.purity import Purity, purity
+from reid.errors import ReidError
+from reid.online.config import AdaptConfig
+
+if TYPE_CHECKING:
+    from reid.online.worker import AdaptResult
 
 PRODUCT, OPEN = "product", "gate off"
 ABLATIONS: dict[str, dict[str, Any]] = {
@@ -37,6 +42,12 @@ off, to see it naked.
 
 Of two there is no setting, since nobody should want it: the relation is hidden by the store, the replay by a patch."""
 _ADAPTS = ("reid.online", "reid.learning", "tracker.replay", "tracker.tracker", "tracker.association")
+STRESSED, STRESSED_OPEN = "stressed", "stressed, gate off"
+STRESSED_SHARE = 0.4
+"""Of the tracklets are corrupted where a lesson is stressed."""
+_STRESS = {"lesson.learning_rate": 5e-3, "lesson.memory_weight": 0.0, "lesson.most_figure_loss": 1.0}
+"""A lesson that nothing but the gate holds back: ten times the step size, and whatever was known may be forgotten."""
+_WITH_GATE = {OPEN: PRODUCT, STRESSED_OPEN: STRESSED}
 _NO_GATE = {"gate.enabled": False}
 _ALL_DIFFERENT, _NO_REPLAY = "without the unknown relation", "without replay"
 _Config = TypeVar("_Config")
@@ -56,7 +67,7 @@ class Plan:
     share: float
     """Of the tracklets that are corrupted."""
     variant: str = PRODUCT
-    """`PRODUCT`, `OPEN`, or a key of `ABLATIONS`."""
+    """`PRODUCT`, `OPEN`, `STRESSED`, `STRESSED_OPEN`, or a key of `ABLATIONS`."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +116,8 @@ def _gain(before: Measured, after: Measured) -> tuple[float, float, float]:
 
 def _adapted(plan: Plan, site: Site, out: Path, say: Callable[[str], None]) -> tuple[dict[str, Any], Path | None]:
     """Result and model. What the gate let pass is what would go live without it: that is not trained twice."""
-    if plan.variant == OPEN:
-        result, model = _adapt(replace(plan, variant=PRODUCT), site, out, say)
+    if plan.variant in _WITH_GATE:
+        result, model = _adapt(replace(plan, variant=_WITH_GATE[plan.variant]), site, out, say)
         if model is not None:
             return result, model
     return _adapt(plan, site, out, say)
@@ -114,8 +125,6 @@ def _adapted(plan: Plan, site: Site, out: Path, say: Callable[[str], None]) -> t
 
 def _adapt(plan: Plan, site: Site, out: Path, say: Callable[[str], None]) -> tuple[dict[str, Any], Path | None]:
     """The product's own adaptation: result and model."""
-    from reid.online.config import AdaptConfig
-
     config = override(AdaptConfig(), settings(plan.variant))
     key = [site.name, model_digest(plan.model), plan.variant, repr(config), plan.seed, _code_digest()]
     folder = out / "adapted" / hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
@@ -124,20 +133,23 @@ def _adapt(plan: Plan, site: Site, out: Path, say: Callable[[str], None]) -> tup
         say(f"adapting {plan.start} on {site.name}, {plan.variant}")
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        done = _teach(plan, site, model, config)
-        seen = {} if done.verdict is None else done.verdict.figures
-        result = {
-            "admitted": done.admitted,
-            "reason": done.reason,
-            "counts": dict(done.counts),
-            "gate": {name: change.value for name, change in seen.items()},
-        }
+        try:
+            result = _plain(_teach(plan, site, model, config))
+        except ReidError as error:  # such as a collapse: a worker refuses what came of it
+            result = {"admitted": False, "reason": f"it failed: {error}", "counts": {}, "gate": {}}
         file.write_text(json.dumps(result))
-        say(f"  {'admitted' if done.admitted else 'refused'}: {done.reason}")
+        say(f"  {'admitted' if result['admitted'] else 'refused'}: {result['reason']}")
     return json.loads(file.read_text()), model if model.is_file() else None
 
 
-def _teach(plan: Plan, site: Site, model: Path, config: Any) -> Any:
+def _plain(done: AdaptResult) -> dict[str, Any]:
+    """As JSON can say it."""
+    seen = {} if done.verdict is None else done.verdict.figures
+    gate = {name: change.value for name, change in seen.items()}
+    return {"admitted": done.admitted, "reason": done.reason, "counts": dict(done.counts), "gate": gate}
+
+
+def _teach(plan: Plan, site: Site, model: Path, config: AdaptConfig) -> AdaptResult:
     from reid.online import worker
     from tracker.cli.replaying import replays_of
 
@@ -153,8 +165,10 @@ def _teach(plan: Plan, site: Site, model: Path, config: Any) -> Any:
 
 def settings(variant: str) -> dict[str, Any]:
     """Dotted keys of `AdaptConfig` that a variant changes."""
-    if variant == PRODUCT:
-        return {}
+    if variant in (PRODUCT, STRESSED):
+        return _STRESS if variant == STRESSED else {}
+    if variant == STRESSED_OPEN:
+        return _NO_GATE | _STRESS
     return _NO_GATE | ABLATIONS.get(variant, {})
 
 
