@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from tracker import Detections, Tracker, TrackerConfig, TrackEvent, Tracks
+from tracker.association.appearance import AppearanceModel
+from tracker.identities import Identities
 from tracker.memory import IdentityMemory
+from tracker.table import TrackTable
 
 DT_S = 0.04
 WALK = 45  # frames
@@ -206,3 +209,24 @@ def test_the_memory_is_bounded_and_forgets_the_oldest() -> None:
     np.testing.assert_array_equal(memory.ids, [2])
     memory.take(np.array([2]))
     assert len(memory) == 0
+
+
+def test_who_settles_takes_along_at_most_three_times_as_much_of_before() -> None:
+    """Or hours of yesterday's light would outweigh what somebody looks like now."""
+    tracks, identities = TrackTable.zeros(1, 2), Identities(TrackerConfig(), AppearanceModel(None))
+    tracks.ids[:], tracks.vectors[:], tracks.mean[:] = 7, 2, [0, 1]
+    identities.memory.put(np.array([7]), np.array([[1.0, 0.0]]), np.array([1000.0]), np.array([0.0]))
+    identities.retire(tracks, np.array([0]), now=1.0)
+    _, means, vectors = identities.memory.look_up(np.array([7]))
+    np.testing.assert_allclose(means, [np.array([6, 2]) / np.sqrt(40)], rtol=1e-6)
+    assert vectors.tolist() == [1002]
+
+
+def test_the_first_crops_of_a_track_are_never_foreign_to_it() -> None:
+    """One crop is no measure of an object: it may be the one that is wrong."""
+    stage, somebody = Stage(STUBBORN), unit(1)
+    stage.empty(WALK)
+    stage.show((10.0, unit(9)))
+    for i in range(1, WALK):
+        stage.show((10.0 + 2.0 * i, somebody))
+    assert [event.kind for event in stage.events] == ["born"] * 3
