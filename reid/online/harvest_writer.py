@@ -19,6 +19,7 @@ from reid.errors import ReidError
 from reid.online.harvest_config import HarvestConfig
 from reid.online.harvest_store import HarvestStore
 from reid.online.ledger import HourTotal
+from reid.online.news import harvest_waits
 from reid.online.proven_clock import ProvenClock
 from reid.online.sharpness import sharpness
 from reid.online.sheaf import Sheaf
@@ -226,6 +227,8 @@ class HarvestWriter:
                 self._store.open()
                 self._store.is_wanted()  # whoever may not ask would never let go
                 self._open = True
+                if self._failure is None and self._is_said_to_wait():  # by a run that ended meanwhile
+                    self._tell("resumed")
         return self._open
 
     @contextlib.contextmanager
@@ -252,6 +255,12 @@ class HarvestWriter:
             _logger.info("harvesting goes on")
             self._tell("resumed")
             self._failure = None
+
+    def _is_said_to_wait(self) -> bool:
+        """Whether the history's last word of any harvest is that it pauses."""
+        with contextlib.suppress(OSError):
+            return harvest_waits(self._store.folder.history.read()) is not None
+        return False
 
     def _tell(self, event: str, **fields: str) -> None:
         with contextlib.suppress(Exception):  # a disk that is full takes no history, either

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 
@@ -23,6 +23,14 @@ def verdict_in_words(event: Mapping[str, Any]) -> str | None:
         return f"{_round(event)}admitted" if event["event"] == "admitted" else None
     except (KeyError, TypeError, AttributeError):  # a line of another version
         return None
+
+
+def harvest_waits(events: Sequence[Mapping[str, Any]]) -> str | None:
+    """Why harvesting pauses, where that is the last that is said of it."""
+    for event in reversed(events):
+        if event.get("by") == "harvest" and event["event"] in ("paused", "resumed"):
+            return str(event.get("reason", "")) if event["event"] == "paused" else None
+    return None
 
 
 def _any(event: Mapping[str, Any]) -> str:

@@ -54,6 +54,7 @@ def _state(folder: OnlineFolder) -> dict[str, Any]:
     from reid.online.burst_store import burst_totals
     from reid.online.learning import learning_of
     from reid.online.locks import holder_of
+    from reid.online.news import harvest_waits
     from reid.online.registry import ModelRegistry
 
     registry = ModelRegistry(folder)
@@ -65,14 +66,12 @@ def _state(folder: OnlineFolder) -> dict[str, Any]:
         for name, value in (asdict(total.size) | {"hours": 1}).items():
             sums[name] += value
     at_work = {kind: folder.path / f"lock.{kind}" for kind in ("tracker", "worker")}
-    switched = [event for event in events if event["event"] in ("paused", "resumed") and event.get("by") == "harvest"]
-    waits = bool(switched) and switched[-1]["event"] == "paused" and is_locked(at_work["tracker"])
     return {
         "live": {"number": live.number, "sha256": live.sha256, "since_unix_s": live.since_unix_s},
         "begun_with": folder.base.name,
         "rolled_back": [{"number": bad.number, "reason": bad.reason} for bad in registry.quarantined],
         "harvest": harvest,
-        "harvest_waits": str(switched[-1].get("reason", "")) if waits else None,
+        "harvest_waits": harvest_waits(events) if is_locked(at_work["tracker"]) else None,
         "bursts": {
             kept.camera: {"bursts": kept.bursts, "disk_bytes": kept.disk_bytes} for kept in burst_totals(folder)
         },

@@ -319,14 +319,20 @@ def test_the_folder_says_how_far_a_round_is(
 def test_the_folder_says_that_harvesting_waits_as_long_as_a_tracker_runs(
     scene: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert track("--online", "site") == 0
-    folder = OnlineFolder.open(scene / "site")
-    folder.history.append("paused", by="harvest", camera="scene", reason="less than 500 MB are free")
-    for at_work in (True, False):
+    def waits(*, at_work: bool) -> bool:
         capsys.readouterr()
         with folder.lock_tracker() if at_work else nullcontext():
             assert main(["online", "status", "site"]) == 0
-        assert ("harvesting waits: less than 500 MB are free" in capsys.readouterr().out) == at_work
+        return "harvesting waits: less than 500 MB are free" in capsys.readouterr().out
+
+    assert track("--online", "site") == 0
+    folder = OnlineFolder.open(scene / "site")
+    folder.history.append("paused", by="harvest", camera="scene", reason="less than 500 MB are free")
+    assert waits(at_work=True)
+    assert not waits(at_work=False)
+    # the one that waited has ended: the next one harvests, of another camera or not
+    assert track("--online", "site") == 0
+    assert not waits(at_work=True)
 
 
 @contextmanager
