@@ -298,12 +298,14 @@ def work(
     once: bool = False,
     stop: Stop = lambda: False,
     told: Callable[[Round], None] = lambda _round: None,
+    waits: Callable[[], None] = lambda: None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
     """Learn whenever there is enough to learn from, until told to stop; with `once`, one round at once.
 
     A disk that is full for a while, or a file that is damaged, costs the round that meets it: it is tried again, unless
     it was to be `once`. What is left of a round that cannot go on is deleted, whether or not learning is paused.
+    `told` hears of each round that ended; `waits` is called again and again while none is under way.
 
     Raises:
         DataError: another worker is at work here.
@@ -313,10 +315,17 @@ def work(
     def stop_or_pause() -> bool:
         return stop() or bool(folder.state().get("paused"))
 
+    def note() -> None:
+        with contextlib.suppress(OSError, ReidError):  # told where it matters
+            if _unfinished(folder, registry, config) is None:
+                waits()
+
     with folder.lock_worker():
+        note()
         if once:
             while (done := run_round(folder, registry, learn, config, stop=stop)) is None and not stop():
                 pass  # it has to begin anew
+            note()
             _tell(done, told)
             return
         problem = ""
@@ -328,6 +337,7 @@ def work(
                 if str(error) != problem:  # what is tried again and again is told once
                     problem = str(error)
                     _logger.warning("learning waits: %s", error)
+            note()
             _rest(cycle.wait_s, stop, sleep)
 
 

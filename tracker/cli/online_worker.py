@@ -85,15 +85,11 @@ def run(argv: Sequence[str], context: Context) -> int:
                 note.trained(row.step, row.steps)
                 display(row)
 
-            try:
-                return adapt(
-                    [task.harvest], task.live, task.out, config,
-                    base=task.base, people=task.people, replay=partial(replays_of, task.replay, stop=stop),
-                    kept_in=task.lesson, seed=task.seed, progress=progress, stop=stop,
-                )  # fmt: skip
-            finally:
-                if not stop():  # else the round is still under way, and goes on with the next worker
-                    note.waits()
+            return adapt(
+                [task.harvest], task.live, task.out, config,
+                base=task.base, people=task.people, replay=partial(replays_of, task.replay, stop=stop),
+                kept_in=task.lesson, seed=task.seed, progress=progress, stop=stop,
+            )  # fmt: skip
 
     with stop_when_asked(context) as request:
 
@@ -102,10 +98,9 @@ def run(argv: Sequence[str], context: Context) -> int:
 
         try:
             if not settings.with_parent or _is_our_turn(folder, stop, context):
-                note.waits()
                 work(
                     folder, ModelRegistry(folder, config=settings.models), learn, settings, settings.cycle,
-                    once=settings.once, stop=stop, told=tell,
+                    once=settings.once, stop=stop, told=tell, waits=note.waits,
                 )  # fmt: skip
         except DataError as error:  # another worker is at work, or a file is damaged
             raise UsageError(str(error)) from error

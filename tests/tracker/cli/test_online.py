@@ -23,7 +23,9 @@ from reid.embedder import DEFAULT_MODEL, Embedder
 from reid.locking import is_locked
 from reid.online import OnlineFolder, harvest_totals
 from reid.online.burst import read_burst
+from reid.online.config import CycleConfig
 from reid.online.hours import hour_name
+from reid.online.learning import WorkerNote
 from reid.online.locks import holder_of
 from tracker.cli.main import main
 from tracker.cli.replaying import replays_of
@@ -314,6 +316,20 @@ def test_the_folder_says_how_far_a_round_is(
         "new_crops": 0,
         "missing_crops": 500,
     }
+
+
+def test_a_worker_that_is_refused_leaves_the_note_of_the_other_one(
+    scene: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch", reason="needs the extra [train]")
+    assert track("--online", "site") == 0
+    folder = OnlineFolder.open(scene / "site")
+    with folder.lock_worker():
+        WorkerNote(folder, CycleConfig(least_new_crops=300)).trained(120, 300)
+        before = folder.worker_note.read_bytes()
+        assert main(["online", "worker", "site", "--once"]) == 2
+        assert "in use by another worker" in capsys.readouterr().err
+        assert folder.worker_note.read_bytes() == before
 
 
 def test_the_folder_says_that_harvesting_waits_as_long_as_a_tracker_runs(

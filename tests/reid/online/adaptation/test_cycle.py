@@ -23,6 +23,7 @@ from reid.online.config import AdaptConfig, LessonConfig
 from reid.online.cycle import CycleConfig, Stop, Task, is_due, run_round, work
 from reid.online.files import read_json, write_json
 from reid.online.gate import Difference, Verdict
+from reid.online.learning import WorkerNote, learning_of
 from reid.online.ledger import harvest_totals
 from reid.online.registry import ModelRegistry
 
@@ -340,6 +341,44 @@ def test_who_forgets_somebody_has_the_round_begin_once_more(
     assert learner.seen == 72
     assert events(folder).count("refused") == 1
     assert not list(folder.training.iterdir())
+
+
+@pytest.mark.parametrize(("then", "noted"), [("forgotten", "waiting"), ("paused", "training"), ("over", "waiting")])
+def test_a_worker_notes_that_no_round_is_under_way_as_soon_as_none_is(
+    then: str, noted: str, folder: OnlineFolder
+) -> None:
+    cycle, found = CycleConfig(least_new_crops=50), list[str]()
+    note, registry = WorkerNote(folder, cycle), ModelRegistry(folder)
+
+    def learned(_task: Task, _config: AdaptConfig, stop: Stop) -> Learner.Result:
+        assert stage() == "waiting"
+        note.trained(120, 300)
+        if then == "forgotten":
+            forget(folder, 1)
+        elif then == "paused":
+            folder.change_state(lambda state: {**state, "paused": True})
+        assert stop() == (then != "over")
+        return Learner.Result(admitted=False, reason="because", verdict=None, model=None, counts={})
+
+    def stage() -> str:
+        return learning_of(folder, registry, harvest_totals(folder)).stage
+
+    def sleep(_s: float) -> None:
+        found.append(stage())
+
+    note.trained(300, 300)  # of a round of the worker before, which cannot go on
+    work(folder, registry, learned, AdaptConfig(), cycle, waits=note.waits, stop=lambda: bool(found), sleep=sleep)
+    assert found == [noted]
+
+
+def test_a_worker_that_is_refused_notes_nothing(folder: OnlineFolder) -> None:
+    noted = list[int]()
+    with folder.lock_worker(), pytest.raises(DataError, match="in use by another worker"):
+        work(
+            folder, ModelRegistry(folder), Learner(), AdaptConfig(), CycleConfig(), once=True,
+            waits=lambda: noted.append(1),
+        )  # fmt: skip
+    assert noted == []
 
 
 def test_a_disk_that_is_full_while_it_learns_costs_no_round(folder: OnlineFolder) -> None:
