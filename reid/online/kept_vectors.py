@@ -58,7 +58,8 @@ def _read(file: BinaryIO, dimension: int) -> NDArray[np.float32]:
     found = file.read()
     batch_bytes = _AT_ONCE * dimension * np.dtype(np.float32).itemsize
     vectors = np.frombuffer(found, np.float32, len(found) // batch_bytes * _AT_ONCE * dimension).reshape(-1, dimension)
-    wrong = np.abs(np.linalg.norm(vectors, axis=1) - 1) > _NORM_SLACK  # a machine that lost its power leaves zeros
+    # a machine that lost its power leaves zeros, and half a page of numbers that are none: what is not surely right
+    wrong = ~(np.abs(np.linalg.norm(vectors, axis=1) - 1) <= _NORM_SLACK)
     sound = int(wrong.argmax()) if wrong.any() else len(vectors)
     return vectors[: sound // _AT_ONCE * _AT_ONCE]
 

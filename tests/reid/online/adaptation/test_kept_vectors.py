@@ -65,7 +65,7 @@ def test_it_goes_on_where_it_was_stopped(crops: Crops, tmp_path: Path) -> None:
     assert eyes.seen == 216 - 192, "the last batch was not a whole one"
 
 
-@pytest.mark.parametrize("damage", ["half", "zeros", "none"])
+@pytest.mark.parametrize("damage", ["half", "zeros", "no numbers", "none"])
 def test_what_a_machine_without_power_left_is_made_anew(crops: Crops, tmp_path: Path, damage: str) -> None:
     eyes: Any = Eyes()
     other: Any = Eyes()
@@ -73,7 +73,8 @@ def test_what_a_machine_without_power_left_is_made_anew(crops: Crops, tmp_path: 
     file = stopped_after(eyes, crops, 2, folder)
     data = file.read_bytes()
     assert len(data) == 128 * 3 * 4
-    file.write_bytes({"half": data[:-5], "zeros": data[:-24] + b"\0" * 24, "none": b""}[damage])
+    left = {"half": data[:-5], "zeros": data[:-24] + b"\0" * 24, "no numbers": data[:-24] + b"\xff" * 24, "none": b""}
+    file.write_bytes(left[damage])
     eyes.seen = 0
     whole = vectors_of(other, crops, never)
     assert np.array_equal(vectors_of(eyes, crops, never, folder), whole)
