@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from reid.errors import DataError
 from reid.locking import is_locked
@@ -108,8 +108,7 @@ def learning_of(
     state, note = folder.state(), {}
     with contextlib.suppress(DataError):  # a damaged note is no worse than none
         note = read_json(folder.worker_note) or {}
-    stages: tuple[Stage, ...] = ("waiting", "preparing", "training", "judging")
-    stage: Stage = next((stage for stage in stages if stage == note.get("stage")), "waiting")
+    stage: Stage = next((stage for stage in get_args(Stage) if stage == note.get("stage")), "waiting")
     needed, trained = note.get("needed_crops"), note.get("trained")
     return Learning(
         at_work=is_locked(folder.path / "lock.worker"),

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, field, fields
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -219,7 +219,7 @@ class Watch:
         Raises:
             KeyError, TypeError, ValueError: it is something else.
         """
-        phases: tuple[Phase, ...] = ("calm", "watching", "kept", "worse")
+        phases: tuple[Phase, ...] = get_args(Phase)
         phase = next((phase for phase in phases if phase == saved["phase"]), None)
         if phase is None:
             raise ValueError(f"phase must be one of {', '.join(phases)}, got {saved['phase']!r}")
