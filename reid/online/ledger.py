@@ -27,7 +27,8 @@ _FOLDERS_BYTES = 2 * BLOCK_BYTES
 
 Key: TypeAlias = tuple[str, str]
 """Folders of the camera and of the hour."""
-Stamp: TypeAlias = tuple[int, int, int]
+Stamp: TypeAlias = tuple[int, int, int, bool]
+"""Of a file of records: which, how long, last changed in ns, and whether one may change it: that leaves no trace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Hour:
 
     size: StoreSize
     stamp: Stamp | None = None
-    """Of the records that were measured; None while they are being written."""
+    """Of the records that were measured, or could not be; None while they are being written."""
     ahead_since_unix_s: float | None = None
     """Since when it has been dated in the future, as a clock that was wrong leaves it."""
     readable: bool = True
@@ -98,15 +99,18 @@ class Ledger:
             OSError: a folder cannot be read or written.
         """
         known = self.hours or self._saved()
+        if tidy and not self.hours:  # at the start: this version may read what another one could not
+            for hour in known.values():
+                hour.stamp = hour.stamp if hour.readable else None
         self.hours = {key: known[key] for key in known if key == skip}
         for key in hour_folders(self._root):
             if key != skip:
-                hour = known.get(key)
+                last = known.get(key)
                 stamp = _stamp(self.path(key))
-                if hour is None or stamp is None or hour.stamp != stamp:
-                    hour = self._look(key, tidy, None if hour is None else hour.ahead_since_unix_s)
-                if hour is not None:
-                    self.hours[key] = hour
+                if last is None or stamp is None or last.stamp != stamp:
+                    last = self._look(key, stamp, tidy, None if last is None else last.ahead_since_unix_s)
+                if last is not None:
+                    self.hours[key] = last
 
     def settle(self, key: Key, size: StoreSize) -> None:
         """Take down what an hour holds that nobody is writing now."""
@@ -158,7 +162,12 @@ class Ledger:
             OSError: they cannot be written; the next start then looks for itself.
         """
         hours: dict[str, Any] = {
-            "/".join(key): {"size": dataclasses.astuple(h.size), "stamp": h.stamp, "ahead_since": h.ahead_since_unix_s}
+            "/".join(key): {
+                "size": dataclasses.astuple(h.size),
+                "stamp": h.stamp,
+                "ahead_since": h.ahead_since_unix_s,
+                "readable": h.readable,
+            }
             for key, h in self.hours.items()
             if h.stamp is not None
         }
@@ -172,12 +181,14 @@ class Ledger:
             saved: Any = read_json(self._root / _SAVED) or {"hours": {}}
             for name, entry in saved["hours"].items():
                 camera, hour = name.split("/")
-                ino, length, changed = map(int, entry["stamp"])
+                ino, length, changed, ours = entry["stamp"]
+                stamp = int(ino), int(length), int(changed), bool(ours)
                 ahead = None if entry["ahead_since"] is None else float(entry["ahead_since"])
-                hours[camera, hour] = Hour(StoreSize(*map(int, entry["size"])), (ino, length, changed), ahead)
+                size, readable = StoreSize(*map(int, entry["size"])), bool(entry["readable"])
+                hours[camera, hour] = Hour(size, stamp, ahead, readable)
         return hours
 
-    def _look(self, key: Key, tidy: bool, ahead_since_unix_s: float | None) -> Hour | None:
+    def _look(self, key: Key, stamp: Stamp | None, tidy: bool, ahead_since_unix_s: float | None) -> Hour | None:
         """Measure an hour, after putting it in order where that is wanted and nobody writes it."""
         path = self.path(key)
         if not is_tracklet_store(path):
@@ -193,8 +204,9 @@ class Ledger:
         except FileNotFoundError:  # deleted meanwhile
             return None
         except (DataError, PermissionError) as error:
-            _logger.warning("%s; it is left alone until it was kept for long enough, or there is no room", error)
-            return Hour(StoreSize(disk_bytes=weigh_tracklets(path)), None, ahead_since_unix_s, readable=False)
+            if tidy:  # else whoever looks after the harvest says so, once
+                _logger.warning("%s; it is left alone until it was kept for long enough, or there is no room", error)
+            return Hour(StoreSize(disk_bytes=weigh_tracklets(path)), stamp, ahead_since_unix_s, readable=False)
 
 
 def hour_folders(root: Path) -> list[Key]:
@@ -215,11 +227,10 @@ def _folders(path: Path) -> list[Path]:
 
 
 def _stamp(path: Path) -> Stamp | None:
-    """Of the records of an hour; None where there are none, or where one may not change them: that leaves no trace."""
-    if not os.access(path / RECORDS, os.R_OK | os.W_OK):
-        return None
+    """Of the records of an hour; None where there are none, or where one may not even ask."""
     try:
         found = (path / RECORDS).stat()
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
         return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    ours = os.access(path, os.W_OK) and os.access(path / RECORDS, os.R_OK | os.W_OK)
+    return found.st_ino, found.st_size, found.st_mtime_ns, ours

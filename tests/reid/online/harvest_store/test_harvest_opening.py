@@ -8,7 +8,9 @@ import pytest
 from harvested import hour_of, stores
 
 from reid.errors import DataError
+from reid.online import ledger
 from reid.online.ledger import harvest_totals
+from reid.tracklets.tidying import weigh_tracklets
 
 pytestmark = pytest.mark.usefixtures("fast_disk")
 
@@ -99,6 +101,38 @@ class TestOpeningAgain:
         store.sweep()
         assert not damaged.exists()
         assert [total.hour for total in store.totals()] == [hour_of(1)]
+
+    def test_an_hour_that_cannot_be_read_is_told_of_once_and_looked_at_again_when_it_changes(
+        self, folder, make, sheaf, caplog, monkeypatch
+    ):
+        weighed = []
+
+        def weigh(path):
+            weighed.append(path)
+            return weigh_tracklets(path)
+
+        monkeypatch.setattr(ledger, "weigh_tracklets", weigh)
+        store = make()
+        store.add(sheaf())
+        store.close()
+        [records] = folder.harvest.rglob("store.jsonl")
+        whole = records.read_bytes()
+        records.write_bytes(whole.replace(b'"version":1', b'"version":3', 1))
+        store = make()
+        for _ in range(3):
+            store.sweep()
+            harvest_totals(folder)
+        assert (caplog.text.count("left alone"), len(weighed)) == (1, 1)
+        records.write_bytes(whole.replace(b'"version":1', b'"version":42', 1))
+        for _ in range(3):
+            store.sweep()
+            harvest_totals(folder)
+        assert (caplog.text.count("left alone"), len(weighed)) == (2, 2)
+        make().sweep()
+        assert caplog.text.count("left alone") == 3, "another start may be of another version, which can read it"
+        records.write_bytes(whole)
+        store.sweep()
+        assert [total.size.crops for total in harvest_totals(folder)] == [2]
 
     def test_a_damaged_hour_costs_what_is_damaged(self, folder, make, sheaf):
         store = make()
