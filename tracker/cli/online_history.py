@@ -46,7 +46,7 @@ def run(argv: Sequence[str], context: Context) -> int:
 
 def said(event: Mapping[str, Any]) -> str:
     """An event in a line for people."""
+    from reid.online.news import in_words
+
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(event.get("unix_s", 0)))
-    shown = {name: value for name, value in event.items() if isinstance(value, str | int | float)}
-    rest = ", ".join(f"{name} {value}" for name, value in shown.items() if name not in ("event", "unix_s"))
-    return f"{when} UTC  {event['event']}{': ' if rest else ''}{rest}"
+    return f"{when} UTC  {in_words(event)}"

@@ -159,6 +159,9 @@ def test_pause_resume_history_and_rollback(scene: Path, capsys: pytest.CaptureFi
     assert main(["online", "history", "site", "--last", "2", "--json"]) == 0
     events = [json.loads(line)["event"] for line in capsys.readouterr().out.splitlines()]
     assert events == ["paused", "resumed"]
+    assert main(["online", "history", "site", "--last", "2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(" UTC  ")[2] for line in lines] == ["learning pauses", "learning goes on"]
     assert main(["online", "rollback", "site"]) == 1
     assert "the base cannot be rolled back from" in capsys.readouterr().err
 
