@@ -156,11 +156,12 @@ def _close(worker: subprocess.Popen[bytes]) -> None:
 
 
 def _cut(log: Path) -> None:
-    """Keep the newer half of a log that became long, from a whole line on, whether or not a worker is writing to it."""
+    """Begin a log anew that became long, whether or not a worker is writing to it; `worker.log.1` is what it said.
+
+    Nothing is lost where this process is killed in between, and nothing changes places; a line of the very moment
+    between the two steps may go.
+    """
     with contextlib.suppress(OSError):  # no worker waits for that
         if log.stat().st_size > _MOST_LOG_BYTES:
-            with log.open("a+b") as file:  # the same file: a worker goes on adding to what it has open
-                file.seek(-_MOST_LOG_BYTES // 2, os.SEEK_END)
-                data = file.read()
-                file.truncate(0)
-                file.write(data[data.find(b"\n") + 1 :])
+            write_whole(log.with_name(f"{log.name}.1"), log.read_bytes())
+            os.truncate(log, 0)  # the same file: a worker goes on adding to what it has open

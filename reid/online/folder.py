@@ -54,7 +54,8 @@ class OnlineFolder:
     | `watch.json` | how tracking went with the models that were live |
     | `people.json` | who is held out from training, by number of a track |
     | `history.jsonl` | what happened |
-    | `worker.yaml`, `worker.log`, `worker.json` | settings of a worker beside a tracker, what it said, how far it is |
+    | `worker.yaml`, `worker.json` | settings of a worker beside a tracker, and how far it is |
+    | `worker.log`, `worker.log.1` | what it said, and what before |
     | `state.json` | whether learning is paused, the number of the last round, and what it learned from |
     """
 

@@ -147,21 +147,35 @@ def test_nobody_there_to_be_told_keeps_no_worker_from_being_started_again(site: 
         until(lambda: len(site.began) >= 3)
 
 
-def test_a_long_log_is_cut_to_its_newer_half(site: Site) -> None:
-    log, line = site.path / "worker.log", "x" * 63
-    log.write_text("".join(f"{line}\n" for _ in range((1 << 14) + 1)) + "the last line\n")
-    with site.beside("sys.stdin.read()"):
-        until(lambda: log.read_text().endswith("the last line\nhello\n"))
-    lines = log.read_text().splitlines()
-    assert (1 << 13) - 3 <= len(lines) <= (1 << 13) + 2
-    assert lines[0] == line
+def test_a_log_that_became_long_is_begun_anew_and_what_it_said_is_kept(site: Site) -> None:
+    log, before = site.path / "worker.log", site.path / "worker.log.1"
+    long = "".join(f"{number:063}\n" for number in range((1 << 14) + 1))
+    for text in (long, long.replace("0", "x")):
+        log.write_text(text)
+        with site.beside("sys.stdin.read()"):
+            until(lambda: log.read_text() == "hello\n")
+        assert before.read_text() == text
     log.write_text("short\n" * 1000)
     with site.beside("sys.stdin.read()"):
         until(lambda: log.read_text().endswith("hello\n"))
     assert log.read_text() == "short\n" * 1000 + "hello\n"
 
 
-def test_the_log_of_a_worker_that_lives_for_long_is_cut_as_well(site: Site) -> None:
+def test_who_is_killed_while_a_log_is_begun_anew_loses_nothing_of_it(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    log, text = site.path / "worker.log", "it said this\n" * (1 << 17)
+    log.write_text(text)
+    monkeypatch.setattr("reid.online.beside.os.truncate", killed)
+    with pytest.raises(KeyboardInterrupt), site.beside("sys.stdin.read()"):
+        pass
+    assert (log.read_text(), log.with_name("worker.log.1").read_text()) == (text, text)
+
+
+def test_the_log_of_a_worker_that_lives_for_long_is_begun_anew_as_well(site: Site) -> None:
     log, go_on = site.path / "worker.log", site.path / "go on"
     talks = "print(('x' * 63 + chr(10)) * ((1 << 14) + 1), flush=True); open('said', 'w')"
     waits = "[time.sleep(.01) for _ in iter(lambda: os.path.exists('go on'), True)]"
@@ -170,4 +184,14 @@ def test_the_log_of_a_worker_that_lives_for_long_is_cut_as_well(site: Site) -> N
         go_on.touch()
         until(lambda: log.read_text().endswith("still here\n"))
     assert len(site.began) == 1
-    assert log.stat().st_size <= (1 << 19) + 100
+    assert (site.path / "worker.log.1").read_text().startswith("hello\nxxx")
+
+
+def test_a_worker_keeps_to_one_thread_in_libraries_that_ask_the_environment(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        monkeypatch.setenv(name, "7")
+    with site.beside("print(*(os.environ[name] for name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS')))"):
+        until(lambda: len(site.said) == 1)
+    assert (site.path / "worker.log").read_text() == "hello\n1 1\n"
