@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -26,8 +25,14 @@ _TOLD_TO_STOP = (0, 130, -signal.SIGINT, -signal.SIGTERM)
 _OF_A_WORKER = frozenset(field.name for field in fields(LearnConfig))
 
 
-def worker_command(folder: Path, config: OnlineConfig) -> list[str]:
+def worker_command(program: Sequence[str], folder: Path, config: OnlineConfig) -> list[str]:
     """The command of a worker with these settings, which are written into the folder.
+
+    Args:
+        program: what starts a worker, as far as the folder: its trackers try candidates on recorded bursts, and this
+            package knows none.
+        folder: the online folder.
+        config: of it the worker gets what it has a use for.
 
     Raises:
         OSError: they cannot be written.
@@ -35,9 +40,7 @@ def worker_command(folder: Path, config: OnlineConfig) -> list[str]:
     settings = folder / "worker.yaml"
     said = {name: value for name, value in asdict(config).items() if name in _OF_A_WORKER}
     write_whole(settings, json.dumps(said, indent=1).encode())  # JSON is YAML
-    # a command, since this package must not import the other one: its trackers try candidates on recorded bursts
-    program = [sys.executable, "-m", "tracker.cli.main"]
-    return [*program, "online", "worker", str(folder), "--with-parent", "--config", str(settings)]
+    return [*program, str(folder), "--with-parent", "--config", str(settings)]
 
 
 class WorkerBeside:

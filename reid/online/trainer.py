@@ -8,11 +8,11 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -95,8 +95,8 @@ class OnlineTrainer:
         camera: name of the source.
         rate_hz: frames a second of the source; None where unknown.
         device: where models run, see `reid.Embedder`.
-        worker: have a worker learn beside, `reidtrack online worker`, which needs the extra [train]. False where one
-            runs elsewhere.
+        worker: what starts a worker that learns beside, such as `tracker.cli.online.WORKER`; it needs the extra
+            [train]. False where one runs elsewhere.
         least_score: of detections of which crops are recorded, those that the tracker embeds.
         tracker: settings of the tracker, as JSON can say them; candidates are tried with them on recorded bursts.
         on_event: is told, from another thread, of everything that goes into `events`.
@@ -119,7 +119,7 @@ class OnlineTrainer:
         camera: str = "camera",
         rate_hz: float | None = None,
         device: str = "auto",
-        worker: bool = True,
+        worker: Sequence[str] | Literal[False] = False,
         least_score: float = 0.5,
         tracker: Mapping[str, Any] | None = None,
         on_event: Callable[[Event], None] | None = None,
@@ -156,7 +156,7 @@ class OnlineTrainer:
             self._thread = threading.Thread(target=self._run, name="reidtrack-online", daemon=True)
             self._thread.start()
             if worker:
-                self._start_worker(opened)
+                self._start_worker(worker, opened)
             self._opened = opened.pop_all()
 
     # ---- what is shown -------------------------------------------------------------------------------------------
@@ -248,14 +248,14 @@ class OnlineTrainer:
 
     # ---- how it is done ------------------------------------------------------------------------------------------
 
-    def _start_worker(self, opened: contextlib.ExitStack) -> None:
+    def _start_worker(self, program: Sequence[str], opened: contextlib.ExitStack) -> None:
         if importlib.util.find_spec("torch") is None:
             self._happened(
                 "torch is not installed: tracklets are harvested, and a worker with the extra [train] may learn from "
                 f"them: reidtrack online worker {self.folder.path}"
             )
             return
-        command = worker_command(self.folder.path, self.config)
+        command = worker_command(program, self.folder.path, self.config)
         opened.enter_context(WorkerBeside(self.folder.path, command, self._happened))
 
     def _happened(self, reason: str) -> None:

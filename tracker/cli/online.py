@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from typing import Final
 
 from tracker.cli.commands import run_group
 from tracker.cli.context import Context
@@ -16,6 +18,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "resume": ("tracker.cli.online_resume", "learn again"),
     "forget": ("tracker.cli.online_forget", "delete all that was harvested of somebody"),
 }
+
+WORKER: Final = (sys.executable, "-m", "tracker.cli.main", "online", "worker")
+"""What starts a worker beside whoever tracks; the folder follows, see `reid.online.OnlineTrainer`."""
 
 _ABOUT = """\
 Look after a folder in which an embedder learns on site, the DIR of `reidtrack track SOURCE --online DIR`.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tracker.cli.config_file import load_config
 from tracker.cli.context import Context
 from tracker.cli.errors import UsageError
+from tracker.cli.online import WORKER
 from tracker.cli.schema import build
 from tracker.cli.settings import TrackSettings
 from tracker.types import SourceInfo
@@ -48,6 +49,7 @@ def open_trainer(settings: TrackSettings, source: SourceInfo, context: Context) 
             camera=source.name,
             rate_hz=source.rate_hz,
             device=settings.device,
+            worker=WORKER,
             least_score=settings.tracker.high_score,
             tracker=asdict(settings.tracker),
             on_event=tell,

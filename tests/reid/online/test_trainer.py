@@ -254,7 +254,7 @@ def test_a_tracker_that_runs_forgets_who_left(forgotten: bool) -> None:
 
 def test_without_torch_it_harvests_alone(make_model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with OnlineTrainer(make_model(name="base.onnx"), "site", device="cpu") as made:
+    with OnlineTrainer(make_model(name="base.onnx"), "site", device="cpu", worker=["worker"]) as made:
         (reason,) = [event["reason"] for event in made.events() if event["event"] == "worker"]
         assert "torch is not installed" in reason
 
@@ -277,7 +277,8 @@ def test_the_worker_gets_the_settings(tmp_path: Path) -> None:
     OnlineFolder.make("site", BaseModel("default", Embedder(device="cpu").info.model_hash))
     config = OnlineConfig(cycle=CycleConfig(least_new_crops=7), store=HarvestStoreConfig(keep_days=math.inf), nice=3)
     config = dataclasses.replace(config, lesson=dataclasses.replace(config.lesson, learning_rate=1e-5))
-    command = worker_command(Path("site"), config)
+    command = worker_command(["any", "worker"], Path("site"), config)
+    assert command[:3] == ["any", "worker", "site"]
     file = Path(command[command.index("--config") + 1])
     read = build(OnlineConfig, load_config(file, OnlineConfig))
     assert dataclasses.replace(read, store=config.store) == config, "all but what a worker has no use for"

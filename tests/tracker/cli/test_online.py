@@ -249,7 +249,7 @@ def test_the_worker_says_that_there_is_too_little_to_learn_from(
 def test_a_run_says_what_became_of_rounds_and_why(
     scene: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def worker(trainer: Any, _opened: Any) -> None:
+    def worker(trainer: Any, *_: Any) -> None:
         """What one does meanwhile."""
         history = trainer.folder.history
         history.append("cycle_started", round=1, crops=75, live=0)
