@@ -57,11 +57,11 @@ def test_a_reader_keeps_in_mind_since_when_pieces_are_seen() -> None:
     reader = TracksReader()
     told = [
         reader.read(tracks(0.1, [1, 2]), 0.1),
-        reader.read(tracks(0.3, [1, 7], TrackEvent("recalled", 7, 0.3, replaces=2)), 0.3),
+        reader.read(tracks(3.0, [1, 7], TrackEvent("recalled", 7, 3.0, replaces=2)), 3.0),
         reader.read(tracks(4.0, [1, 8], TrackEvent("recalled", 8, 4.0, replaces=7, since_s=2.0)), 4.0),
     ]
     assert [said.renamed for said in told] == [{}, {2: 7}, {}]
-    assert told[2].doubted == {7: 2.0}, "it was 2 before, since 0.1 s, and so went over to 8"
+    assert told[2].doubted == {7: 2.0}, "it was 2 before, since 0.1 s and not 3, and so went over to 8"
     assert set(told[2].broken) == {7, 8}
     assert told[0].seen.tolist() == [True, False]
 

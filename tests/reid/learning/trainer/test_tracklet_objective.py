@@ -99,6 +99,16 @@ def test_the_memory_begins_when_told_and_holds_no_gradient() -> None:
     assert after(crops_of([100, 101], [NEAR_NORTH, UP], step=1), crops_of(*ALONE, step=2), remembered=0)[0] == 0
 
 
+def test_what_is_not_yet_remembered_counts_for_nothing_among_the_positives() -> None:
+    rows, vectors = [0, 1, 2, 100], [NORTH, NEAR_NORTH, EAST, UP]  # empty slots bear the number of a crop of piece 0
+    costs = []
+    for remembered in (0, 4, 40):
+        cost_of = objective(remembered=remembered, hard_from_step=0, dropped_positives=0.34)
+        costs.append(cost_of(crops_of(rows, vectors, step=1)).total.item())
+    assert costs == [costs[0]] * 3
+    assert costs[0] < objective(hard_from_step=0, dropped_positives=0.0)(crops_of(rows, vectors, step=1)).total.item()
+
+
 def test_of_remembered_positives_the_farthest_are_dropped_too() -> None:
     beside = [100, 2], [UP, [-1.0, 0, 0, 0, 0, 0]]
     batch = [0, 1], [NORTH, NORTH]

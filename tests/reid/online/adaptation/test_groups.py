@@ -69,6 +69,14 @@ def test_of_a_crowd_as_many_are_taken_as_fit() -> None:
     assert np.array_equal(accompanied(taken), taken.identities)
 
 
+def test_nobody_is_taken_for_whom_there_is_no_room_with_somebody_beside() -> None:
+    taken = site(41, 4, beside=2)
+    for seed in range(10):
+        rows = draw_groups(taken, 84, each=8, seed=seed)
+        assert len(rows) == 80, "ten pairs; of another one nobody, though one of the two would fit"
+        assert np.array_equal(accompanied(taken.subset(rows)), np.unique(taken.identity[rows]))
+
+
 def test_the_gate_goes_on_measuring_however_much_there_is() -> None:
     crops = site(2001, 4)
     rows = draw_groups(crops, 400, each=8, seed=0)

@@ -71,6 +71,21 @@ def test_a_track_that_goes_over_and_comes_back_is_cut_each_time_or_left_out(
     assert [run.tolist() for run in runs] == [[3 + k] * length for k, length in enumerate(lengths)]
 
 
+@pytest.mark.parametrize("common", [0.0, 3.0], ids=["sharp", "dim"])
+def test_a_track_that_goes_over_to_a_third_one_is_cut_there_too(common: float) -> None:
+    changing = [3] * 8 + [4] * 8 + [6] * 8
+    vectors, tracklet, time_s = seen([[0] * 20, [1] * 20, [2] * 20, changing, [5] * 20], noise=0.25, common=common)
+    pieces = purify(vectors, tracklet, time_s, everybody(5))
+    assert pieces.piece[tracklet == 3].tolist() == [3] * 8 + [4] * 8 + [5] * 8
+
+
+def test_of_what_was_cut_a_single_crop_of_somebody_else_is_left_out_as_well() -> None:
+    changing = [3] * 10 + [4] * 5 + [6] + [4] * 5
+    vectors, tracklet, time_s = seen([[0] * 20, [1] * 20, [2] * 20, changing, [5] * 20], noise=0.25)
+    pieces = purify(vectors, tracklet, time_s, everybody(5))
+    assert pieces.piece[tracklet == 3].tolist() == [3] * 10 + [4] * 5 + [-1] + [4] * 5
+
+
 def test_somebody_who_looks_different_from_front_and_back_stays_whole() -> None:
     vectors, tracklet, time_s = seen([[0] * 20, [1] * 20, [2] * 20, [3] * 20], noise=0.25)
     turned = np.flatnonzero(tracklet == 3)[8:14]
