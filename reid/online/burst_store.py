@@ -135,13 +135,21 @@ class BurstStore:
     def tidy(self) -> None:
         """Delete what was kept for long enough for certain, and what is too much: the oldest first."""
         now_s, passed_s = self.clock(), self._proven.passed_unix_s()
-        for path, info in _infos(self.root):
-            if info is not None and passed_s - _since_unix_s(path, info, now_s) > self._keep_s:
-                path.unlink(missing_ok=True)
+        expire_bursts(self.root, now_s, passed_s, self._keep_s)
         for path in burst_files(self._here)[: -self.config.bursts]:
             path.unlink(missing_ok=True)
         while (excess := _excess(self.root, self.config.most_mb * _MB)) is not None:
             excess.unlink(missing_ok=True)
+
+
+def expire_bursts(root: Path, now_s: float, passed_s: float, keep_s: float) -> None:
+    """Delete what was kept for longer than `keep_s` by the time `passed_s`, see `ProvenClock`.
+
+    What is dated after `now_s`, which the clock says, is kept for as long from when that was noticed.
+    """
+    for path, info in _infos(root):
+        if info is not None and passed_s - _since_unix_s(path, info, now_s) > keep_s:
+            path.unlink(missing_ok=True)
 
 
 def burst_files(root: Path) -> list[Path]:

@@ -11,7 +11,7 @@ import logging
 import math
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,6 +26,7 @@ from reid.online.ledger import HourTotal, harvest_totals, hour_folders
 from reid.online.registry import ModelRegistry
 from reid.online.registry_state import Window
 from reid.online.setting_aside import hours_left_out, set_bursts_aside, set_harvest_aside
+from reid.online.sweeping import Sweeper
 
 Stop = Callable[[], bool]
 _logger = logging.getLogger(__name__)
@@ -305,6 +306,7 @@ def work(
 
     A disk that is full for a while, or a file that is damaged, costs the round that meets it: it is tried again, unless
     it was to be `once`. What is left of a round that cannot go on is deleted, whether or not learning is paused.
+    Between two rounds it deletes what is too old where no tracker does, see `Sweeper`.
     `told` hears of each round that ended; `waits` is called again and again while none is under way.
 
     Raises:
@@ -328,17 +330,26 @@ def work(
             note()
             _tell(done, told)
             return
-        problem = ""
+        sweep, problems = Sweeper(folder), dict[str, str]()
         while not stop():
-            try:
+            with _tried("learning waits", problems):
                 if _goes_on(folder, registry, config) or is_due(folder, registry, cycle):
                     _tell(run_round(folder, registry, learn, config, stop=stop_or_pause), told)
-            except (OSError, ReidError) as error:
-                if str(error) != problem:  # what is tried again and again is told once
-                    problem = str(error)
-                    _logger.warning("learning waits: %s", error)
+            with _tried("what is too old stays", problems):
+                sweep()
             note()
             _rest(cycle.wait_s, stop, sleep)
+
+
+@contextlib.contextmanager
+def _tried(outcome: str, told: dict[str, str]) -> Iterator[None]:
+    """Around what is tried again and again: a failure is told, once as long as it is the same."""
+    try:
+        yield
+    except (OSError, ReidError) as error:
+        if told.get(outcome) != str(error):
+            told[outcome] = str(error)
+            _logger.warning("%s: %s", outcome, error)
 
 
 def _tell(done: Round | None, told: Callable[[Round], None]) -> None:

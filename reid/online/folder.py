@@ -46,7 +46,7 @@ class OnlineFolder:
     | `online.json` | what it is, and the embedder that it was begun with |
     | `lock.tracker`, `lock.worker` | locked while a tracker, a worker is at work |
     | `lock.harvest` | locked while somebody else changes what was harvested |
-    | `clock.json` | the hour that the clock said in the end of the last run |
+    | `clock.json` | the hour that the clock said in the end of the last run, and for how many days that kept things |
     | `harvest/` | tracklet stores, `<camera>/<YYYYMMDD-HH>/`, hours in UTC |
     | `replay/` | bursts of what detectors gave, `<camera>/<number>.npz` |
     | `models/`, `current.json` | embedders, and which of them is live |
@@ -68,7 +68,7 @@ class OnlineFolder:
         self.harvest_lock = path / "lock.harvest"
         """Locked while what was harvested is being changed by somebody else than the tracker, who lets go."""
         self.clock = path / "clock.json"
-        """The hour that the clock said in the end of the last run."""
+        """The hour that the clock said in the end of the last run, and for how many days that kept things."""
         self.replay = path / "replay"
         """Bursts of what detectors gave, to try embedders on."""
         self.models = path / "models"

@@ -16,7 +16,7 @@ from reid.errors import DataError
 from reid.locking import is_locked
 from reid.online.files import check_free
 from reid.online.folder import OnlineFolder
-from reid.online.hours import camera_folder, hour_name
+from reid.online.hours import DAY_S, camera_folder, hour_name
 from reid.online.ledger import HourTotal, Key, Ledger
 from reid.online.proven_clock import note_hour, noted_unix_s
 from reid.online.sheaf import Sheaf, Stretch
@@ -27,7 +27,6 @@ from reid.tracklets.tidying import BLOCK_BYTES, Record, on_disk
 
 _logger = logging.getLogger(__name__)
 _MB = 1_000_000
-_DAY_S = 86400.0
 _FULL, _ROOMY = 0.99, 0.98
 """Room is made once so much of the cap is taken, until no more than so much is."""
 _SHARE = 4
@@ -169,9 +168,7 @@ class HarvestStore:
         if self._writer is not None and self._key[1] != hour_name(self._clock()):
             self.rest()
         self._ledger.refresh(skip=None if self._writer is None else self._key)
-        for key in self._ledger.expired(self._clock() if now_s is None else now_s, self.config.keep_days * _DAY_S):
-            with contextlib.suppress(DataError):  # somebody writes it
-                self._ledger.remove(key)
+        self._ledger.expire(self._clock() if now_s is None else now_s, self.config.keep_days * DAY_S)
         self._ledger.save()
         self._note_hour()
 
@@ -208,11 +205,11 @@ class HarvestStore:
         return self._ledger.disk_bytes
 
     def _note_hour(self) -> None:
-        """Leave to the next run what the clock says."""
+        """Leave to the next run what the clock says, and to a worker how long all is kept."""
         hour = hour_name(self._clock())
         if hour != self._noted:
             with contextlib.suppress(OSError):  # that run has to prove its clock by itself
-                note_hour(self.folder.clock, hour)
+                note_hour(self.folder.clock, hour, self.config.keep_days)
                 self._noted = hour
 
     def _enter(self, stretch: Stretch) -> TrackletWriter:

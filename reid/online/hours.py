@@ -9,6 +9,7 @@ import time
 from typing import Final
 
 HOUR_S: Final = 3600.0
+DAY_S: Final = 86400.0
 _LATEST_UNIX_S: Final = 253402300799  # the last second of the year 9999: a broken clock may say anything
 _HOUR: Final = re.compile(r"\d{8}-\d{2}")
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]")

@@ -151,6 +151,16 @@ class Ledger:
                 found.append(key)
         return found
 
+    def expire(self, now_unix_s: float, keep_s: float) -> None:
+        """Delete hours that were kept for longer than `keep_s`, but for those that somebody writes.
+
+        Raises:
+            OSError: a file cannot be deleted.
+        """
+        for key in self.expired(now_unix_s, keep_s):
+            with contextlib.suppress(DataError):
+                self.remove(key)
+
     def unreadable(self) -> list[Key]:
         """Hours that nobody can learn from or thin, those first that are oldest."""
         return sorted((key for key, hour in self.hours.items() if not hour.readable), key=lambda key: (key[1], key[0]))

@@ -11,7 +11,7 @@ from typing import Final
 
 from reid.errors import DataError
 from reid.online.files import read_json, write_json
-from reid.online.hours import HOUR_S, hour_begin
+from reid.online.hours import DAY_S, HOUR_S, hour_begin
 
 CLOCK_STEP_S: Final = 30.0
 """A clock that is off by more from one that never steps was set; what is less is drift, corrected by and by."""
@@ -66,10 +66,18 @@ def noted_unix_s(path: Path) -> float:
     return -math.inf
 
 
-def note_hour(path: Path, hour: str) -> None:
-    """Note which hour the clock says, for the next run.
+def noted_keep_s(path: Path) -> float:
+    """For how many seconds the last run kept what it saw; inf for ever, or where nobody can read it."""
+    with contextlib.suppress(DataError, KeyError, TypeError, ValueError):
+        days = float((read_json(path) or {})["keep_days"])
+        return days * DAY_S if days > 0 else math.inf
+    return math.inf
+
+
+def note_hour(path: Path, hour: str, keep_days: float = math.inf) -> None:
+    """Note which hour the clock says, for the next run, and for how many days things are kept.
 
     Raises:
         OSError: it cannot be written.
     """
-    write_json(path, {"hour": hour})
+    write_json(path, {"hour": hour, "keep_days": keep_days if math.isfinite(keep_days) else None})

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from reid.online.hours import HOUR_S, hour_name
-from reid.online.proven_clock import ProvenClock, note_hour, noted_unix_s
+from reid.online.proven_clock import ProvenClock, note_hour, noted_keep_s, noted_unix_s
 
 DAY_S, YEAR_S = 86400.0, 86400.0 * 365
 
@@ -69,6 +69,17 @@ def test_one_that_starts_long_ago_and_is_set_right_goes_by_the_run_before(now_s)
     assert machine.go_on(20) == -math.inf
     machine.now_s = now_s
     assert machine.go_on(20) == now_s - DAY_S
+
+
+def test_for_how_long_all_is_kept_is_noted_for_a_worker(tmp_path, now_s):
+    path = tmp_path / "clock.json"
+    assert noted_keep_s(path) == math.inf
+    for days, kept_s in ((2.5, 2.5 * DAY_S), (math.inf, math.inf)):
+        note_hour(path, hour_name(now_s), days)
+        assert (noted_keep_s(path), noted_unix_s(path)) == (kept_s, now_s)
+    for damaged in ("", "[]", "{}", '{"keep_days": "x"}', '{"keep_days": -1}', '{"keep_days": NaN}'):
+        path.write_text(damaged)
+        assert noted_keep_s(path) == math.inf
 
 
 def test_the_hour_is_noted_for_the_next_run(tmp_path, now_s):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import shutil
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,8 +24,10 @@ from reid.online.config import AdaptConfig, LessonConfig
 from reid.online.cycle import CycleConfig, Stop, Task, is_due, run_round, work
 from reid.online.files import read_json, write_json
 from reid.online.gate import Difference, Verdict
+from reid.online.hours import hour_name
 from reid.online.learning import WorkerNote, learning_of
 from reid.online.ledger import harvest_totals
+from reid.online.proven_clock import note_hour
 from reid.online.registry import ModelRegistry
 
 Film = Callable[..., Path]
@@ -369,6 +372,18 @@ def test_a_worker_notes_that_no_round_is_under_way_as_soon_as_none_is(
     note.trained(300, 300)  # of a round of the worker before, which cannot go on
     work(folder, registry, learned, AdaptConfig(), cycle, waits=note.waits, stop=lambda: bool(found), sleep=sleep)
     assert found == [noted]
+
+
+def test_a_worker_deletes_what_is_too_old_whether_or_not_learning_is_paused(folder: OnlineFolder) -> None:
+    (folder.harvest / "door" / "20260131-09").rename(folder.harvest / "door" / "20200131-09")
+    note_hour(folder.clock, hour_name(time.time() - 7200), 30)
+    folder.change_state(lambda state: {**state, "paused": True})
+    looks = list[float]()
+    work(
+        folder, ModelRegistry(folder), Learner(), AdaptConfig(), CycleConfig(),
+        stop=lambda: bool(looks), sleep=looks.append,
+    )  # fmt: skip
+    assert crops_in(folder) == 0
 
 
 def test_a_worker_that_is_refused_notes_nothing(folder: OnlineFolder) -> None:
