@@ -187,13 +187,9 @@ def burst_totals(folder: OnlineFolder) -> tuple[BurstTotal, ...]:
     return tuple(totals.values())
 
 
-def sessions_with(root: Path, identity: int) -> dict[str, float]:
-    """In bursts of which sessions somebody was reported, and when the last of these began, seconds since 1970."""
-    found: dict[str, float] = {}
-    for _, info in _infos(root):
-        if info is not None and identity in info.identities:
-            found[info.session] = max(info.began_unix_s, found.get(info.session, info.began_unix_s))
-    return found
+def burst_infos(root: Path) -> list[BurstInfo]:
+    """What every burst below a folder is of; the damaged are passed over."""
+    return [info for _, info in _infos(root) if info is not None]
 
 
 def forget_bursts(root: Path, identities: Collection[int], sessions: Collection[str]) -> int:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from reid.errors import DataError
+from reid.locking import is_locked
 from reid.online.files import read_json, write_json
 from reid.online.history import History
-from reid.online.locks import FileLock, holder_of
+from reid.online.locks import FileLock, holder_of, signature_of
 
 SCHEMA: Final = "reidtrack.online"
 SCHEMA_VERSION: Final = 1
@@ -36,6 +37,18 @@ class BaseModel:
     """SHA-256 of its file, in hexadecimal."""
 
 
+@dataclass(frozen=True, slots=True)
+class TrackerStart:
+    """A start of a tracker in an online folder: the last one."""
+
+    session: str
+    """What tells it from others, see `HarvestStore`; empty where it did not say."""
+    camera: str
+    """Name of the source; empty where it did not say."""
+    at_work: bool
+    """Whether it still runs."""
+
+
 class OnlineFolder:
     """An online folder, see `make` and `open`.
 
@@ -44,7 +57,7 @@ class OnlineFolder:
     | name | what |
     |---|---|
     | `online.json` | what it is, and the embedder that it was begun with |
-    | `lock.tracker`, `lock.worker` | locked while a tracker, a worker is at work |
+    | `lock.tracker`, `lock.worker` | locked while a tracker, a worker is at work; who that is, or was last |
     | `lock.harvest` | locked while somebody else changes what was harvested |
     | `clock.json` | the hour that the clock said in the end of the last run, and for how many days that kept things |
     | `harvest/` | tracklet stores, `<camera>/<YYYYMMDD-HH>/`, hours in UTC |
@@ -132,13 +145,29 @@ class OnlineFolder:
             raise DataError(f"{path / _HEADER} is damaged: base must have a name and a sha256, got {base!r}")
         return cls(path, BaseModel(str(base.get("name")), base["sha256"]))
 
-    def lock_tracker(self) -> FileLock:
+    def lock_tracker(self, *, session: str = "", camera: str = "") -> FileLock:
         """Keep other trackers out until the lock is released or the process ends.
+
+        Args:
+            session: of this start of the tracker, see `HarvestStore`; `forget` cannot tell one that does not say.
+            camera: name of the source.
 
         Raises:
             DataError: another one is at work here; the message names it.
         """
-        return self._lock("tracker")
+        return self._lock("tracker", session=session, camera=camera)
+
+    def last_tracker(self) -> TrackerStart | None:
+        """The start of a tracker that is at work, else the last that was; None where none is and none said so.
+
+        Raises:
+            DataError: the file system has no locks.
+            OSError: the lock cannot be read.
+        """
+        path = self.path / "lock.tracker"
+        at_work, said = is_locked(path), signature_of(path)
+        start = TrackerStart(str(said.get("session") or ""), str(said.get("camera") or ""), at_work)
+        return start if at_work or start.session else None
 
     def lock_worker(self) -> FileLock:
         """Keep other workers out until the lock is released or the process ends.
@@ -196,14 +225,14 @@ class OnlineFolder:
     def _state(self) -> Path:
         return self.path / "state.json"
 
-    def _lock(self, kind: str) -> FileLock:
+    def _lock(self, kind: str, **more: str) -> FileLock:
         path = self.path / f"lock.{kind}"
         lock = FileLock.attempt(path, wait_s=_ASKING_S)
         if lock is None:
             raise DataError(
                 f"{self.path} is in use by another {kind} ({holder_of(path)}): stop that one, or choose another folder"
             )
-        lock.sign()
+        lock.sign(**more)
         return lock
 
 

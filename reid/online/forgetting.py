@@ -10,13 +10,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from reid.checks import check_whole
 from reid.errors import DataError, InputError
-from reid.locking import is_locked
-from reid.online.burst_store import burst_files, forget_bursts, note_forgetting, sessions_with
+from reid.online.burst_store import burst_files, burst_infos, forget_bursts, note_forgetting
 from reid.online.files import read_json, write_json
-from reid.online.folder import ROUND, OnlineFolder
+from reid.online.folder import ROUND, OnlineFolder, TrackerStart
 from reid.online.hours import camera_folder
 from reid.online.ledger import hour_folders
 from reid.online.locks import FileLock
@@ -43,17 +42,17 @@ class Forgotten:
     elsewhere: tuple[str, ...]
     """Further sessions in which the same number stands for somebody, likely another one: they are as they were."""
     told: bool
-    """Whether a tracker is at work, and was told of it: it forgets, too, where its session is meant."""
+    """Whether a tracker is at work that is meant, and was told: it forgets, too, before its next frame."""
 
 
 @dataclass(slots=True)
 class _Trace:
-    """What is there of an identity, of one session."""
+    """What is there of a session."""
 
     seen_unix_s: float = -math.inf
-    """When it was seen last."""
+    """When anybody was seen last."""
     numbers: set[int] = field(default_factory=set)
-    """Under which numbers the same tracklets were reported."""
+    """Under which numbers tracklets of the identity were reported; empty where it has none."""
 
 
 def forget(
@@ -68,42 +67,42 @@ def forget(
 
     And every burst of detections in which it appears, with everybody else in it.
 
-    A tracker numbers identities anew with each start, so that a number alone does not say whom. A tracker that is
-    running is told to forget as well, see `is_meant`; what it sees from now on, it harvests again. To be ended at any
-    moment, and to be called again then. A store that cannot be read keeps nobody in the others.
+    A tracker numbers identities anew with each start, so that a number alone does not say whom. Where no session is
+    named, the last start of a tracker is meant, and no other one, whether or not anything of the number is there: so
+    it can be ended at any moment and called again, and never takes somebody else. A tracker that is running forgets
+    as well, where its session is meant; what it sees from now on, it harvests again. What cannot be done keeps nobody
+    in the rest.
 
     Args:
         folder: where; a tracker may be at work, and lets go of its store for a moment.
         identity: the number under which the tracker reported it.
         camera: name of the source; None where there is but one.
-        session: which start of the tracker; None for the latest that has the number, `"all"` for every one.
+        session: which start of the tracker; None for the last of the camera, `"all"` for every one.
         clock: seconds since 1970.
 
     Raises:
-        InputError: there are several cameras, and none was named; or no such camera.
-        DataError: a process does not let go of the harvest, or a store cannot be read. Then nothing is deleted where no
-            session was named, and all else where one was; the message says which.
-        OSError: a store cannot be written.
+        InputError: the number is none of 64 bits; there are several cameras, and none was named; or no such camera.
+        DataError: a process does not let go of the harvest, something cannot be read or deleted, or the tracker that is
+            meant cannot be told; the message says what is deleted, and what is not.
+        OSError: the harvest cannot be looked through; nothing is deleted.
     """
+    check_whole("identity", identity, -(2**63), 2**63 - 1)  # as anybody's tracker may number
     left = dict[Path, DataError]()  # stores that could not be looked through
     lock = FileLock.attempt(folder.harvest_lock, wait_s=_PATIENCE_S)
     if lock is None:
         raise DataError(f"{folder.harvest} is being changed by another process: wait for it")
     with lock:
-        cameras = _cameras(folder, camera)
+        last = folder.last_tracker()
+        cameras = _cameras(folder, camera, last)
+        if last is not None and last.session and camera_folder(last.camera) not in cameras:
+            last = None
         stores = _stores(folder, cameras)
         replays = [folder.replay / name for name in cameras]
         note_forgetting(folder.replay, clock())  # before looking, see `reid.online.burst_store`
         traces = _traces(stores, replays, identity, left)
-        if session is None and left:  # the same number of an earlier session is somebody else
-            raise DataError(
-                f"nothing is deleted: which start of the tracker saw {identity} last cannot be told, since "
-                f"{_reasons(left)}. Name the session, or {ALL} for all of them"
-            )
-        known = sorted(traces, key=lambda name: -traces[name].seen_unix_s)
-        chosen = known if session == ALL else [name for name in known if name == session]
-        if session is None:
-            chosen = known[:1]
+        meant = _meant(identity, session, last, traces, left)
+        known = [name for name in _latest_first(traces) if traces[name].numbers]
+        chosen = [name for name in known if name in meant]
         numbers = {number for name in chosen for number in traces[name].numbers}
         with contextlib.suppress(DataError, OSError), folder.guard():  # told below, once the pictures are gone
             _forget_sides(folder, numbers, chosen)  # as long as it is known which numbers these are
@@ -122,11 +121,11 @@ def forget(
             _forget_sides(folder, numbers, chosen)  # the round may have written them meanwhile, and cannot any more
     finally:
         _delete_rounds(folder)
-    told = is_locked(folder.path / "lock.tracker")
+    told = last is not None and last.at_work and last.session in meant
     if chosen or told:
         try:
             folder.history.append(
-                "forgotten", camera=camera, identity=identity, session=session, sessions=chosen,
+                "forgotten", camera=camera, identity=identity, session=session, sessions=meant,
                 numbers=sorted(numbers | {identity}), crops=size.crops, bursts=bursts,
             )  # fmt: skip
         except OSError as error:  # a full disk keeps nobody from forgetting
@@ -145,21 +144,40 @@ def forget(
     return Forgotten(size, bursts, tuple(chosen), tuple(name for name in known if name not in chosen), told)
 
 
-def is_meant(event: Mapping[str, Any], *, session: str, camera: str) -> bool:
-    """Whether a start of a tracker is to forget, by what the history says of a forgetting.
+def _meant(
+    identity: int,
+    session: str | None,
+    last: TrackerStart | None,
+    traces: Mapping[str, _Trace],
+    left: Mapping[Path, DataError],
+) -> list[str]:
+    """Sessions of which the number is forgotten, the latest first.
 
-    It is where its session was named or found to be the latest one that has the number; and where there was no trace of
-    the number on the disk and no other session was named, since it may be known to the tracker alone.
-
-    Args:
-        event: `forgotten`, with `numbers`.
-        session: of the tracker.
-        camera: of the tracker.
+    Raises:
+        DataError: none is named, and which was the last cannot be told.
     """
-    if event.get("camera") not in (None, camera, camera_folder(camera)):
-        return False
-    named, found = event.get("session"), event.get("sessions") or ()
-    return session in found or named in (ALL, session) or (named is None and not found)
+    found = _latest_first(traces)
+    if session == ALL:
+        return [last.session, *(name for name in found if name != last.session)] if last is not None else found
+    if session is not None:
+        return [session]
+    if last is not None and last.session:
+        return [last.session]
+    if last is not None:
+        raise DataError(
+            f"nothing is deleted: a tracker is at work that does not say which start of it this is. Name the session, "
+            f"or {ALL} for all of them"
+        )
+    if left:  # the same number of an earlier session is somebody else
+        raise DataError(
+            f"nothing is deleted: which start of the tracker saw {identity} last cannot be told, since "
+            f"{_reasons(left)}. Name the session, or {ALL} for all of them"
+        )
+    return found[:1]
+
+
+def _latest_first(traces: Mapping[str, _Trace]) -> list[str]:
+    return sorted(traces, key=lambda name: -traces[name].seen_unix_s)
 
 
 def _reasons(left: Mapping[Path, DataError]) -> str:
@@ -200,10 +218,12 @@ def _forget_sides(folder: OnlineFolder, numbers: Iterable[int], sessions: Sequen
         write_json(folder.people, {name: side for name, side in sides.items() if not name.endswith(gone)})
 
 
-def _cameras(folder: OnlineFolder, camera: str | None) -> list[str]:
-    """Folders of a camera."""
-    bursts = {path.parent.name for path in burst_files(folder.replay)}
-    found = sorted(bursts.union(name for name, _ in hour_folders(folder.harvest)))
+def _cameras(folder: OnlineFolder, camera: str | None, last: TrackerStart | None) -> list[str]:
+    """Folders of a camera; that of the last tracker is one, whether or not anything of it is there."""
+    known = {path.parent.name for path in burst_files(folder.replay)}
+    if last is not None and last.session:
+        known.add(camera_folder(last.camera))
+    found = sorted(known.union(name for name, _ in hour_folders(folder.harvest)))
     if camera is None and len(found) > 1:
         raise InputError(f"camera must be given, since identities of several are harvested: one of {', '.join(found)}")
     if camera is not None and camera not in found and camera_folder(camera) not in found:
@@ -214,12 +234,12 @@ def _cameras(folder: OnlineFolder, camera: str | None) -> list[str]:
 def _traces(
     stores: Sequence[Path], replays: Sequence[Path], identity: int, left: dict[Path, DataError]
 ) -> dict[str, _Trace]:
-    """What is there of an identity, by session; stores that cannot be looked through go into `left`."""
+    """What is there, by session, and of an identity; stores that cannot be looked through go into `left`."""
     traces: dict[str, _Trace] = {}
-    for replay in replays:
-        for session, began_s in sessions_with(replay, identity).items():
-            trace = traces.setdefault(session, _Trace())
-            trace.seen_unix_s = max(began_s, trace.seen_unix_s)
+    for burst in (info for replay in replays for info in burst_infos(replay)):
+        trace = traces.setdefault(burst.session, _Trace())
+        trace.seen_unix_s = max(burst.began_unix_s, trace.seen_unix_s)
+        if identity in burst.identities:
             trace.numbers.add(identity)
     for store in stores:
         try:
@@ -235,15 +255,15 @@ def _session_of(store: Path, crop: Record, runs: Mapping[int, Record]) -> str:
 
 
 def _look_for(identity: int, store: Path, traces: dict[str, _Trace]) -> None:
-    """Add what a store has of an identity."""
+    """Add what a store has, and has of an identity."""
 
     def look(crops: list[Record], runs: Mapping[int, Record]) -> list[Record]:
         tracklets = {crop["tracklet"] for crop in crops if crop["identity"] == identity}
         for crop in crops:
+            trace = traces.setdefault(_session_of(store, crop, runs), _Trace())
+            seen_s = crop["time_s"] + (runs[crop["run"]]["began_unix_s"] or 0.0)
+            trace.seen_unix_s = max(seen_s, trace.seen_unix_s)
             if crop["tracklet"] in tracklets:
-                trace = traces.setdefault(_session_of(store, crop, runs), _Trace())
-                seen_s = crop["time_s"] + (runs[crop["run"]]["began_unix_s"] or 0.0)
-                trace.seen_unix_s = max(seen_s, trace.seen_unix_s)
                 trace.numbers.add(crop["identity"])
         return crops
 

@@ -59,6 +59,11 @@ class HarvestStoreConfig:
         check_whole("jpeg_quality", self.jpeg_quality, 1, 100)
 
 
+def new_session(now_unix_s: float) -> str:
+    """What tells a start of a tracker from all others, made from time and chance."""
+    return f"{hour_name(now_unix_s)}-{secrets.token_hex(4)}"
+
+
 class HarvestStore:
     """Writes the harvest of one camera, and bounds the harvest of all.
 
@@ -92,7 +97,7 @@ class HarvestStore:
         self.folder = folder
         self.config = config or HarvestStoreConfig()
         self.camera = camera
-        self.session = session or f"{hour_name(clock())}-{secrets.token_hex(4)}"
+        self.session = session or new_session(clock())
         self._rate_hz = None if rate_hz is None else float(rate_hz)
         if self._rate_hz is not None:
             check_number("rate_hz", self._rate_hz, above=0)

@@ -32,12 +32,15 @@ class FileLock:
         file = open_locked(path, wait_s=wait_s)
         return None if file is None else cls(path, file)
 
-    def sign(self) -> None:
-        """Write into the file who holds it, for those who are refused."""
-        holder = {"process": os.getpid(), "machine": socket.gethostname(), "since_unix_s": round(time.time())}
+    def sign(self, **more: str) -> None:
+        """Write into the file who holds it, for those who are refused, and `more` of it; it stays there afterwards."""
+        holder = {"process": os.getpid(), "machine": socket.gethostname(), "since_unix_s": round(time.time()), **more}
+        line = json.dumps(holder).encode() + b"\n"
+        written = 0
         with contextlib.suppress(OSError):  # the lock counts, not what is written in it
-            os.ftruncate(self._file, 0)
-            os.pwrite(self._file, json.dumps(holder).encode() + b"\n", 0)
+            written = os.pwrite(self._file, line, 0)  # before it is cut: a full disk takes what replaces something
+        with contextlib.suppress(OSError):  # no signature is better than that of who was here before
+            os.ftruncate(self._file, len(line) if written == len(line) else 0)
 
     def release(self) -> None:
         """Let others in; harmless more than once."""
@@ -54,11 +57,20 @@ class FileLock:
         self.release()
 
 
+def signature_of(path: Path) -> dict[str, Any]:
+    """What whoever held a lock last wrote into it; empty where nobody did, or it cannot be read."""
+    with contextlib.suppress(OSError, ValueError):
+        signature = json.loads(path.read_bytes())
+        if isinstance(signature, dict):
+            return signature
+    return {}
+
+
 def holder_of(path: Path) -> str:
     """Who signed a lock, in words: `process 12 on machine x, since 2026-01-31 10:00 UTC`."""
+    holder = signature_of(path)
     try:
-        holder: Any = json.loads(path.read_bytes())
         since = time.strftime("%Y-%m-%d %H:%M", time.gmtime(holder["since_unix_s"]))
         return f"process {int(holder['process'])} on machine {holder['machine']}, since {since} UTC"
-    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):  # of numbers that are no times
         return "another process"

@@ -24,10 +24,9 @@ from reid.online.burst_recorder import BurstRecorder
 from reid.online.burst_store import BurstStore
 from reid.online.config import OnlineConfig
 from reid.online.folder import BaseModel, OnlineFolder
-from reid.online.forgetting import is_meant
 from reid.online.guard import SwapGuard
 from reid.online.harvest import Harvester
-from reid.online.harvest_store import HarvestStore
+from reid.online.harvest_store import HarvestStore, new_session
 from reid.online.harvest_writer import HarvestCounts
 from reid.online.learning import Learning, learning_of
 from reid.online.live import LiveEmbedder
@@ -136,7 +135,8 @@ class OnlineTrainer:
         with contextlib.ExitStack() as opened:
             self.folder = OnlineFolder.make(folder, BaseModel(info.name, info.model_hash))
             """Where all of it lies."""
-            opened.enter_context(self.folder.lock_tracker())
+            self._session = new_session(time.time())
+            opened.enter_context(self.folder.lock_tracker(session=self._session, camera=camera))
             verdicts = [said for event in self.folder.history.read() if (said := verdict_in_words(event))]
             self._verdict = verdicts[-1] if verdicts else ""
             self._added = self.folder.history.follow()
@@ -145,8 +145,9 @@ class OnlineTrainer:
             """The embedder that is live, with `info` and a call as `reid.Embedder` has them."""
             self.guard = SwapGuard(self.embedder, c.watch, record=self.folder.watch, camera=camera)
             """Rolls back from an embedder that makes tracking worse: `update` it with what each frame shows of that."""
-            store = HarvestStore(self.folder, c.store, camera=camera, rate_hz=rate_hz, clock=wall)
-            self._session, self._camera = store.session, camera
+            store = HarvestStore(
+                self.folder, c.store, camera=camera, rate_hz=rate_hz, session=self._session, clock=wall
+            )
             self._harvester = opened.enter_context(Harvester(store, c.harvest, wall=wall, steady=steady))
             self._reader = TracksReader()
             bursts = BurstStore.beside(store, c.bursts, clock=wall, steady=steady)
@@ -288,7 +289,7 @@ class OnlineTrainer:
                 return
             for event in added:
                 self._verdict = verdict_in_words(event) or self._verdict
-                if event["event"] == "forgotten" and is_meant(event, session=self._session, camera=self._camera):
+                if event["event"] == "forgotten" and self._session in event.get("sessions", ()):
                     self.embedder.forget(np.array(event.get("numbers", ()), np.int64))
                 self._tell(event)
 

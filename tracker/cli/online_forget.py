@@ -14,9 +14,9 @@ from tracker.cli.schema import argument, flag_only
 
 _SUMMARY = """\
 Delete every crop and record that was harvested of somebody, by the number under which the tracker reported them, and
-every burst of detections in which they appear. A tracker that runs forgets them within seconds.
-Numbers begin anew with each start of a tracker: without --session the latest start that has the number is meant. What
-an embedder learned from those crops stays in its weights."""
+every burst of detections in which they appear. A tracker that runs forgets them before its next frame.
+Numbers begin anew with each start of a tracker: without --session the last start is meant, whether it still runs or
+not, and never an earlier one. What an embedder learned from those crops stays in its weights."""
 _EXAMPLES = """\
   reidtrack online forget site 17
   reidtrack online forget site 17 --camera door --session all"""
@@ -33,7 +33,7 @@ class ForgetSettings:
     camera: str | None = field(default=None, metadata=flag_only("TEXT"))
     """Name of the source; needed where there are several."""
     session: str | None = field(default=None, metadata=flag_only("TEXT"))
-    """Which start of the tracker, or `all`."""
+    """Which start of the tracker, or `all`; the last one where it is not given."""
 
 
 def run(argv: Sequence[str], context: Context) -> int:
@@ -48,13 +48,18 @@ def run(argv: Sequence[str], context: Context) -> int:
     except InputError as error:
         raise UsageError(str(error)) from error
     if not gone.sessions:
-        told = "; the tracker that runs is told to forget the number" if gone.told else ""
-        context.result(f"nothing was harvested of {settings.identity}{told}")
-        return int(not gone.told)
-    context.result(
-        f"deleted {gone.size.crops} crops of {gone.size.tracklets} tracklets and {gone.bursts} bursts of detections, "
-        f"of session {', '.join(gone.sessions)}"
-    )
+        where = "the last start of the tracker" if settings.session is None else f"session {settings.session}"
+        context.result(f"nothing was harvested of {settings.identity} in {where}")
+    else:
+        context.result(
+            f"deleted {gone.size.crops} crops of {gone.size.tracklets} tracklets and {gone.bursts} bursts of "
+            f"detections, of session {', '.join(gone.sessions)}"
+        )
+    if gone.told:
+        context.result("the tracker that runs is told to forget the number")
     if gone.elsewhere:
-        context.result(f"the number is also in session {', '.join(gone.elsewhere)}: likely somebody else, left alone")
-    return 0
+        context.result(
+            f"the number is also in session {', '.join(gone.elsewhere)}: likely somebody else, left alone; --session "
+            "names whom you mean"
+        )
+    return int(not (gone.sessions or gone.told))

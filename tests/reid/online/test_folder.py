@@ -16,6 +16,7 @@ from reid.errors import DataError
 from reid.locking import is_locked
 from reid.online import BaseModel, FileLock, OnlineFolder
 from reid.online.files import read_json, write_json
+from reid.online.folder import TrackerStart
 
 BASE = BaseModel("default.onnx", "ab" * 32)
 
@@ -118,6 +119,22 @@ class TestLocks:
         with folder.lock_worker():
             (folder.path / "lock.worker").unlink()
             folder.lock_worker().release()
+
+    def test_the_last_tracker_is_known_and_whether_it_runs(self, folder, monkeypatch):
+        assert folder.last_tracker() is None
+        with folder.lock_tracker(session="monday with a long name", camera="door"):
+            assert folder.last_tracker() == TrackerStart("monday with a long name", "door", at_work=True)
+        assert folder.last_tracker() == TrackerStart("monday with a long name", "door", at_work=False)
+        with folder.lock_tracker(session="now", camera="yard"):
+            assert folder.last_tracker() == TrackerStart("now", "yard", at_work=True)
+
+        def full(*_args):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(os, "pwrite", full)
+        with folder.lock_tracker(session="new", camera="yard"):
+            assert folder.last_tracker() == TrackerStart("", "", at_work=True), "none rather than another one"
+        assert folder.last_tracker() is None
 
     def test_asking_whether_a_file_is_locked_locks_nobody_out(self, folder):
         assert not is_locked(folder.harvest_lock), "nor does it make the file"

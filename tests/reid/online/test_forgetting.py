@@ -26,8 +26,7 @@ from reid.online import (
 from reid.online.burst import read_burst
 from reid.online.burst_store import burst_files
 from reid.online.files import read_json, write_json
-from reid.online.forgetting import is_meant
-from reid.online.hours import hour_name
+from reid.online.hours import camera_folder, hour_name
 from reid.online.ledger import harvest_totals
 from reid.tracklets import TrackletWriter, read_tracklets
 
@@ -377,8 +376,67 @@ def test_a_tracker_lets_go_and_goes_on(folder):
             assert len(set(read.identity[read.tracklet == tracklet].tolist())) == 1
 
 
+def crops(folder):
+    return sum(total.size.crops for total in harvest_totals(folder))
+
+
+class TestWhichStartIsMeant:
+    """Without a name it is the last one, and no earlier one, whatever is there of the number."""
+
+    def test_a_second_call_takes_nobody_else(self, folder, fill):
+        fill(session="before")
+        fill(session="now", hours=(2,))
+        with folder.lock_tracker(session="now", camera="door"):
+            assert forget(folder, SOMEBODY).sessions == ("now",)
+            again = forget(folder, SOMEBODY)
+            assert (again.sessions, again.elsewhere, again.told) == ((), ("before",), True)
+        assert forget(folder, SOMEBODY).sessions == (), "nor once it has ended"
+        assert crops(folder) == 12 + 3
+        assert forget(folder, SOMEBODY, session="before").sessions == ("before",)
+
+    def test_nor_does_one_for_somebody_of_whom_nothing_was_harvested(self, folder, fill):
+        fill(session="before")
+        with folder.lock_tracker(session="now", camera="door"):
+            gone = forget(folder, SOMEBODY)
+        assert (gone.sessions, gone.elsewhere, gone.told, crops(folder)) == ((), ("before",), True, 12)
+        event = folder.history.read()[-1]
+        assert (event["numbers"], event["sessions"]) == ([SOMEBODY], ["now"])
+
+    def test_where_nobody_said_so_it_is_the_last_of_which_anything_is_there(self, folder, fill, burst):
+        fill(session="before")
+        fill(session="now", hours=(2,), identities=(1, OTHER))
+        gone = forget(folder, SOMEBODY)
+        assert (gone.sessions, gone.elsewhere, crops(folder)) == ((), ("before",), 18)
+        assert forget(folder, OTHER).sessions == ("now",)
+
+    def test_a_camera_of_which_nothing_was_harvested_is_one(self, folder, fill):
+        fill(session="before")
+        with folder.lock_tracker(session="now", camera="yard 2"):
+            with pytest.raises(InputError, match=r"camera must be given, .*: one of door, yard_2-\w+$"):
+                forget(folder, SOMEBODY)
+            for name in ("yard 2", camera_folder("yard 2")):
+                assert forget(folder, SOMEBODY, camera=name).told
+                assert folder.history.read()[-1]["sessions"] == ["now"]
+            assert crops(folder) == 12
+
+    def test_another_camera_is_not_meant(self, folder, fill):
+        fill(session="before")
+        with folder.lock_tracker(session="now", camera="yard 2"):
+            for session in (None, "all"):
+                fill(session="before")
+                gone = forget(folder, SOMEBODY, camera="door", session=session)
+                assert (gone.sessions, gone.told) == (("before",), False)
+                assert folder.history.read()[-1]["sessions"] == ["before"]
+
+    def test_a_tracker_that_does_not_say_which_it_is(self, folder, fill):
+        fill(session="before")
+        with folder.lock_tracker(), pytest.raises(DataError, match="nothing is deleted: a tracker is at work that"):
+            forget(folder, SOMEBODY)
+        assert crops(folder) == 12
+
+
 class TestTrackerAtWork:
-    """It is told by the history, and knows by its session and camera whether it is meant."""
+    """It is told by the history, and obeys where its session is named."""
 
     def test_it_is_told_which_numbers(self, folder, clock, sheaf, fill):
         fill()
@@ -387,39 +445,20 @@ class TestTrackerAtWork:
         for frame, identities in ((50, (SOMEBODY,)), (51, (33,))):  # one tracklet under two numbers
             store.add(sheaf(hour_of(3), frame, (1,), number=9, identities=identities, began=1_780_010_800.0))
         store.close()
-        with folder.lock_tracker():
+        with folder.lock_tracker(session="s", camera="door"):
             assert forget(folder, SOMEBODY).told
         event = folder.history.read()[-1]
         assert (event["event"], event["numbers"], event["sessions"]) == ("forgotten", [33, SOMEBODY], ["s"])
-        assert is_meant(event, session="s", camera="door")
-        assert not is_meant(event, session="t", camera="door")
 
     @pytest.mark.parametrize(("session", "meant"), [(None, True), ("all", True), ("now", True), ("before", False)])
     def test_it_may_know_somebody_of_whom_nothing_was_harvested(self, folder, fill, session, meant):
         fill(session="before")
         assert not forget(folder, 5, session=session).told
-        assert all(event["event"] != "forgotten" for event in folder.history.read())
-        with folder.lock_tracker():
+        with folder.lock_tracker(session="now", camera="door"):
             gone = forget(folder, 5, session=session)
-        assert (gone.told, gone.sessions) == (True, ())
-        assert is_meant(folder.history.read()[-1], session="now", camera="door") == meant
-
-    def test_another_start_is_not_meant_where_the_number_is_of_an_earlier_one(self, folder, fill):
-        fill(session="before")
-        with folder.lock_tracker():
-            forget(folder, SOMEBODY)
-        assert not is_meant(folder.history.read()[-1], session="now", camera="door")
-        with folder.lock_tracker():
-            forget(folder, OTHER, session="all")
-        assert is_meant(folder.history.read()[-1], session="now", camera="door")
-
-    def test_another_camera_is_not_meant(self, folder, fill):
-        fill()
-        fill(camera="yard 2")
-        with folder.lock_tracker():
-            forget(folder, 5, camera="yard 2")
-        event = folder.history.read()[-1]
-        assert [is_meant(event, session="now", camera=name) for name in ("yard 2", "door")] == [True, False]
+        assert (gone.told, gone.sessions) == (meant, ())
+        told = [event["sessions"] for event in folder.history.read() if event["event"] == "forgotten"]
+        assert ["now" in sessions for sessions in told] == [True] * meant
 
     def test_where_it_cannot_be_told_somebody_says_so(self, folder, fill, monkeypatch):
         fill()
@@ -429,7 +468,7 @@ class TestTrackerAtWork:
 
         monkeypatch.setattr(folder.history, "append", full)
         with (
-            folder.lock_tracker(),
+            folder.lock_tracker(session="s", camera="door"),
             pytest.raises(DataError, match="the tracker that runs could not be told"),
         ):
             forget(folder, SOMEBODY)

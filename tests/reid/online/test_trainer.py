@@ -218,8 +218,8 @@ def test_whoever_is_forgotten_leaves_its_memory(make_model: Any) -> None:
         assert made.events()[-1]["event"] == "forgotten"
         assert made.embedder.vectors_again(np.array([7, 9]))[1].tolist() == [0, 1]
         assert made.embedder.to_forget().tolist() == [7]
-        forget(OnlineFolder.open("site"), 9, session="another")
-        assert made.events()[-1]["session"] == "another"
+        made.folder.history.append("forgotten", identity=9, session="all", sessions=["another"], numbers=[9])
+        assert made.events()[-1]["sessions"] == ["another"]
         assert made.embedder.to_forget().tolist() == [], "of another start of the tracker"
 
 

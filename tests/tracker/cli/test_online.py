@@ -199,10 +199,17 @@ def test_somebody_is_forgotten(scene: Path, capsys: pytest.CaptureFixture[str]) 
     totals = harvest_totals(OnlineFolder.open(scene / "site"))
     assert totals[0].size.tracklets == 1
     assert main(["online", "forget", "site", "1"]) == 1
-    assert "nothing was harvested of 1\n" in capsys.readouterr().out
-    with OnlineFolder.open(scene / "site").lock_tracker():
+    assert "nothing was harvested of 1 in the last start of the tracker\n" in capsys.readouterr().out
+    with OnlineFolder.open(scene / "site").lock_tracker(session="now", camera="scene"):
         assert main(["online", "forget", "site", "1"]) == 0
-    assert "nothing was harvested of 1; the tracker that runs is told to forget" in capsys.readouterr().out
+        assert "the tracker that runs is told to forget" in capsys.readouterr().out
+        assert main(["online", "forget", "site", "2"]) == 0
+        assert re.search(
+            "nothing was .*\nthe tracker .*\nthe number is also in session .*--session", capsys.readouterr().out
+        )
+        assert main(["online", "forget", "site", "2", "--session", "no"]) == 1, "nobody is told of what is not there"
+        assert "is told" not in capsys.readouterr().out
+    assert totals == harvest_totals(OnlineFolder.open(scene / "site"))
 
 
 def test_what_was_detected_is_recorded_and_can_be_tracked_again(
