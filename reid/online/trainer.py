@@ -32,6 +32,8 @@ from reid.online.learning import Learning, learning_of
 from reid.online.live import LiveEmbedder
 from reid.online.news import in_words, verdict_in_words
 from reid.online.registry import ModelRegistry
+from reid.online.sightings import checked_ids
+from reid.online.telling import Teller
 from reid.online.tracks import TrackedBoxes, TracksLike, TracksReader
 
 _LOOK_S = 1.0
@@ -73,7 +75,8 @@ class OnlineStatus:
     verdict: str
     """Of the last round that ended in the folder, in short; empty before the first."""
     problems: tuple[str, ...]
-    """What waits, and why: the harvest, the bursts, a model that should be live; empty while all is well."""
+    """What waits, and why: the harvest, the bursts, a model that should be live, what is known of the learning; empty
+    while all is well."""
 
     def __str__(self) -> str:
         said = [f"harvested {self.harvested.written}", str(self.learning), f"model {self.model}"]
@@ -98,7 +101,7 @@ class OnlineTrainer:
             [train]. False where one runs elsewhere.
         least_score: of detections of which crops are recorded, those that the tracker embeds.
         tracker: settings of the tracker, as JSON can say them; candidates are tried with them on recorded bursts.
-        on_event: is told, from another thread, of everything that goes into `events`.
+        on_event: is told, by a thread of its own, of everything that goes into `events`.
         wall: seconds since 1970, by which the harvest is dated; of a recording, when it was made.
         steady: a clock in seconds that never steps, and runs as `wall` does.
 
@@ -126,16 +129,15 @@ class OnlineTrainer:
         steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self.config = c = config or OnlineConfig()
-        self._on_event = on_event
         self._events: deque[Event] = deque(maxlen=_MOST_EVENTS)
-        self._looking, self._ending = threading.RLock(), threading.Event()
+        self._looking, self._ending = threading.Lock(), threading.Event()
         self._steady, self._began_s = steady, steady()
         base = DEFAULT_MODEL if str(embedder) == "default" else Path(embedder)
         info = Embedder(base, device=device).info
         with contextlib.ExitStack() as opened:
             self.folder = OnlineFolder.make(folder, BaseModel(info.name, info.model_hash))
             """Where all of it lies."""
-            self._session = new_session(time.time())
+            self._session = new_session(wall())
             opened.enter_context(self.folder.lock_tracker(session=self._session, camera=camera))
             verdicts = [said for event in self.folder.history.read() if (said := verdict_in_words(event))]
             self._verdict = verdicts[-1] if verdicts else ""
@@ -152,7 +154,13 @@ class OnlineTrainer:
             self._reader = TracksReader()
             bursts = BurstStore.beside(store, c.bursts, clock=wall, steady=steady)
             self._recorder = opened.enter_context(BurstRecorder(bursts, least_score=least_score, tracker=tracker))
-            self._learning = learning_of(self.folder, registry, self._harvester.totals, config=c.cycle)
+            self._unknown: str | None = None
+            self._learning = Learning(
+                at_work=False, paused=False, rounds=0, stage="waiting", trained=0.0, new_crops=0,
+                needed_crops=max(1, c.cycle.least_new_crops),
+            )  # fmt: skip
+            self._look_at_learning()
+            self._teller = opened.enter_context(Teller(on_event or _log))
             opened.callback(self._end_looking)
             self._thread = threading.Thread(target=self._run, name="reidtrack-online", daemon=True)
             self._thread.start()
@@ -213,7 +221,7 @@ class OnlineTrainer:
 
     def status(self) -> OnlineStatus:
         """How it stands, a moment ago; reads no file."""
-        problems = (self._harvester.failure, self._recorder.failure, self.embedder.problem)
+        problems = (self._harvester.failure, self._recorder.failure, self.embedder.problem, self._unknown)
         return OnlineStatus(
             model=self.embedder.number,
             harvested=self._harvester.counts,
@@ -261,17 +269,11 @@ class OnlineTrainer:
 
     def _happened(self, reason: str) -> None:
         """Something about the worker."""
-        self._tell({"event": "worker", "unix_s": round(time.time(), 3), "reason": reason})
+        self._note({"event": "worker", "unix_s": round(time.time(), 3), "reason": reason})
 
-    def _tell(self, event: Event) -> None:
+    def _note(self, event: Event) -> None:
         self._events.append(event)
-        if self._on_event is None:
-            _logger.log(logging.WARNING if event["event"] == "worker" else logging.INFO, in_words(event))
-            return
-        try:
-            self._on_event(event)
-        except Exception:
-            _logger.exception("whoever is told what happens failed")
+        self._teller.put(event)
 
     def _run(self) -> None:
         while not self._ending.wait(_LOOK_S):
@@ -280,19 +282,41 @@ class OnlineTrainer:
     def _look(self) -> None:
         """Look at what others wrote into the folder."""
         with self._looking:
+            self._look_at_history()
+            self._look_at_learning()
+
+    def _look_at_history(self) -> None:
+        """Take in what others wrote, and obey; of itself, since it must not depend on anything else that is there."""
+        try:
+            added = self._added()
+        except (ReidError, OSError) as error:  # next time
+            _logger.debug("%s cannot be looked at: %s", self.folder.history.path, error)
+            return
+        for event in added:
             try:
-                totals, cycle = self._harvester.totals, self.config.cycle
-                self._learning = learning_of(self.folder, self._registry, totals, config=cycle)
-                added = self._added()
-            except (ReidError, OSError) as error:  # next time
-                _logger.debug("%s cannot be looked at: %s", self.folder.path, error)
-                return
-            for event in added:
-                self._verdict = verdict_in_words(event) or self._verdict
-                if event["event"] == "forgotten" and self._session in event.get("sessions", ()):
-                    self.embedder.forget(np.array(event.get("numbers", ()), np.int64))
-                self._tell(event)
+                self._take_in(event)
+            except Exception:  # a line of another version, or by hand: the next ones count all the same
+                _logger.exception("an event of %s could not be taken in: %s", self.folder.history.path, event)
+
+    def _take_in(self, event: Event) -> None:
+        if event["event"] == "forgotten" and self._session in event["sessions"]:
+            self.embedder.forget(checked_ids(event["numbers"]))
+        self._verdict = verdict_in_words(event) or self._verdict
+        self._note(event)
+
+    def _look_at_learning(self) -> None:
+        """How far it is: for display alone."""
+        try:
+            totals, cycle = self._harvester.totals, self.config.cycle
+            self._learning = learning_of(self.folder, self._registry, totals, config=cycle)
+            self._unknown = None
+        except Exception as error:  # noqa: BLE001 - nothing else waits for what is only shown
+            self._unknown = f"how far the learning is cannot be told: {error}"
 
     def _end_looking(self) -> None:
         self._ending.set()
         self._thread.join()
+
+
+def _log(event: Event) -> None:
+    _logger.log(logging.WARNING if event["event"] == "worker" else logging.INFO, in_words(event))

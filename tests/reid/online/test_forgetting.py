@@ -236,6 +236,18 @@ def test_nobody_is_forgotten_of_whom_nothing_is_known(folder, fill):
     assert [event["event"] for event in folder.history.read()] == ["harvested", "harvested"]
 
 
+@pytest.mark.parametrize("number", [10**20, -(2**63) - 1, 1.0, True])
+def test_numbers_that_nobody_has(folder, fill, number):
+    with pytest.raises(InputError, match="identity must be a whole number within"):
+        forget(folder, number)
+
+
+def test_other_trackers_may_number_from_0(folder, fill):
+    fill(identities=(0, 1))
+    assert forget(folder, 0).size.crops == 6
+    assert {number for read in stores(folder) for number in read.identity.tolist()} == {1}
+
+
 def test_a_second_attempt_finishes_what_a_killed_one_began(folder, fill, monkeypatch):
     fill(hours=(0,))
     pictures = len(list(folder.harvest.rglob("*.jpg")))

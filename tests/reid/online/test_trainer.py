@@ -223,6 +223,82 @@ def test_whoever_is_forgotten_leaves_its_memory(make_model: Any) -> None:
         assert made.embedder.to_forget().tolist() == [], "of another start of the tracker"
 
 
+def remembering(made: OnlineTrainer, *numbers: int) -> list[float]:
+    """How many crops its memory has of these."""
+    return made.embedder.vectors_again(np.array(numbers))[1].tolist()
+
+
+def remember(made: OnlineTrainer, *numbers: int) -> None:
+    image = scene()[0][0]
+    made.embedder.remember(np.array(numbers), [image[100:220, 20:60]] * len(numbers), 0.0)
+
+
+@pytest.mark.parametrize("damage", ["{", '{"rounds": "x"}'])
+def test_whoever_cannot_read_the_state_forgets_all_the_same(make_model: Any, damage: str) -> None:
+    with trainer(make_model) as made:
+        remember(made, 7)
+        Path("site/state.json").write_text(damage)
+        assert forget(made.folder, 7).told
+        until(lambda: made.embedder.to_forget().tolist() == [7])  # it looks by itself
+        assert remembering(made, 7) == [0]
+        until(lambda: made.status().problems)
+        assert re.search(r"how far the learning is cannot be told: .*state\.json is damaged", made.status().problems[0])
+    with trainer(make_model) as made:
+        assert made.status().problems, "it begins"
+        assert "no worker, 0 of 500 crops" in str(made.status())
+        Path("site/state.json").unlink()
+        until(lambda: not made.status().problems)
+
+
+@pytest.mark.parametrize(
+    "fields", [{"numbers": [10**20]}, {"numbers": ["x"]}, {"numbers": None}, {"numbers": [7], "sessions": None}]
+)
+def test_an_event_that_nobody_understands_keeps_none_from_being_obeyed(
+    make_model: Any, fields: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    with trainer(make_model) as made:
+        remember(made, 7, 9)
+        last = made.folder.last_tracker()
+        assert last is not None
+        made.folder.history.append("forgotten", **{"identity": 7, "sessions": [last.session], **fields})
+        forget(made.folder, 9)
+        until(lambda: made.embedder.to_forget().tolist() == [9])
+        assert remembering(made, 7, 9) == [1, 0]
+        assert "could not be taken in" in caplog.text
+        forget(made.folder, 7)
+        until(lambda: made.embedder.to_forget().tolist() == [7])
+
+
+def test_nobody_waits_for_whoever_is_told(make_model: Any) -> None:
+    entered, goes_on, waited = threading.Event(), threading.Event(), list[bool]()
+
+    def tell(_event: Any) -> None:
+        entered.set()
+        waited.append(goes_on.wait(WAIT_S / 10))
+
+    with trainer(make_model, on_event=tell) as made:
+        assert entered.wait(WAIT_S)
+        made.folder.history.append("refused", round=1, reason="worse")
+        assert [event["event"] for event in made.events()] == ["begun", "refused"]
+        goes_on.set()
+    assert waited == [True, True]
+
+
+def test_whoever_is_told_may_end_it(make_model: Any, caplog: pytest.LogCaptureFixture) -> None:
+    def tell(event: Any) -> None:
+        if event["event"] == "refused":
+            made.close()
+            ended.append(True)
+
+    ended = list[bool]()
+    made = trainer(make_model, on_event=tell)
+    made.folder.history.append("refused", round=1, reason="worse")
+    until(lambda: ended)
+    until(lambda: not [each.name for each in threading.enumerate() if each.name.startswith("reidtrack")])
+    assert "failed" not in caplog.text
+    made.close()
+
+
 @pytest.mark.parametrize("forgotten", [False, True])
 def test_a_tracker_that_runs_forgets_who_left(forgotten: bool) -> None:
     """Both leave for a while, and come back."""
