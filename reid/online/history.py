@@ -70,6 +70,31 @@ class History:
         Raises:
             OSError: the file is there and cannot be read.
         """
+        return [event for _, event in self._lines()]
+
+    def follow(self) -> Callable[[], list[dict[str, Any]]]:
+        """A function that gives what was added since it was last called, cheap where that is nothing.
+
+        Raises:
+            OSError: the file is there and cannot be read; so does the function.
+        """
+        stamp, known = self._stamp(), {line for line, _ in self._lines()}
+
+        def added() -> list[dict[str, Any]]:
+            nonlocal stamp, known
+            now = self._stamp()
+            if now == stamp:
+                return []
+            lines = self._lines()
+            # from behind: the older half may have gone meanwhile, and any line may have been damaged
+            old = next((row for row in range(len(lines), 0, -1) if lines[row - 1][0] in known), 0)
+            stamp, known = now, {line for line, _ in lines} or known
+            return [event for _, event in lines[old:]]
+
+        return added
+
+    def _lines(self) -> list[tuple[bytes, dict[str, Any]]]:
+        """Every whole line that is sound, and the event that it is of."""
         try:
             lines = self.path.read_bytes().split(b"\n")[:-1]
         except FileNotFoundError:
@@ -79,30 +104,8 @@ class History:
             with contextlib.suppress(ValueError):
                 record = json.loads(line)
                 if isinstance(record, dict) and isinstance(record.get("event"), str):
-                    events.append(record)
+                    events.append((line, record))
         return events
-
-    def follow(self) -> Callable[[], list[dict[str, Any]]]:
-        """A function that gives what was added since it was last called, cheap where that is nothing.
-
-        Raises:
-            OSError: the file is there and cannot be read; so does the function.
-        """
-        stamp, events = self._stamp(), self.read()
-        last = events[-1] if events else None
-
-        def added() -> list[dict[str, Any]]:
-            nonlocal stamp, last
-            now = self._stamp()
-            if now == stamp:
-                return []
-            events = self.read()
-            # from behind: the older half may have gone meanwhile
-            known = next((row for row in range(len(events), 0, -1) if events[row - 1] == last), 0)
-            stamp, last = now, events[-1] if events else last
-            return events[known:]
-
-        return added
 
     def _stamp(self) -> tuple[int, int] | None:
         try:

@@ -243,6 +243,19 @@ class TestHistory:
         assert seen == list(range(150))
         assert added() == []
 
+    def test_whoever_follows_it_is_told_nothing_again_where_lines_are_damaged(self, folder):
+        for k in range(4):
+            folder.history.append("tick", k=k)
+        added = folder.history.follow()
+        lines = folder.history.path.read_bytes().split(b"\n")
+        folder.history.path.write_bytes(b"\n".join([*lines[:2], bytes(9), b"[1]", b""]))
+        folder.history.append("tick", k=4)
+        assert [event["k"] for event in added()] == [4]
+        folder.history.path.write_bytes(b"")
+        assert added() == []
+        folder.history.append("tick", k=5)
+        assert [event["k"] for event in added()] == [5]
+
     def test_it_does_not_grow_for_ever(self, folder):
         history = type(folder.history)(folder.history.path, folder.guard, most_bytes=2000)
         for k in range(150):

@@ -269,6 +269,22 @@ def test_an_event_that_nobody_understands_keeps_none_from_being_obeyed(
         until(lambda: made.embedder.to_forget().tolist() == [7])
 
 
+def test_what_was_to_be_forgotten_before_it_began_is_not_obeyed(make_model: Any) -> None:
+    with trainer(make_model) as made:
+        forget(made.folder, 7, session="all")
+        made.folder.history.append("resumed")
+    with trainer(make_model) as made:
+        remember(made, 7)
+        lines = made.folder.history.path.read_bytes().splitlines(keepends=True)
+        made.folder.history.path.write_bytes(lines[1])  # what it knew as the last event is gone, and all but one
+        made.folder.history.append("resumed")
+        assert [event["event"] for event in made.events()] == ["resumed"]
+        made.folder.history.path.unlink()
+        made.folder.history.path.write_bytes(lines[1].replace(b'"unix_s":', b'"unix_s": '))
+        assert [event["event"] for event in made.events()] == ["resumed", "forgotten"], "told once more"
+        assert made.embedder.to_forget().tolist() == []
+
+
 def test_nobody_waits_for_whoever_is_told(make_model: Any) -> None:
     entered, goes_on, waited = threading.Event(), threading.Event(), list[bool]()
 
