@@ -180,6 +180,7 @@ class Tracker:
         if numbers.size and numbers.dtype.kind not in "iu":
             raise InputError(f"ids must be whole numbers, got {ids!r}")
         numbers = numbers.astype(np.int64)
+        numbers = numbers[numbers > 0]  # 0 stands for none
         self._identities.forget(numbers)
         tracks = self._tracks
         rows = (np.isin(tracks.ids, numbers) | np.isin(tracks.own_ids, numbers)).nonzero()[0]

@@ -11,6 +11,7 @@ import pytest
 from reid import Calibration
 from tracker import Detections, Tracker, TrackerConfig, Tracks
 from tracker.errors import InputError
+from tracker.table import TrackTable
 
 DT_S, DIMENSION = 0.04, 24
 GONE_S = 4.0
@@ -98,11 +99,53 @@ def test_a_claim_of_somebody_who_is_forgotten_stays_without_their_past() -> None
     assert walk.tracker._tracks.vectors[0] <= 2 / DT_S, "none from before"
 
 
+def recalled() -> Walk:
+    """Somebody was reported as 3, and found to be 1 who came back; nothing is settled."""
+    walk = Walk()
+    walk.stay(2, {1: 0.0, 2: 300.0})
+    walk.stay(GONE_S, {})
+    walk.stay(0.4, {1: 600.0})
+    tracks = walk.tracker._tracks
+    tracks.own_ids[0] = 3
+    assert (tracks.ids.tolist(), tracks.settled.tolist(), tracks.vectors[0] > 0) == ([1], [False], True)
+    return walk
+
+
+def test_the_number_that_somebody_had_before_a_claim_is_theirs() -> None:
+    walk = recalled()
+    walk.tracker.forget([3])
+    assert walk.tracker._tracks.vectors.tolist() == [0]
+    assert not walk.tracker._tracks.mean.any()
+
+
+@pytest.mark.parametrize("nobody", [0, -1, 99])
+def test_numbers_of_nobody_change_nothing(nobody: int) -> None:
+    walk = recalled()
+    walk.tracker._tracks.own_ids[0] = 0  # as of one that was recalled at once
+    before = walk.tracker._tracks.vectors.tolist()
+    walk.tracker.forget([nobody])
+    assert walk.tracker._tracks.vectors.tolist() == before
+
+
+def test_nothing_stays_of_crops_that_were_looked_at() -> None:
+    table = TrackTable.zeros(3, 4)
+    for name in ("mean", "vectors", "unlooked", "doubt", "doubted"):
+        getattr(table, name)[:] = 1
+    table.ids[:] = [1, 2, 3]
+    after = table.looks_forgotten(np.array([0, 2]))
+    for name in ("mean", "vectors", "unlooked", "doubt", "doubted"):
+        column = getattr(after, name).reshape(3, -1)
+        assert (column.max(axis=1).tolist(), column.min(axis=1).tolist()) == ([0, 1, 0], [0, 1, 0]), name
+        assert getattr(table, name).all(), "of a table of its own"
+    assert after.ids is table.ids
+
+
 def test_reasons_that_name_them_are_forgotten_too() -> None:
     walk = Walk(explain=True)
     walk.stay(2, {1: 0.0})
     assert walk.tracker.explain(1)
     walk.tracker.forget([1])
+    assert walk.tracker._identities.record is None, "cosines of theirs"
     with pytest.raises(InputError, match="nothing was decided"):
         walk.tracker.explain(1)
     walk.stay(0.2, {1: 0.0})
