@@ -7,7 +7,7 @@ import errno
 import math
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,6 +55,28 @@ class _Trace:
     """Under which numbers tracklets of the identity were reported; empty where it has none."""
 
 
+@dataclass(slots=True)
+class _Done:
+    """What went so far, and what could not be done."""
+
+    size: StoreSize = field(default_factory=StoreSize)
+    bursts: int = 0
+    undone: list[str] = field(default_factory=list)
+
+    def add(self, gone: StoreSize) -> None:
+        """So much went of a store."""
+        crops, tracklets = self.size.crops + gone.crops, self.size.tracklets + gone.tracklets
+        self.size = StoreSize(crops, tracklets, self.size.disk_bytes + gone.disk_bytes)
+
+    @contextlib.contextmanager
+    def goes_on(self) -> Iterator[None]:
+        """What cannot be done within keeps nobody from the rest."""
+        try:
+            yield
+        except (DataError, OSError) as error:
+            self.undone.append(str(error))
+
+
 def forget(
     folder: OnlineFolder,
     identity: int,
@@ -87,7 +109,7 @@ def forget(
         OSError: the harvest cannot be looked through; nothing is deleted.
     """
     check_whole("identity", identity, -(2**63), 2**63 - 1)  # as anybody's tracker may number
-    left = dict[Path, DataError]()  # stores that could not be looked through
+    left, done = dict[Path, DataError](), _Done()
     lock = FileLock.attempt(folder.harvest_lock, wait_s=_PATIENCE_S)
     if lock is None:
         raise DataError(f"{folder.harvest} is being changed by another process: wait for it")
@@ -100,52 +122,49 @@ def forget(
         replays = [folder.replay / name for name in cameras]
         note_forgetting(folder.replay, clock())  # before looking, see `reid.online.burst_store`
         traces = _traces(stores, replays, identity, left)
-        meant = _meant(identity, session, last, traces, left)
+        meant = _meant(session, last, traces, left)
         known = [name for name in _latest_first(traces) if traces[name].numbers]
         chosen = [name for name in known if name in meant]
-        numbers = {number for name in chosen for number in traces[name].numbers}
+        numbers = {identity}.union(*(traces[name].numbers for name in chosen))
         with contextlib.suppress(DataError, OSError), folder.guard():  # told below, once the pictures are gone
-            _forget_sides(folder, numbers, chosen)  # as long as it is known which numbers these are
-        # bursts before stores: these say under which numbers else it went, to whoever has to do it once more
-        bursts = sum(forget_bursts(replay, numbers, chosen) for replay in replays)
-        size = StoreSize()
-        for store in stores if chosen else ():
-            gone = _forget_in(store, identity, chosen, left)
-            size = StoreSize(
-                size.crops + gone.crops, size.tracklets + gone.tracklets, size.disk_bytes + gone.disk_bytes
-            )
-    try:
-        with folder.guard():
-            for path in folder.training.glob(f"*/{ROUND}*"):
-                path.unlink(missing_ok=True)
-            _forget_sides(folder, numbers, chosen)  # the round may have written them meanwhile, and cannot any more
-    finally:
+            _forget_sides(folder, numbers, meant)  # as long as it is known which numbers these are
+        with done.goes_on():
+            # bursts before stores: these say under which numbers else it went, to whoever has to do it once more
+            for replay in replays:
+                done.bursts += forget_bursts(replay, numbers, meant)
+            for store in stores if chosen else ():
+                with done.goes_on():
+                    done.add(_forget_in(store, identity, chosen, left))
+    with done.goes_on(), folder.guard():
+        for path in folder.training.glob(f"*/{ROUND}*"):
+            path.unlink(missing_ok=True)
+        _forget_sides(folder, numbers, meant)  # the round may have written them meanwhile, and cannot any more
+    with done.goes_on():
         _delete_rounds(folder)
     told = last is not None and last.at_work and last.session in meant
     if chosen or told:
         try:
             folder.history.append(
                 "forgotten", camera=camera, identity=identity, session=session, sessions=meant,
-                numbers=sorted(numbers | {identity}), crops=size.crops, bursts=bursts,
+                numbers=sorted(numbers), crops=done.size.crops, bursts=done.bursts,
             )  # fmt: skip
-        except OSError as error:  # a full disk keeps nobody from forgetting
+        except (DataError, OSError) as error:  # a full disk keeps nobody from forgetting
             if told:
-                raise DataError(
-                    f"{size.crops} crops and {bursts} bursts of {identity} are deleted, but the tracker that runs "
-                    f"could not be told: {error}. Forget {identity} again once that is over, or stop the tracker"
-                ) from error
-    if left:
+                told = False
+                done.undone.append(f"the tracker that runs could not be told, {error}")
+    if last is not None and last.at_work and not last.session:
+        done.undone.append("a tracker runs that does not say which start it is, and could not be told: end it")
+    done.undone.extend(f"{error} (delete that hour's folder, or wait until it expires)" for error in left.values())
+    if done.undone:
         raise DataError(
-            f"{size.crops} crops and {bursts} bursts of {identity} are deleted, of session "
-            f"{', '.join(chosen) or 'none'}, but not all could be looked through: {_reasons(left)}. Delete such an "
-            f"hour's folder, or wait until it expires; where another process writes it, end that, and forget "
-            f"{identity} of the same session again"
+            f"{done.size.crops} crops and {done.bursts} bursts of {identity} are deleted, of session "
+            f"{', '.join(chosen) or 'none'}{', and the tracker that runs is told' if told else ''}, but not all could "
+            f"be done: {'; '.join(done.undone)}. Forget {identity} of the same session again once that is mended"
         )
-    return Forgotten(size, bursts, tuple(chosen), tuple(name for name in known if name not in chosen), told)
+    return Forgotten(done.size, done.bursts, tuple(chosen), tuple(name for name in known if name not in chosen), told)
 
 
 def _meant(
-    identity: int,
     session: str | None,
     last: TrackerStart | None,
     traces: Mapping[str, _Trace],
@@ -156,13 +175,14 @@ def _meant(
     Raises:
         DataError: none is named, and which was the last cannot be told.
     """
+    begun = [last.session] if last is not None and last.session else []
     found = _latest_first(traces)
     if session == ALL:
-        return [last.session, *(name for name in found if name != last.session)] if last is not None else found
+        return list(dict.fromkeys([*begun, *found]))
     if session is not None:
         return [session]
-    if last is not None and last.session:
-        return [last.session]
+    if begun:
+        return begun
     if last is not None:
         raise DataError(
             f"nothing is deleted: a tracker is at work that does not say which start of it this is. Name the session, "
@@ -170,18 +190,14 @@ def _meant(
         )
     if left:  # the same number of an earlier session is somebody else
         raise DataError(
-            f"nothing is deleted: which start of the tracker saw {identity} last cannot be told, since "
-            f"{_reasons(left)}. Name the session, or {ALL} for all of them"
+            f"nothing is deleted: which start of the tracker was the last cannot be told, since "
+            f"{'; '.join(map(str, left.values()))}. Name the session, or {ALL} for all of them"
         )
     return found[:1]
 
 
 def _latest_first(traces: Mapping[str, _Trace]) -> list[str]:
     return sorted(traces, key=lambda name: -traces[name].seen_unix_s)
-
-
-def _reasons(left: Mapping[Path, DataError]) -> str:
-    return "; ".join(str(error) for error in left.values())
 
 
 def _stores(folder: OnlineFolder, cameras: Sequence[str]) -> list[Path]:

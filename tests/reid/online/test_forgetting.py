@@ -281,6 +281,18 @@ def test_what_an_interrupted_attempt_leaves_has_nobody_among_those_held_out(fold
     assert read_json(folder.people) == {f"door, s: {OTHER}": False}
 
 
+def test_whom_a_round_notes_meanwhile_is_not_left_among_those_held_out(folder, fill, monkeypatch):
+    fill(hours=(0,))
+
+    def meanwhile(*_args):
+        write_json(folder.people, {f"door, s: {SOMEBODY}": True, f"door, s: {OTHER}": False})
+        return 0
+
+    monkeypatch.setattr("reid.online.forgetting.forget_bursts", meanwhile)
+    forget(folder, SOMEBODY)
+    assert read_json(folder.people) == {f"door, s: {OTHER}": False}
+
+
 def test_notes_that_are_damaged_keep_no_pictures(folder, fill):
     fill(hours=(0,))
     pictures = len(list(folder.harvest.rglob("*.jpg")))
@@ -306,7 +318,7 @@ def test_an_hour_that_cannot_be_read_keeps_nobody_in_the_others(folder, fill):
     path = folder.harvest / "door" / hour_of(1) / "store.jsonl"
     damaged = path.read_bytes().replace(b'"version":1', b'"version":3', 1)
     path.write_bytes(damaged)
-    with pytest.raises(DataError, match=rf"6 crops .* of session s, .*{path}.*Delete such an hour's folder") as told:
+    with pytest.raises(DataError, match=rf"6 crops .* of session s, .*{path}.*delete that hour's folder") as told:
         forget(folder, SOMEBODY, session="s")
     assert hour_of(0) not in str(told.value)
     assert sum(total.size.crops for total in harvest_totals(folder)) == 6, "of the other one, in the other hours"
@@ -336,10 +348,11 @@ def test_pictures_that_cannot_be_deleted_are_told(folder, fill, monkeypatch):
         if not ignore_errors:
             raise PermissionError(13, "Permission denied", str(path))
 
-    with monkeypatch.context() as patch:
+    with monkeypatch.context() as patch, folder.lock_tracker(session="s", camera="door"):
         patch.setattr("shutil.rmtree", refused)
-        with pytest.raises(PermissionError):
+        with pytest.raises(DataError, match=r"3 crops .* and the tracker that runs is told, but .*Permission denied"):
             forget(folder, SOMEBODY)
+    assert folder.history.read()[-1]["sessions"] == ["s"]
     forget(folder, SOMEBODY)
     assert not kept.exists()
 
@@ -472,6 +485,52 @@ class TestTrackerAtWork:
         assert (gone.told, gone.sessions) == (meant, ())
         told = [event["sessions"] for event in folder.history.read() if event["event"] == "forgotten"]
         assert ["now" in sessions for sessions in told] == [True] * meant
+
+    def test_it_is_told_whatever_else_cannot_be_done(self, folder, fill, monkeypatch):
+        fill()
+        folder.people.write_text("{half")
+        with folder.lock_tracker(session="s", camera="door"):
+            with pytest.raises(DataError, match=r"6 crops .* and the tracker that runs is told, but .*people"):
+                forget(folder, SOMEBODY)
+            assert folder.history.read()[-1]["sessions"] == ["s"]
+            write_json(folder.people, {f"door, s: {SOMEBODY}": True, f"door, t: {SOMEBODY}": True})
+            assert forget(folder, SOMEBODY).told
+            assert read_json(folder.people) == {f"door, t: {SOMEBODY}": True}, "once more, with no pictures left"
+
+    def test_a_guard_that_hangs_keeps_no_pictures(self, folder, fill, monkeypatch):
+        fill()
+        monkeypatch.setattr("reid.online.folder._PATIENCE_S", 0.01)
+        with folder.lock_tracker(session="s", camera="door"):
+            with (
+                folder.guard(),
+                pytest.raises(DataError, match=r"6 crops .* could not be told, .* locked by"),
+            ):
+                forget(folder, SOMEBODY)
+            assert not traces(folder, [str(SOMEBODY).encode()])
+            assert forget(folder, SOMEBODY).told
+
+    def test_what_says_under_which_numbers_else_somebody_went_is_kept_as_long_as_it_is_needed(
+        self, folder, fill, monkeypatch
+    ):
+        fill()
+
+        def refused(*_args):
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr("reid.online.forgetting.forget_bursts", refused)
+        with (
+            folder.lock_tracker(session="s", camera="door"),
+            pytest.raises(DataError, match=r"0 crops .*is told, but .*Permission denied"),
+        ):
+            forget(folder, SOMEBODY)
+        assert crops(folder) == 12
+
+    @pytest.mark.parametrize("session", ["all", "s"])
+    def test_one_that_does_not_say_which_it_is_cannot_be_told(self, folder, fill, session):
+        fill()
+        with folder.lock_tracker(), pytest.raises(DataError, match=r"6 crops .* could not be told: end it"):
+            forget(folder, SOMEBODY, session=session)
+        assert folder.history.read()[-1]["sessions"] == ["s"]
 
     def test_where_it_cannot_be_told_somebody_says_so(self, folder, fill, monkeypatch):
         fill()
