@@ -13,9 +13,9 @@ with --tracking AssA and IDF1 of tracking it. Start `foreign` has seen animals o
 
 --corrupt puts identity switches into so many per cent of the tracklets. --no-gate shows for the same runs what the
 candidate would have done. --stress adds, with 40 % corrupted, a lesson that nothing but the gate holds back: large
-steps, and nothing kept in mind; with the gate and without. --ablate takes parts away, with the gate off. Everything
-made is kept under OUT and used again, so that an interrupted run goes on, and only what changed is done anew. Exit
-status 1 where a bar is missed.
+steps, and nothing kept in mind; with the gate and without. --ablate takes parts away, with the gate off, at each per
+cent of --corrupt. Everything made is kept under OUT and used again, so that an interrupted run goes on, and only what
+changed is done anew. Exit status 1 where a bar is missed.
 """
 
 from __future__ import annotations

@@ -213,6 +213,39 @@ def test_a_stress_comes_with_forty_per_cent_corrupted(planned: Callable[..., lis
     assert variants == [(0.0, "product"), (0.4, "stressed"), (0.4, "stressed, gate off")]
 
 
+def test_what_is_taken_away_can_be_had_with_switches(planned: Callable[..., list[Any]]) -> None:
+    from online.runs import ABLATIONS
+
+    plans = planned("--corrupt", "0", "40", "--ablate", *ABLATIONS)
+    variants = ["product", "gate off", *ABLATIONS]
+    assert [(plan.share, plan.variant) for plan in plans] == [
+        (share, name) for share in (0.0, 0.4) for name in variants
+    ]
+
+
+def test_nothing_is_unknown_of_what_was_switched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from online import runs
+    from online.harvesting import Site
+
+    class EnoughError(Exception):
+        """What is learned from is known."""
+
+    def adapted(_plan: Any, site: Any, *_: Any) -> Any:
+        raise EnoughError(site)
+
+    site = Site("clip", tmp_path / "pure", tmp_path / "replay")
+    monkeypatch.setattr(runs, "harvest", lambda *_: site)
+    monkeypatch.setattr(runs, "corrupt", lambda store, _share, _seed, out: out if store == site.tracklets else None)
+    monkeypatch.setattr(runs, "all_different", lambda store, out: store / out.name)
+    monkeypatch.setattr(runs, "_adapted", adapted)
+    plan = outcome(0.0, share=0.4, variant="without the unknown relation").plan
+    with pytest.raises(EnoughError) as caught:
+        runs.run(plan, tmp_path, tracking=False, say=str)
+    (learned_from,) = caught.value.args
+    assert learned_from.tracklets == tmp_path / "corrupted" / "clip-40-0" / "clip-40-0"
+    assert (learned_from.name, learned_from.bursts) == ("clip-40-0", site.bursts)
+
+
 @pytest.fixture
 def planned(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
     """What a command would run of one clip."""
