@@ -146,10 +146,19 @@ def expire_bursts(root: Path, now_s: float, passed_s: float, keep_s: float) -> N
     """Delete what was kept for longer than `keep_s` by the time `passed_s`, see `ProvenClock`.
 
     What is dated after `now_s`, which the clock says, is kept for as long from when that was noticed.
+
+    Raises:
+        OSError: one cannot be deleted; the others are deleted all the same.
     """
+    failed: OSError | None = None
     for path, info in _infos(root):
         if info is not None and passed_s - _since_unix_s(path, info, now_s) > keep_s:
-            path.unlink(missing_ok=True)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                failed = error
+    if failed is not None:
+        raise failed
 
 
 def burst_files(root: Path) -> list[Path]:

@@ -101,7 +101,7 @@ class History:
             return []
         events = []
         for line in lines:
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(ValueError, RecursionError):  # a line may be anything
                 record = json.loads(line)
                 if isinstance(record, dict) and isinstance(record.get("event"), str):
                     events.append((line, record))

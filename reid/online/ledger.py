@@ -155,11 +155,17 @@ class Ledger:
         """Delete hours that were kept for longer than `keep_s`, but for those that somebody writes.
 
         Raises:
-            OSError: a file cannot be deleted.
+            OSError: a file cannot be deleted; the other hours are deleted all the same.
         """
+        failed: OSError | None = None
         for key in self.expired(now_unix_s, keep_s):
-            with contextlib.suppress(DataError):
-                self.remove(key)
+            try:
+                with contextlib.suppress(DataError):
+                    self.remove(key)
+            except OSError as error:
+                failed = error
+        if failed is not None:
+            raise failed
 
     def unreadable(self) -> list[Key]:
         """Hours that nobody can learn from or thin, those first that are oldest."""

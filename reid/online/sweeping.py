@@ -56,7 +56,9 @@ class Sweeper:
         with lock:
             self._next_s = self._steady() + _EVERY_S
             keep_s = noted_keep_s(self._folder.clock)
-            self._ledger.refresh()
-            self._ledger.expire(passed_s, keep_s)
-            self._ledger.save()
-            expire_bursts(self._folder.replay, self._wall(), passed_s, keep_s)
+            try:
+                expire_bursts(self._folder.replay, self._wall(), passed_s, keep_s)
+            finally:
+                self._ledger.refresh()
+                self._ledger.expire(passed_s, keep_s)
+                self._ledger.save()

@@ -7,9 +7,12 @@ import threading
 from collections.abc import Callable, Mapping
 from queue import SimpleQueue
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 _logger = logging.getLogger(__name__)
+
+
+_PATIENCE_S: Final = 5.0
 
 
 class Teller:
@@ -32,10 +35,10 @@ class Teller:
         self._events.put(event)
 
     def close(self) -> None:
-        """Tell of what waits, and end; harmless more than once."""
+        """Tell of what waits, for a few seconds at most, and end; harmless more than once."""
         self._events.put(None)
         if threading.current_thread() is not self._thread:  # whoever is told may call it
-            self._thread.join()
+            self._thread.join(_PATIENCE_S)
 
     def __enter__(self) -> Teller:
         return self

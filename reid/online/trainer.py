@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reid.embedder import DEFAULT_MODEL, Embedder
-from reid.errors import ReidError
+from reid.errors import InputError
 from reid.online.beside import WorkerBeside, worker_command
 from reid.online.burst_recorder import BurstRecorder
 from reid.online.burst_store import BurstStore
@@ -97,15 +97,18 @@ class OnlineTrainer:
         camera: name of the source.
         rate_hz: frames a second of the source; None where unknown.
         device: where models run, see `reid.Embedder`.
-        worker: what starts a worker that learns beside, such as `tracker.cli.online.WORKER`; it needs the extra
-            [train]. False where one runs elsewhere.
+        worker: words of the command that starts a worker which learns beside, such as `tracker.cli.online.WORKER`; the
+            folder and options of `reidtrack online worker` are added to them. It needs the extra [train]. False where
+            one runs elsewhere, or none.
         least_score: of detections of which crops are recorded, those that the tracker embeds.
         tracker: settings of the tracker, as JSON can say them; candidates are tried with them on recorded bursts.
         on_event: is told, by a thread of its own, of everything that goes into `events`.
-        wall: seconds since 1970, by which the harvest is dated; of a recording, when it was made.
-        steady: a clock in seconds that never steps, and runs as `wall` does.
+        wall: seconds since 1970, by which the harvest is dated and grows old.
+        steady: a clock in seconds that never steps, and runs as `wall` does. Both are for simulations: a worker, and
+            whoever is asked to forget, go by the time that it is.
 
     Raises:
+        InputError: `worker` is no sequence of words.
         DataError: the folder is something else's, was begun with another embedder, or is in use.
         ModelError: no model of the folder can be used.
         DeviceError: the device cannot be used.
@@ -128,6 +131,8 @@ class OnlineTrainer:
         wall: Callable[[], float] = time.time,
         steady: Callable[[], float] = time.monotonic,
     ) -> None:
+        if worker is not False and (isinstance(worker, str) or not isinstance(worker, Sequence)):
+            raise InputError(f"worker must be the words of a command, or False, got {worker!r}")
         self.config = c = config or OnlineConfig()
         self._events: deque[Event] = deque(maxlen=_MOST_EVENTS)
         self._looking, self._ending = threading.Lock(), threading.Event()
@@ -135,6 +140,7 @@ class OnlineTrainer:
         base = DEFAULT_MODEL if str(embedder) == "default" else Path(embedder)
         info = Embedder(base, device=device).info
         with contextlib.ExitStack() as opened:
+            self._teller = opened.enter_context(Teller(on_event or _log))  # ends last: nothing waits for who is told
             self.folder = OnlineFolder.make(folder, BaseModel(info.name, info.model_hash))
             """Where all of it lies."""
             self._session = new_session(wall())
@@ -160,7 +166,6 @@ class OnlineTrainer:
                 needed_crops=max(1, c.cycle.least_new_crops),
             )  # fmt: skip
             self._look_at_learning()
-            self._teller = opened.enter_context(Teller(on_event or _log))
             opened.callback(self._end_looking)
             self._thread = threading.Thread(target=self._run, name="reidtrack-online", daemon=True)
             self._thread.start()
@@ -289,7 +294,7 @@ class OnlineTrainer:
         """Take in what others wrote, and obey; of itself, since it must not depend on anything else that is there."""
         try:
             added = self._added()
-        except (ReidError, OSError) as error:  # next time
+        except Exception as error:  # noqa: BLE001 - next time: without this thread nobody would be forgotten
             _logger.debug("%s cannot be looked at: %s", self.folder.history.path, error)
             return
         for event in added:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -196,9 +197,9 @@ def test_a_lesson_that_fails_is_refused_as_a_worker_does(monkeypatch: pytest.Mon
     from online import runs
     from online.harvesting import Site
 
-    def fails(*_: Any) -> Any:
-        raise DataError("it has collapsed")
+    from reid.learning.trainer.alarm import CollapseError
 
+    fails = Mock(side_effect=CollapseError("it has collapsed"))
     monkeypatch.setattr(runs, "_teach", fails)
     plan, site = outcome(0.0, variant="stressed").plan, Site("clip", tmp_path, tmp_path)
     plan = replace(plan, model=DEFAULT_MODEL)
@@ -206,6 +207,9 @@ def test_a_lesson_that_fails_is_refused_as_a_worker_does(monkeypatch: pytest.Mon
     result, model = runs._adapt(plan, site, tmp_path, said.append)
     assert (result["admitted"], result["reason"], model) == (False, "it failed: it has collapsed", None)
     assert said[-1] == "  refused: it failed: it has collapsed"
+    fails.side_effect = DataError("a store is damaged")
+    with pytest.raises(DataError):  # or what could not be run would count as harmless
+        runs._adapt(replace(plan, seed=9), site, tmp_path, said.append)
 
 
 def test_a_stress_comes_with_forty_per_cent_corrupted(planned: Callable[..., list[Any]]) -> None:

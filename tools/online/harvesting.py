@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import reid
+import tracker
 from online.clips import Clip
 from online.parts import follow, model_digest
 from reid.data.stores import find_stores
@@ -37,7 +41,7 @@ def harvest(clip: Clip, model: Path, out: Path) -> Site:
         ValueError: there is no harvest, or it is of more than an hour.
         RuntimeError: the disk failed, or was too slow.
     """
-    name = f"{clip.folder.name}-{model_digest(model)}"
+    name = f"{clip.folder.name}-{model_digest(model)}-{_code_digest()}"
     folder = out / "sites" / name
     if not (folder / "done").is_file():
         shutil.rmtree(folder, ignore_errors=True)
@@ -49,11 +53,19 @@ def harvest(clip: Clip, model: Path, out: Path) -> Site:
     return Site(name, stores[0], folder / "replay")
 
 
+@functools.cache
+def _code_digest() -> str:
+    """Changes when the product may harvest or adapt otherwise than before."""
+    roots = [Path(package.__file__ or "").parent for package in (reid, tracker)]
+    files = sorted(file for root in roots for file in root.rglob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
+
+
 def _harvest(clip: Clip, model: Path, folder: Path) -> None:
-    tracker, clock = TrackerConfig(), _ClipClock()
+    config, clock = TrackerConfig(), _ClipClock()
     with OnlineTrainer(
         model, folder, camera=clip.folder.name, rate_hz=clip.rate_hz, device="cpu", worker=False,
-        least_score=tracker.high_score, tracker=asdict(tracker), wall=clock, steady=clock,
+        least_score=config.high_score, tracker=asdict(config), wall=clock, steady=clock,
     ) as trainer:  # fmt: skip
         follow(clip, 1, model, [clock, HarvestSink(trainer)])
         status = trainer.status()

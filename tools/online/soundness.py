@@ -33,7 +33,7 @@ ASKED = {
 }
 _JSON = "(online|clock|current|state|watch|people)"
 _KNOWN = re.compile(
-    rf"{_JSON}\.json|\.{_JSON}\.json-draft|history\.jsonl|\.history\.jsonl-draft|\.?worker\.(log|json|yaml)(-draft)?|lock\.\w+|models/.+"
+    rf"{_JSON}\.json|\.{_JSON}\.json-draft|history\.jsonl|\.history\.jsonl-draft|\.?worker\.(log|log\.1|json|yaml)(-draft)?|lock\.\w+|models/.+"
     r"|harvest/\.?totals\.json(-draft)?|harvest/[^/]+/\d{8}-\d\d/.+|training/\d+/.+|replay/[^/]+/\.?\d{6}\.npz(-draft)?"
     r"|replay/\.?forgotten\.json(-draft)?"
 )

@@ -14,7 +14,7 @@ from tracker.cli.schema import argument, flag_only
 
 _SUMMARY = """\
 Delete every crop and record that was harvested of somebody, by the number under which the tracker reported them, and
-every burst of detections in which they appear. A tracker that runs forgets them before its next frame.
+every burst of detections in which they appear. A tracker that runs forgets them within a second or two.
 Numbers begin anew with each start of a tracker: without --session the last start is meant, whether it still runs or
 not, and never an earlier one. What an embedder learned from those crops stays in its weights."""
 _EXAMPLES = """\

@@ -208,7 +208,7 @@ class TestHistory:
     def test_damaged_lines_are_passed_over(self, folder):
         folder.history.append("one")
         with folder.history.path.open("ab") as file:
-            file.write(b'\x00\xff\n[1]\n{"no": "event"}\n\n')
+            file.write(b'\x00\xff\n[1]\n{"no": "event"}\n\n' + b"[" * 100_000 + b"\n")
         folder.history.append("two")
         assert [event["event"] for event in folder.history.read()] == ["one", "two"]
 

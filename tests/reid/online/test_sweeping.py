@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from reid.online.burst import Burst, BurstInfo
 from reid.online.burst_store import BurstStore, burst_files
 from reid.online.harvest_store import HarvestStore, HarvestStoreConfig
 from reid.online.hours import DAY_S, HOUR_S, hour_name
-from reid.online.ledger import hour_folders
+from reid.online.ledger import Ledger, hour_folders
 from reid.online.locks import FileLock
 from reid.online.sheaf import Sheaf
 from reid.online.sweeping import Sweeper
@@ -98,3 +99,28 @@ def test_where_nobody_noted_for_how_long_all_stays(site: OnlineFolder, clock: Cl
     steady = type(clock)(0.0)
     site.clock.unlink()
     assert go_on(Sweeper(site, wall=clock, steady=steady), clock, steady, 5 * DAY_S) == (2, 2)
+
+
+def test_what_cannot_be_deleted_keeps_nothing_else(
+    site: OnlineFolder, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steady, remove, unlink = type(clock)(0.0), Ledger.remove, Path.unlink
+    hours, bursts = hour_folders(site.harvest), burst_files(site.replay)
+
+    def refuse(one: Any, first: Any) -> None:
+        if one == first:
+            raise PermissionError(13, "not yours")
+
+    def remove_hour(ledger: Ledger, key: Any) -> None:
+        refuse(key, hours[0])
+        remove(ledger, key)
+
+    def unlink_file(path: Path, missing_ok: bool = False) -> None:
+        refuse(path, bursts[0])
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Ledger, "remove", remove_hour)
+    monkeypatch.setattr(Path, "unlink", unlink_file)
+    with pytest.raises(PermissionError, match="not yours"):
+        go_on(Sweeper(site, wall=clock, steady=steady), clock, steady, 5 * DAY_S)
+    assert (hour_folders(site.harvest), burst_files(site.replay)) == (hours[:1], bursts[:1])

@@ -300,6 +300,17 @@ def test_nobody_waits_for_whoever_is_told(make_model: Any) -> None:
     assert waited == [True, True]
 
 
+def test_whoever_is_told_for_ever_keeps_neither_the_end_nor_the_folder(
+    make_model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reid.online.telling._PATIENCE_S", 0.05)
+    goes_on = threading.Event()
+    trainer(make_model, on_event=lambda _event: goes_on.wait()).close()
+    with trainer(make_model) as made:
+        assert made.status().model == 0
+    goes_on.set()
+
+
 def test_whoever_is_told_may_end_it(make_model: Any, caplog: pytest.LogCaptureFixture) -> None:
     def tell(event: Any) -> None:
         if event["event"] == "refused":
@@ -361,6 +372,9 @@ def test_whatever_is_refused_leaves_nothing_behind(make_model: Any) -> None:
         OnlineTrainer("default", "site", device="cpu", worker=False)
     with pytest.raises(InputError, match="rate_hz"):
         trainer(make_model, rate_hz=-1.0)
+    for worker in (True, "reidtrack online worker", None):
+        with pytest.raises(InputError, match="worker must be the words of a command, or False, got"):
+            OnlineTrainer(make_model(name="base.onnx"), "site", device="cpu", worker=worker)
     assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("reidtrack")]
     trainer(make_model).close()
 
