@@ -12,7 +12,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -201,14 +201,27 @@ def burst_infos(root: Path) -> list[BurstInfo]:
     return [info for _, info in _infos(root) if info is not None]
 
 
-def forget_bursts(root: Path, identities: Collection[int], sessions: Collection[str]) -> int:
-    """Delete all bursts of sessions in which one of these was reported, and the damaged; how many that was."""
-    gone = 0
+def forget_bursts(
+    root: Path, numbers: Mapping[str, Collection[int]]
+) -> tuple[int, list[tuple[BurstInfo | None, OSError]]]:
+    """Delete all bursts in which a number of their session was reported, and the damaged.
+
+    Args:
+        root: every burst below it is looked at.
+        numbers: of each session.
+
+    Returns:
+        How many went, and what those are of that could not be deleted, None for damaged ones, and why.
+    """
+    gone, left = 0, list[tuple[BurstInfo | None, OSError]]()
     for path, info in _infos(root):
-        if info is None or (info.session in sessions and not set(identities).isdisjoint(info.identities)):
-            path.unlink(missing_ok=True)
-            gone += 1
-    return gone
+        if info is None or not set(numbers.get(info.session, ())).isdisjoint(info.identities):
+            try:
+                path.unlink(missing_ok=True)
+                gone += 1
+            except OSError as error:
+                left.append((info, error))
+    return gone, left
 
 
 def _infos(root: Path) -> list[tuple[Path, BurstInfo | None]]:

@@ -7,7 +7,7 @@ import errno
 import math
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -106,7 +106,7 @@ def forget(
         InputError: the number is none of 64 bits; there are several cameras, and none was named; or no such camera.
         DataError: a process does not let go of the harvest, something cannot be read or deleted, or the tracker that is
             meant cannot be told; the message says what is deleted, and what is not.
-        OSError: the harvest cannot be looked through; nothing is deleted.
+        OSError: the folder cannot be looked into; nothing is deleted.
     """
     check_whole("identity", identity, -(2**63), 2**63 - 1)  # as anybody's tracker may number
     left, done = dict[Path, DataError](), _Done()
@@ -118,42 +118,46 @@ def forget(
         cameras = _cameras(folder, camera, last)
         if last is not None and last.session and camera_folder(last.camera) not in cameras:
             last = None
-        stores = _stores(folder, cameras)
+        stores = _stores(folder, cameras, done)
         replays = [folder.replay / name for name in cameras]
-        note_forgetting(folder.replay, clock())  # before looking, see `reid.online.burst_store`
+        with done.goes_on():
+            note_forgetting(folder.replay, clock())  # before looking, see `reid.online.burst_store`
         traces = _traces(stores, replays, identity, left)
         meant = _meant(session, last, traces, left)
         known = [name for name in _latest_first(traces) if traces[name].numbers]
         chosen = [name for name in known if name in meant]
-        numbers = {identity}.union(*(traces[name].numbers for name in chosen))
+        numbers = {name: {identity} | traces.get(name, _Trace()).numbers for name in meant}
+        runs = last.session if last is not None and last.at_work and last.session in numbers else None
+        untold = {name: numbers[name] for name in meant if name in chosen or name == runs}
+        source = camera or next(iter(cameras), None)
+        # before anything goes: nobody can say afterwards under which numbers else it went
+        with contextlib.suppress(DataError, OSError):  # told once more below, when a full disk has room
+            _tell(folder, identity, source, untold)
         with contextlib.suppress(DataError, OSError), folder.guard():  # told below, once the pictures are gone
-            _forget_sides(folder, numbers, meant)  # as long as it is known which numbers these are
-        with done.goes_on():
-            # bursts before stores: these say under which numbers else it went, to whoever has to do it once more
-            for replay in replays:
-                done.bursts += forget_bursts(replay, numbers, meant)
-            for store in stores if chosen else ():
-                with done.goes_on():
-                    done.add(_forget_in(store, identity, chosen, left))
+            _forget_sides(folder, numbers)  # as long as it is known which numbers these are
+        held = _forget_bursts(replays, identity, numbers, done)
+        for store in stores if chosen else ():
+            with done.goes_on():
+                done.add(_forget_in(store, identity, [name for name in chosen if name not in held], left))
     with done.goes_on(), folder.guard():
         for path in folder.training.glob(f"*/{ROUND}*"):
             path.unlink(missing_ok=True)
-        _forget_sides(folder, numbers, meant)  # the round may have written them meanwhile, and cannot any more
+        _forget_sides(folder, numbers)  # the round may have written them meanwhile, and cannot any more
     with done.goes_on():
         _delete_rounds(folder)
-    told = last is not None and last.at_work and last.session in meant
-    if chosen or told:
-        try:
-            folder.history.append(
-                "forgotten", camera=camera, identity=identity, session=session, sessions=meant,
-                numbers=sorted(numbers), crops=done.size.crops, bursts=done.bursts,
-            )  # fmt: skip
-        except (DataError, OSError) as error:  # a full disk keeps nobody from forgetting
-            if told:
-                told = False
-                done.undone.append(f"the tracker that runs could not be told, {error}")
+    try:
+        _tell(folder, identity, source, untold)
+    except (DataError, OSError) as error:  # a full disk keeps nobody from forgetting
+        if runs is not None and runs in untold:
+            numbered = ", ".join(map(str, sorted(untold[runs])))
+            done.undone.append(
+                f"the tracker that runs could not be told, {error}: forget each of {numbered} of session {runs} again"
+            )
+    told = runs is not None and runs not in untold
     if last is not None and last.at_work and not last.session:
-        done.undone.append("a tracker runs that does not say which start it is, and could not be told: end it")
+        done.undone.append(
+            "a tracker runs that does not say which start it is, or begins just now, and could not be told: end it"
+        )
     done.undone.extend(f"{error} (delete that hour's folder, or wait until it expires)" for error in left.values())
     if done.undone:
         raise DataError(
@@ -185,8 +189,8 @@ def _meant(
         return begun
     if last is not None:
         raise DataError(
-            f"nothing is deleted: a tracker is at work that does not say which start of it this is. Name the session, "
-            f"or {ALL} for all of them"
+            "nothing is deleted: a tracker is at work that does not say which start of it this is, or begins just now. "
+            f"Call again, or name the session, or {ALL} for all of them"
         )
     if left:  # the same number of an earlier session is somebody else
         raise DataError(
@@ -200,12 +204,34 @@ def _latest_first(traces: Mapping[str, _Trace]) -> list[str]:
     return sorted(traces, key=lambda name: -traces[name].seen_unix_s)
 
 
-def _stores(folder: OnlineFolder, cameras: Sequence[str]) -> list[Path]:
+def _tell(folder: OnlineFolder, identity: int, camera: str | None, untold: dict[str, set[int]]) -> None:
+    """Say of each session which numbers of it are to be forgotten; of whom it is said is no longer among `untold`."""
+    for session in tuple(untold):
+        numbers = sorted(untold[session])
+        folder.history.append("forgotten", camera=camera, identity=identity, sessions=[session], numbers=numbers)
+        del untold[session]
+
+
+def _forget_bursts(replays: Sequence[Path], identity: int, numbers: Mapping[str, set[int]], done: _Done) -> set[str]:
+    """Delete them; sessions of which one is left that only their crops tell to be of the identity."""
+    held: set[str] = set()
+    for replay in replays:
+        gone, left = forget_bursts(replay, numbers)
+        done.bursts += gone
+        done.undone.extend(str(error) for _, error in left)
+        held.update(info.session for info, _ in left if info is not None and identity not in info.identities)
+    if held:
+        done.undone.append(f"crops of session {', '.join(sorted(held))} stay as long as these bursts do")
+    return held
+
+
+def _stores(folder: OnlineFolder, cameras: Sequence[str], done: _Done) -> list[Path]:
     """Of these cameras; what a killed process left without records is deleted, since nobody knows whom it shows."""
     found = [folder.harvest / name / hour for name, hour in hour_folders(folder.harvest) if name in cameras]
     stores = [store for store in found if is_tracklet_store(store)]
     for store in set(found).difference(stores):
-        remove_tracklets(store)
+        with done.goes_on():
+            remove_tracklets(store)
     return stores
 
 
@@ -226,9 +252,9 @@ def _delete_rounds(folder: OnlineFolder) -> None:
                 raise
 
 
-def _forget_sides(folder: OnlineFolder, numbers: Iterable[int], sessions: Sequence[str]) -> None:
-    """Take the numbers out of those of which it is known whether they were held out; under the folder's guard."""
-    gone = tuple(f", {session}: {number}" for session in sessions for number in numbers)
+def _forget_sides(folder: OnlineFolder, numbers: Mapping[str, set[int]]) -> None:
+    """Take numbers, by session, out of those of which it is known whether they were held out; under the guard."""
+    gone = tuple(f", {session}: {number}" for session, those in numbers.items() for number in those)
     sides = read_json(folder.people) if gone else None
     if sides is not None:
         write_json(folder.people, {name: side for name, side in sides.items() if not name.endswith(gone)})
@@ -262,6 +288,8 @@ def _traces(
             _look_for(identity, store, traces)
         except DataError as error:
             left[store] = error
+        except OSError as error:  # looking puts it in order, for which a full disk has no room
+            left[store] = DataError(f"{store} cannot be looked through: {error.strerror}")
     return traces
 
 

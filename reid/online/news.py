@@ -56,6 +56,12 @@ def _switched(event: Mapping[str, Any]) -> str:
     return f"{what} {'pauses' if event['event'] == 'paused' else 'goes on'}{_because(event)}"
 
 
+def _forgotten(event: Mapping[str, Any]) -> str:
+    others = [str(number) for number in event["numbers"] if number != event["identity"]]
+    where = f"{event['camera']}, session {', '.join(event['sessions'])}"
+    return f"{event['identity']} of {where}, is to be forgotten{', also as ' if others else ''}{', '.join(others)}"
+
+
 def _because(event: Mapping[str, Any]) -> str:
     return f": {event['reason']}" if event.get("reason") else ""
 
@@ -70,6 +76,6 @@ _SAID: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "fell_back": lambda e: f"model {e['number']} is to be live{_because(e)}",
     "paused": _switched,
     "resumed": _switched,
-    "forgotten": lambda e: f"{e['identity']} is forgotten: {e['crops']} crops and {e['bursts']} bursts",
+    "forgotten": _forgotten,
     "worker": lambda e: str(e["reason"]),
 }

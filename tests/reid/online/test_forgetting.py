@@ -7,6 +7,7 @@ import itertools
 import json
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ from reid.online.burst_store import burst_files
 from reid.online.files import read_json, write_json
 from reid.online.hours import camera_folder, hour_name
 from reid.online.ledger import harvest_totals
-from reid.tracklets import TrackletWriter, read_tracklets
+from reid.tracklets import TrackletWriter, read_tracklets, tidying
 
 pytestmark = pytest.mark.usefixtures("fast_disk")
 SOMEBODY, OTHER = 7712345678901234567, 88456  # the first is no part of any time
@@ -91,11 +92,28 @@ def test_no_byte_is_left(folder, fill):
     assert removed.size.disk_bytes >= 7 * 4096
     history = folder.history.path
     told = json.loads(history.read_bytes().splitlines()[-1])
-    assert (told["event"], told["identity"], told["crops"]) == ("forgotten", SOMEBODY, 7)
+    assert told == {
+        "event": "forgotten", "unix_s": told["unix_s"], "camera": "door", "identity": SOMEBODY,
+        "sessions": ["s"], "numbers": [SOMEBODY],
+    }  # fmt: skip
     assert traces(folder, needles) == [history], "which says that it was done"
     assert [read.picture(row).read_bytes() for read, row in kept] == pixels, "others are as they were"
     assert sum(total.size.crops for total in harvest_totals(folder)) == 6
     assert read_json(folder.people) == {f"door, s: {OTHER}": False}
+
+
+@pytest.fixture
+def renumbered(folder, clock, sheaf):
+    """`renumbered(session)`: one tracklet of two crops, one under 33, one under the number of SOMEBODY."""
+
+    def renumbered(session="s"):
+        store = HarvestStore(folder, HarvestStoreConfig(least_free_mb=0), camera="door", session=session, clock=clock)
+        store.open()
+        for frame, identities in ((50, (33,)), (51, (SOMEBODY,))):
+            store.add(sheaf(hour_of(3), frame, (1,), number=9, identities=identities, began=1_780_010_800.0))
+        store.close()
+
+    return renumbered
 
 
 @pytest.fixture
@@ -143,6 +161,49 @@ class TestBursts:
         assert forget(folder, SOMEBODY).bursts == 1
         assert not before.exists()
         assert other.exists()
+
+    def test_each_session_has_its_own_numbers(self, folder, renumbered, burst):
+        renumbered("monday")
+        theirs, stranger = burst([33], session="monday"), burst([33], session="tuesday")
+        write_json(folder.people, {"door, monday: 33": True, "door, tuesday: 33": True})
+        with folder.lock_tracker(session="tuesday", camera="door"):
+            assert forget(folder, SOMEBODY, session="all").told
+        assert (theirs.exists(), stranger.exists()) == (False, True)
+        assert read_json(folder.people) == {"door, tuesday: 33": True}
+        told = [(event["sessions"], event["numbers"]) for event in folder.history.read()[-2:]]
+        assert told == [(["tuesday"], [SOMEBODY]), (["monday"], [33, SOMEBODY])]
+
+    @pytest.mark.parametrize(("number", "kept"), [(SOMEBODY, 0), (33, 2)])
+    def test_one_that_cannot_be_deleted_holds_no_more_back_than_it_must(
+        self, folder, fill, renumbered, burst, monkeypatch, number, kept
+    ):
+        """Crops stay where they alone say that a burst which is left is of the same track."""
+        renumbered()
+        fill("monday", identities=(SOMEBODY, OTHER))
+        stays, others = burst([number]), [burst([SOMEBODY]), burst([33]), burst([SOMEBODY], session="monday")]
+        unlink = Path.unlink
+
+        def refused(path, missing_ok=False):
+            if path == stays:
+                raise PermissionError(1, "Operation not permitted", str(path))
+            unlink(path, missing_ok=missing_ok)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "unlink", refused)
+            with pytest.raises(DataError, match=rf"{8 - kept} crops and 3 bursts .*not permitted: .*{stays.name}"):
+                forget(folder, SOMEBODY, session="all")
+        assert [path.exists() for path in others] == [False] * 3
+        assert crops(folder) == 6 + kept
+        assert (forget(folder, SOMEBODY, session="all").size.crops, stays.exists()) == (kept, False)
+
+    def test_drafts_that_cannot_be_deleted_keep_nothing_else(self, folder, fill, burst):
+        fill()
+        theirs = burst([SOMEBODY])
+        draft = theirs.with_name(".000009.npz-draft")
+        draft.mkdir()
+        with pytest.raises(DataError, match=r"6 crops and 1 bursts .* directory: .*000009\.npz-draft"):
+            forget(folder, SOMEBODY)
+        assert not theirs.exists()
 
     def test_who_is_in_a_burst_alone_is_forgotten_as_well(self, folder, burst):
         path = burst([SOMEBODY], camera="roof")
@@ -286,7 +347,7 @@ def test_whom_a_round_notes_meanwhile_is_not_left_among_those_held_out(folder, f
 
     def meanwhile(*_args):
         write_json(folder.people, {f"door, s: {SOMEBODY}": True, f"door, s: {OTHER}": False})
-        return 0
+        return 0, []
 
     monkeypatch.setattr("reid.online.forgetting.forget_bursts", meanwhile)
     forget(folder, SOMEBODY)
@@ -323,9 +384,42 @@ def test_an_hour_that_cannot_be_read_keeps_nobody_in_the_others(folder, fill):
     assert hour_of(0) not in str(told.value)
     assert sum(total.size.crops for total in harvest_totals(folder)) == 6, "of the other one, in the other hours"
     assert path.read_bytes() == damaged
-    assert folder.history.read()[-1]["crops"] == 6
     with pytest.raises(DataError, match=r"^0 crops .* of session none"):
         forget(folder, SOMEBODY, session="s")
+
+
+def test_a_full_disk_keeps_nobody_in_the_hours_that_need_no_room_to_be_looked_through(folder, fill, burst, monkeypatch):
+    fill(hours=(0, 1))
+    theirs = burst([SOMEBODY])
+    half, whole = find_stores(folder.harvest)
+    with (half / "store.jsonl").open("ab") as file:
+        file.write(b'{"half')  # as a killed process leaves it
+    write = tidying.write_whole
+
+    def full(path, data):
+        if path.parent == half:
+            raise OSError(28, "No space left on device")
+        write(path, data)
+
+    with monkeypatch.context() as patch, folder.lock_tracker(session="s", camera="door"):
+        patch.setattr(tidying, "write_whole", full)
+        with pytest.raises(DataError, match=rf"3 crops and 1 bursts .* is told, but .*{half} cannot be .*: No space"):
+            forget(folder, SOMEBODY)
+    assert not theirs.exists()
+    assert SOMEBODY not in read_tracklets(whole).identity
+    assert forget(folder, SOMEBODY).size.crops == 3
+
+
+def test_strays_that_cannot_be_deleted_keep_nothing_else(folder, fill, monkeypatch):
+    fill(hours=(0,))
+    (folder.harvest / "door" / hour_of(3)).mkdir()
+
+    def refused(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("reid.online.forgetting.remove_tracklets", refused)
+    with pytest.raises(DataError, match=rf"3 crops .*Permission denied: .*{hour_of(3)}"):
+        forget(folder, SOMEBODY)
 
 
 def test_where_an_hour_cannot_be_read_nobody_guesses_which_session_was_the_last(folder, fill):
@@ -464,13 +558,9 @@ class TestWhichStartIsMeant:
 class TestTrackerAtWork:
     """It is told by the history, and obeys where its session is named."""
 
-    def test_it_is_told_which_numbers(self, folder, clock, sheaf, fill):
+    def test_it_is_told_which_numbers(self, folder, fill, renumbered):
         fill()
-        store = HarvestStore(folder, HarvestStoreConfig(least_free_mb=0), camera="door", session="s", clock=clock)
-        store.open()
-        for frame, identities in ((50, (SOMEBODY,)), (51, (33,))):  # one tracklet under two numbers
-            store.add(sheaf(hour_of(3), frame, (1,), number=9, identities=identities, began=1_780_010_800.0))
-        store.close()
+        renumbered()
         with folder.lock_tracker(session="s", camera="door"):
             assert forget(folder, SOMEBODY).told
         event = folder.history.read()[-1]
@@ -509,21 +599,36 @@ class TestTrackerAtWork:
             assert not traces(folder, [str(SOMEBODY).encode()])
             assert forget(folder, SOMEBODY).told
 
-    def test_what_says_under_which_numbers_else_somebody_went_is_kept_as_long_as_it_is_needed(
-        self, folder, fill, monkeypatch
-    ):
-        fill()
+    def test_it_is_told_all_numbers_even_where_somebody_is_killed_halfway(self, folder, renumbered, monkeypatch):
+        renumbered()
 
-        def refused(*_args):
-            raise PermissionError(13, "Permission denied")
+        def killed(*_args):
+            raise KeyboardInterrupt
 
-        monkeypatch.setattr("reid.online.forgetting.forget_bursts", refused)
-        with (
-            folder.lock_tracker(session="s", camera="door"),
-            pytest.raises(DataError, match=r"0 crops .*is told, but .*Permission denied"),
-        ):
+        with folder.lock_tracker(session="s", camera="door"):
+            for name in ("forget_bursts", "_forget_in", "_delete_rounds"):
+                with monkeypatch.context() as patch:
+                    patch.setattr(f"reid.online.forgetting.{name}", killed)
+                    with pytest.raises(KeyboardInterrupt):
+                        forget(folder, SOMEBODY)
             forget(folder, SOMEBODY)
-        assert crops(folder) == 12
+        assert crops(folder) == 0
+        told = [event["numbers"] for event in folder.history.read() if event["event"] == "forgotten"]
+        assert told == [[33, SOMEBODY]] * 3 + [[SOMEBODY]], "before the crops went that say so"
+
+    def test_it_is_told_all_numbers_once_a_full_disk_has_room(self, folder, renumbered, monkeypatch):
+        renumbered()
+        append = folder.history.append
+
+        def full(*args, **fields):
+            if crops(folder):
+                raise OSError(28, "No space left on device")
+            append(*args, **fields)
+
+        monkeypatch.setattr(folder.history, "append", full)
+        with folder.lock_tracker(session="s", camera="door"):
+            assert forget(folder, SOMEBODY).told
+        assert (folder.history.read()[-1]["numbers"], crops(folder)) == ([33, SOMEBODY], 0)
 
     @pytest.mark.parametrize("session", ["all", "s"])
     def test_one_that_does_not_say_which_it_is_cannot_be_told(self, folder, fill, session):
@@ -532,8 +637,9 @@ class TestTrackerAtWork:
             forget(folder, SOMEBODY, session=session)
         assert folder.history.read()[-1]["sessions"] == ["s"]
 
-    def test_where_it_cannot_be_told_somebody_says_so(self, folder, fill, monkeypatch):
+    def test_where_it_cannot_be_told_somebody_says_so(self, folder, fill, renumbered, monkeypatch):
         fill()
+        renumbered()
 
         def full(*_args, **_fields):
             raise OSError(28, "No space left on device")
@@ -541,7 +647,7 @@ class TestTrackerAtWork:
         monkeypatch.setattr(folder.history, "append", full)
         with (
             folder.lock_tracker(session="s", camera="door"),
-            pytest.raises(DataError, match="the tracker that runs could not be told"),
+            pytest.raises(DataError, match=f"could not be told, .*: forget each of 33, {SOMEBODY} of session s again"),
         ):
             forget(folder, SOMEBODY)
         assert not traces(folder, [str(SOMEBODY).encode()])

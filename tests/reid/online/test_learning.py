@@ -108,6 +108,16 @@ def test_a_folder_that_takes_no_note_keeps_the_worker_from_nothing(folder: Onlin
             "harvesting of door pauses: full",
             None,
         ),
+        (
+            {"event": "forgotten", "camera": "door", "identity": 17, "sessions": ["s"], "numbers": [17]},
+            "17 of door, session s, is to be forgotten",
+            None,
+        ),
+        (
+            {"event": "forgotten", "camera": "door", "identity": 17, "sessions": ["s"], "numbers": [9, 12, 17]},
+            "17 of door, session s, is to be forgotten, also as 9, 12",
+            None,
+        ),
         ({"event": "something_new"}, "something new", None),
     ],
 )
