@@ -64,7 +64,8 @@ class GateConfig:
     most_lost: float = 0.05
     """By what share more numbers a tracker may give, and by what share more tracks may break, than with the embedder
     that is live, where what a detector gave a while ago is tracked again with both. One more number is always let pass,
-    and as many more breaks as may be chance, which is the greater up to some 800 breaks. Tracklets that were followed elsewhere come without such a record."""
+    and as many more breaks as may be chance, which is more than the default share up to some 800 breaks. Tracklets that
+    were followed elsewhere come without such a record."""
     most_confused: float = 0.005
     """By how much more of the others in the picture may look more like somebody there than the own track does, 0..1."""
 
