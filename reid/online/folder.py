@@ -160,12 +160,16 @@ class OnlineFolder:
     def last_tracker(self) -> TrackerStart | None:
         """The start of a tracker that is at work, else the last that was; None where none is and none said so.
 
+        One that begins just now has the lock and has not signed it yet: it is at work and does not say which it is.
+
         Raises:
             DataError: the file system has no locks.
             OSError: the lock cannot be read.
         """
         path = self.path / "lock.tracker"
-        at_work, said = is_locked(path), signature_of(path)
+        said = signature_of(path)  # before: afterwards another one may begin, and take it out
+        if at_work := is_locked(path):
+            said = signature_of(path)
         start = TrackerStart(str(said.get("session") or ""), str(said.get("camera") or ""), at_work)
         return start if at_work or start.session else None
 
@@ -232,6 +236,7 @@ class OnlineFolder:
             raise DataError(
                 f"{self.path} is in use by another {kind} ({holder_of(path)}): stop that one, or choose another folder"
             )
+        lock.unsign()  # at once, see `last_tracker`
         lock.sign(**more)
         return lock
 

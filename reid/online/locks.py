@@ -33,9 +33,21 @@ class FileLock:
         return None if file is None else cls(path, file)
 
     def sign(self, **more: str) -> None:
-        """Write into the file who holds it, for those who are refused, and `more` of it; it stays there afterwards."""
+        """Write into the file who holds it, for those who are refused, and `more` of it; it stays there afterwards.
+
+        It is on the disk when this returns, where it could be written: a power cut brings nobody back who was before.
+        """
         holder = {"process": os.getpid(), "machine": socket.gethostname(), "since_unix_s": round(time.time()), **more}
-        line = json.dumps(holder).encode() + b"\n"
+        self._write(json.dumps(holder).encode() + b"\n")
+        with contextlib.suppress(OSError):
+            os.fsync(self._file)
+
+    def unsign(self) -> None:
+        """Take out who signed before, who does not hold it any more; in place, see `_write`."""
+        with contextlib.suppress(OSError):
+            self._write(b" " * os.fstat(self._file).st_size)
+
+    def _write(self, line: bytes) -> None:
         written = 0
         with contextlib.suppress(OSError):  # the lock counts, not what is written in it
             written = os.pwrite(self._file, line, 0)  # before it is cut: a full disk takes what replaces something

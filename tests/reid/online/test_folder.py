@@ -136,6 +136,31 @@ class TestLocks:
             assert folder.last_tracker() == TrackerStart("", "", at_work=True), "none rather than another one"
         assert folder.last_tracker() is None
 
+    def test_one_that_begins_just_now_is_not_taken_for_the_one_before(self, folder, monkeypatch):
+        folder.lock_tracker(session="before", camera="door").release()
+        sign, seen, synced = FileLock.sign, [], []
+
+        def signs(lock, **more):
+            seen.append(folder.last_tracker())
+            sign(lock, **more)
+
+        monkeypatch.setattr(FileLock, "sign", signs)
+        monkeypatch.setattr(os, "fsync", lambda file: synced.append(os.pread(file, 500, 0)))
+        folder.lock_tracker(session="now", camera="door").release()
+        assert seen == [TrackerStart("", "", at_work=True)]
+        assert [json.loads(content)["session"] for content in synced] == ["now"], "a power cut leaves it"
+
+    def test_one_that_begins_while_somebody_asks_is_not_taken_for_none(self, folder, monkeypatch):
+        folder.lock_tracker(session="before", camera="door").release()
+
+        def begins(path):
+            with FileLock.attempt(path) as lock:
+                lock.unsign()
+            return False
+
+        monkeypatch.setattr("reid.online.folder.is_locked", begins)
+        assert folder.last_tracker() == TrackerStart("before", "door", at_work=False)
+
     def test_asking_whether_a_file_is_locked_locks_nobody_out(self, folder):
         assert not is_locked(folder.harvest_lock), "nor does it make the file"
         assert not folder.harvest_lock.exists()
