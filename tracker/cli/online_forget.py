@@ -10,6 +10,7 @@ from tracker.cli.context import Context
 from tracker.cli.errors import UsageError
 from tracker.cli.flags import parse_arguments
 from tracker.cli.online_settings import open_folder
+from tracker.cli.progress import counted
 from tracker.cli.schema import argument, flag_only
 
 _SUMMARY = """\
@@ -48,12 +49,14 @@ def run(argv: Sequence[str], context: Context) -> int:
     except InputError as error:
         raise UsageError(str(error)) from error
     if not gone.sessions:
-        where = "the last start of the tracker" if settings.session is None else f"session {settings.session}"
+        where = {None: "the last start of the tracker", "all": "any session"}.get(
+            settings.session, f"session {settings.session}"
+        )
         context.result(f"nothing was harvested of {settings.identity} in {where}")
     else:
         context.result(
-            f"deleted {gone.size.crops} crops of {gone.size.tracklets} tracklets and {gone.bursts} bursts of "
-            f"detections, of session {', '.join(gone.sessions)}"
+            f"deleted {counted(gone.size.crops, 'crop')} of {counted(gone.size.tracklets, 'tracklet')} and "
+            f"{counted(gone.bursts, 'burst')} of detections, of session {', '.join(gone.sessions)}"
         )
     if gone.told:
         context.result("the tracker that runs is told to forget the number")

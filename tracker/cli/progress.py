@@ -69,7 +69,7 @@ class RunProgress:
             self._display.show(now_s, self.frames, text if self.more is None else f"{text}; {self.more()}")
 
     def _describe(self, now_s: float, objects: int) -> str:
-        text = f"{_count(objects, 'object')}, {_count(self.identities, 'identity')}"
+        text = f"{counted(objects, 'object')}, {counted(self.identities, 'identity')}"
         if self.embedded.embedded:
             text += f", {self.embedded.share:.0%} embedded"
         rate_hz = self._rate(now_s)
@@ -173,7 +173,8 @@ def _display(source: SourceInfo, context: Context) -> _Display:
     return _Lines(source.frames, context)
 
 
-def _count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """`1 object`, `2 objects`, `2 identities`."""
     plural = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
     return f"{number} {noun if number == 1 else plural}"
 

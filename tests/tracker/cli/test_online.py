@@ -195,11 +195,15 @@ def test_somebody_is_forgotten(scene: Path, capsys: pytest.CaptureFixture[str]) 
     shutil.copytree(scene / "site" / "harvest", slice_)
     assert main(["online", "forget", "site", "1"]) == 0
     assert not slice_.exists()
-    assert "of 1 tracklets" in capsys.readouterr().out
+    assert re.search(r"deleted \d+ crops of 1 tracklet and 0 bursts of detections, of ", capsys.readouterr().out)
     totals = harvest_totals(OnlineFolder.open(scene / "site"))
     assert totals[0].size.tracklets == 1
     assert main(["online", "forget", "site", "1"]) == 1
     assert "nothing was harvested of 1 in the last start of the tracker\n" in capsys.readouterr().out
+    assert main(["online", "history", "site", "--last", "1"]) == 0
+    assert re.search(r"UTC  1 of scene, session \S+, is to be forgotten\n", capsys.readouterr().out)
+    assert main(["online", "forget", "site", "1", "--session", "all"]) == 1
+    assert "nothing was harvested of 1 in any session\n" in capsys.readouterr().out
     with OnlineFolder.open(scene / "site").lock_tracker(session="now", camera="scene"):
         assert main(["online", "forget", "site", "1"]) == 0
         assert "the tracker that runs is told to forget" in capsys.readouterr().out
