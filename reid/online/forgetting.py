@@ -42,7 +42,7 @@ class Forgotten:
     elsewhere: tuple[str, ...]
     """Further sessions in which the same number stands for somebody, likely another one: they are as they were."""
     told: bool
-    """Whether a tracker is at work that is meant, and was told: it forgets, too, before its next frame."""
+    """Whether a tracker is at work that is meant, and was told: it forgets, too, within a second or two."""
 
 
 @dataclass(slots=True)
