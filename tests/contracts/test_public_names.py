@@ -68,7 +68,9 @@ SIGNATURES = {
     open_source: "spec *start *end *rate_hz *timeouts",
     open_sinks: "kinds out *overwrite *rate_hz *reasons",
     open_crops: "path *kind *frames *config",
-    OnlineTrainer.__init__: "embedder folder config *camera *rate_hz *device *worker *least_score *tracker *on_event",
+    OnlineTrainer.__init__: (
+        "embedder folder config *camera *rate_hz *device *worker *least_score *tracker *on_event *wall *steady"
+    ),
     OnlineTrainer.observe: "image tracks *time_s *detections *frame",
     TrackedBoxes.__init__: "*ids *boxes *scores *classes *seen *covered *renamed *broken *doubted",
 }

@@ -243,7 +243,7 @@ def test_what_was_detected_is_recorded_and_can_be_tracked_again(
     damaged.unlink()
     bare.unlink()
     assert main(["online", "forget", "site", "2"]) == 0
-    assert "and 1 bursts of detections, of session" in capsys.readouterr().out
+    assert "and 1 burst of detections, of session" in capsys.readouterr().out
     assert not list((scene / "site" / "replay").rglob("*.npz"))
 
 
