@@ -145,14 +145,7 @@ def forget(
         _forget_sides(folder, numbers)  # the round may have written them meanwhile, and cannot any more
     with done.goes_on():
         _delete_rounds(folder)
-    try:
-        _tell(folder, identity, source, untold)
-    except (DataError, OSError) as error:  # a full disk keeps nobody from forgetting
-        if runs is not None and runs in untold:
-            numbered = ", ".join(map(str, sorted(untold[runs])))
-            done.undone.append(
-                f"the tracker that runs could not be told, {error}: forget each of {numbered} of session {runs} again"
-            )
+    _tell_the_rest(folder, identity, source, untold, runs, done)
     told = runs is not None and runs not in untold
     if last is not None and last.at_work and not last.session:
         done.undone.append(
@@ -160,11 +153,7 @@ def forget(
         )
     done.undone.extend(f"{error} (delete that hour's folder, or wait until it expires)" for error in left.values())
     if done.undone:
-        raise DataError(
-            f"{done.size.crops} crops and {done.bursts} bursts of {identity} are deleted, of session "
-            f"{', '.join(chosen) or 'none'}{', and the tracker that runs is told' if told else ''}, but not all could "
-            f"be done: {'; '.join(done.undone)}. Forget {identity} of the same session again once that is mended"
-        )
+        raise DataError(_what_is_left(done, identity, chosen, told=told))
     return Forgotten(done.size, done.bursts, tuple(chosen), tuple(name for name in known if name not in chosen), told)
 
 
@@ -210,6 +199,29 @@ def _tell(folder: OnlineFolder, identity: int, camera: str | None, untold: dict[
         numbers = sorted(untold[session])
         folder.history.append("forgotten", camera=camera, identity=identity, sessions=[session], numbers=numbers)
         del untold[session]
+
+
+def _tell_the_rest(
+    folder: OnlineFolder, identity: int, camera: str | None, untold: dict[str, set[int]], runs: str | None, done: _Done
+) -> None:
+    """Once more where it failed; `runs` is the session of the tracker that runs, where it is meant."""
+    try:
+        _tell(folder, identity, camera, untold)
+    except (DataError, OSError) as error:  # a full disk keeps nobody from forgetting
+        if runs is not None and runs in untold:
+            numbers = ", ".join(map(str, sorted(untold[runs])))
+            done.undone.append(
+                f"the tracker that runs could not be told, {error}: forget each of {numbers} of session {runs} again"
+            )
+
+
+def _what_is_left(done: _Done, identity: int, chosen: Sequence[str], *, told: bool) -> str:
+    """What could not be done, and what is."""
+    return (
+        f"{done.size.crops} crops and {done.bursts} bursts of {identity} are deleted, of session "
+        f"{', '.join(chosen) or 'none'}{', and the tracker that runs is told' if told else ''}, but not all could "
+        f"be done: {'; '.join(done.undone)}. Forget {identity} of the same session again once that is mended"
+    )
 
 
 def _forget_bursts(replays: Sequence[Path], identity: int, numbers: Mapping[str, set[int]], done: _Done) -> set[str]:
