@@ -78,6 +78,10 @@ class OnlineFolder:
         """The embedder that it was begun with."""
         self.harvest = path / "harvest"
         """Tracklet stores."""
+        self.tracker_lock = path / "lock.tracker"
+        """Locked while a tracker is at work, see `lock_tracker`."""
+        self.worker_lock = path / "lock.worker"
+        """Locked while a worker is at work, see `lock_worker`."""
         self.harvest_lock = path / "lock.harvest"
         """Locked while what was harvested is being changed by somebody else than the tracker, who lets go."""
         self.clock = path / "clock.json"
@@ -155,7 +159,7 @@ class OnlineFolder:
         Raises:
             DataError: another one is at work here; the message names it.
         """
-        return self._lock("tracker", session=session, camera=camera)
+        return self._lock(self.tracker_lock, "tracker", session=session, camera=camera)
 
     def last_tracker(self) -> TrackerStart | None:
         """The start of a tracker that is at work, else the last that was; None where none is and none said so.
@@ -166,10 +170,9 @@ class OnlineFolder:
             DataError: the file system has no locks.
             OSError: the lock cannot be read.
         """
-        path = self.path / "lock.tracker"
-        said = signature_of(path)  # before: afterwards another one may begin, and take it out
-        if at_work := is_locked(path):
-            said = signature_of(path)
+        said = signature_of(self.tracker_lock)  # before: afterwards another one may begin, and take it out
+        if at_work := is_locked(self.tracker_lock):
+            said = signature_of(self.tracker_lock)
         start = TrackerStart(str(said.get("session") or ""), str(said.get("camera") or ""), at_work)
         return start if at_work or start.session else None
 
@@ -179,7 +182,7 @@ class OnlineFolder:
         Raises:
             DataError: another one is at work here; the message names it.
         """
-        return self._lock("worker")
+        return self._lock(self.worker_lock, "worker")
 
     @contextlib.contextmanager
     def guard(self) -> Iterator[None]:
@@ -229,8 +232,7 @@ class OnlineFolder:
     def _state(self) -> Path:
         return self.path / "state.json"
 
-    def _lock(self, kind: str, **more: str) -> FileLock:
-        path = self.path / f"lock.{kind}"
+    def _lock(self, path: Path, kind: str, **more: str) -> FileLock:
         lock = FileLock.attempt(path, wait_s=_ASKING_S)
         if lock is None:
             raise DataError(

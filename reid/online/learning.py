@@ -111,7 +111,7 @@ def learning_of(
     stage: Stage = next((stage for stage in get_args(Stage) if stage == note.get("stage")), "waiting")
     needed, trained = note.get("needed_crops"), note.get("trained")
     return Learning(
-        at_work=is_locked(folder.path / "lock.worker"),
+        at_work=is_locked(folder.worker_lock),
         paused=bool(state.get("paused")),
         rounds=int(state.get("rounds", 0)),
         stage=stage,

@@ -48,7 +48,7 @@ class Sweeper:
             OSError: something cannot be read or deleted.
         """
         passed_s = self._clock.passed_unix_s()  # asked each time, so that it sees when it was set
-        if passed_s == -math.inf or self._steady() < self._next_s or is_locked(self._folder.path / "lock.tracker"):
+        if passed_s == -math.inf or self._steady() < self._next_s or is_locked(self._folder.tracker_lock):
             return
         lock = FileLock.attempt(self._folder.harvest_lock)
         if lock is None:  # somebody is forgotten

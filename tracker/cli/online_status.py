@@ -65,17 +65,18 @@ def _state(folder: OnlineFolder) -> dict[str, Any]:
         sums = harvest.setdefault(total.camera, {"crops": 0, "tracklets": 0, "disk_bytes": 0, "hours": 0})
         for name, value in (asdict(total.size) | {"hours": 1}).items():
             sums[name] += value
-    at_work = {kind: folder.path / f"lock.{kind}" for kind in ("tracker", "worker")}
+    locks = {"tracker": folder.tracker_lock, "worker": folder.worker_lock}
+    at_work = {kind: holder_of(lock) for kind, lock in locks.items() if is_locked(lock)}
     return {
         "live": {"number": live.number, "sha256": live.sha256, "since_unix_s": live.since_unix_s},
         "begun_with": folder.base.name,
         "rolled_back": [{"number": bad.number, "reason": bad.reason} for bad in registry.quarantined],
         "harvest": harvest,
-        "harvest_waits": harvest_waits(events) if is_locked(at_work["tracker"]) else None,
+        "harvest_waits": harvest_waits(events) if "tracker" in at_work else None,
         "bursts": {
             kept.camera: {"bursts": kept.bursts, "disk_bytes": kept.disk_bytes} for kept in burst_totals(folder)
         },
-        "at_work": {kind: holder_of(lock) for kind, lock in at_work.items() if is_locked(lock)},
+        "at_work": at_work,
         "learning": asdict(learning) | {"missing_crops": learning.missing_crops, "in_words": str(learning)},
         "last": events[-1] if events else None,
     }

@@ -136,7 +136,7 @@ def _is_our_turn(folder: OnlineFolder, stop: Callable[[], bool], context: Contex
     from reid.locking import is_locked
     from reid.online.locks import holder_of
 
-    lock, said = folder.path / "lock.worker", False
+    lock, said = folder.worker_lock, False
     while is_locked(lock):
         if stop():
             return False
