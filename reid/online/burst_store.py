@@ -23,13 +23,12 @@ from reid.online.burst_config import BurstConfig
 from reid.online.files import check_free, read_json, write_json
 from reid.online.folder import OnlineFolder
 from reid.online.harvest_store import HarvestStore
-from reid.online.hours import camera_folder
+from reid.online.hours import DAY_S, camera_folder
 from reid.online.proven_clock import ProvenClock
 
 _logger = logging.getLogger(__name__)
 _FORGOTTEN = "forgotten.json"
 _MB = 1_000_000
-_DAY_S = 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ class BurstStore:
         self.config, self.clock = config or BurstConfig(), clock
         self._proven = ProvenClock(before_unix_s, wall=clock, steady=steady)
         self._here = root / camera_folder(camera)
-        self._keep_s, self._least_free_mb = keep_days * _DAY_S, least_free_mb
+        self._keep_s, self._least_free_mb = keep_days * DAY_S, least_free_mb
 
     @classmethod
     def beside(

@@ -97,6 +97,11 @@ class CycleConfig:
         check_whole("least_new_crops", self.least_new_crops, 0)
         check_number("wait_s", self.wait_s, above=0)
 
+    @property
+    def needed_crops(self) -> int:
+        """So many new crops begin a round: without any there is nothing new to learn."""
+        return max(1, self.least_new_crops)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearnConfig(AdaptConfig):

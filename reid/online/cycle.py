@@ -21,7 +21,7 @@ from reid.online.config import AdaptConfig, CycleConfig
 from reid.online.files import is_full, read_json, write_json
 from reid.online.folder import ROUND, OnlineFolder
 from reid.online.gate import Verdict
-from reid.online.hours import HOUR_S, hour_begin
+from reid.online.hours import DAY_S, HOUR_S, hour_begin
 from reid.online.ledger import HourTotal, harvest_totals, hour_folders
 from reid.online.registry import ModelRegistry
 from reid.online.registry_state import Window
@@ -34,7 +34,7 @@ _PEOPLE = "people.json"
 _NOTHING_LEFT = "there are only crops of hours that a model learned from which made tracking worse: let more be seen"
 _FORMAT = 2
 """Of the folder of a round: one of another format begins anew."""
-_STALE_S = 86400.0
+_STALE_S = DAY_S
 """A round that is older begins anew: what was harvested since is worth more."""
 
 
@@ -101,7 +101,7 @@ def is_due(folder: OnlineFolder, registry: ModelRegistry, config: CycleConfig) -
     state = folder.state()
     if state.get("paused"):
         return False
-    return new_crops(state, harvest_totals(folder), registry) >= max(1, config.least_new_crops)
+    return new_crops(state, harvest_totals(folder), registry) >= config.needed_crops
 
 
 def new_crops(state: Mapping[str, Any], totals: Sequence[HourTotal], registry: ModelRegistry) -> int:

@@ -63,11 +63,6 @@ class _Done:
     bursts: int = 0
     undone: list[str] = field(default_factory=list)
 
-    def add(self, gone: StoreSize) -> None:
-        """So much went of a store."""
-        crops, tracklets = self.size.crops + gone.crops, self.size.tracklets + gone.tracklets
-        self.size = StoreSize(crops, tracklets, self.size.disk_bytes + gone.disk_bytes)
-
     @contextlib.contextmanager
     def goes_on(self) -> Iterator[None]:
         """What cannot be done within keeps nobody from the rest."""
@@ -138,7 +133,7 @@ def forget(
         held = _forget_bursts(replays, identity, numbers, done)
         for store in stores if chosen else ():
             with done.goes_on():
-                done.add(_forget_in(store, identity, [name for name in chosen if name not in held], left))
+                done.size += _forget_in(store, identity, [name for name in chosen if name not in held], left)
     with done.goes_on(), folder.guard():
         for path in folder.training.glob(f"*/{ROUND}*"):
             path.unlink(missing_ok=True)

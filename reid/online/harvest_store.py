@@ -131,7 +131,6 @@ class HarvestStore:
         if self._ledger.disk_bytes > self.config.most_mb * _MB:  # there was no room to be made
             self._make_room()
         writer = self._enter(sheaf.stretch)
-        size = self._ledger.hours[self._key].size
         added, begun, records = 0, len(self._filled), self._record_bytes()
         for row, crop in enumerate(sheaf.crops):
             number = self._number(int(sheaf.pieces[row]))
@@ -157,9 +156,7 @@ class HarvestStore:
         writer.commit()
         begun = len(self._filled) - begun
         added += begun * BLOCK_BYTES + on_disk(self._record_bytes()) - on_disk(records)
-        self._ledger.hours[self._key].size = StoreSize(
-            size.crops + len(sheaf.crops), size.tracklets + begun, size.disk_bytes + added
-        )
+        self._ledger.hours[self._key].size += StoreSize(len(sheaf.crops), begun, added)
         self._crops += len(sheaf.crops)
         if self._ledger.disk_bytes > _FULL * self.config.most_mb * _MB:
             self._make_room()

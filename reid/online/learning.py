@@ -69,7 +69,7 @@ class WorkerNote:
     """
 
     def __init__(self, folder: OnlineFolder, config: CycleConfig) -> None:
-        self._path, self._needed = folder.worker_note, max(1, config.least_new_crops)
+        self._path, self._needed = folder.worker_note, config.needed_crops
 
     def waits(self) -> None:
         """No round is under way."""
@@ -117,5 +117,5 @@ def learning_of(
         stage=stage,
         trained=trained if isinstance(trained, float) else 0.0,
         new_crops=new_crops(state, totals, registry),
-        needed_crops=needed if isinstance(needed, int) else max(1, (config or CycleConfig()).least_new_crops),
+        needed_crops=needed if isinstance(needed, int) else (config or CycleConfig()).needed_crops,
     )

@@ -163,7 +163,7 @@ class OnlineTrainer:
             self._unknown: str | None = None
             self._learning = Learning(
                 at_work=False, paused=False, rounds=0, stage="waiting", trained=0.0, new_crops=0,
-                needed_crops=max(1, c.cycle.least_new_crops),
+                needed_crops=c.cycle.needed_crops,
             )  # fmt: skip
             self._look_at_learning()
             opened.callback(self._end_looking)

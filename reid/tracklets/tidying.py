@@ -34,6 +34,10 @@ class StoreSize:
     disk_bytes: int = 0
     """What pictures, their folders and the records take on the disk, in whole blocks."""
 
+    def __add__(self, more: StoreSize) -> StoreSize:
+        """Both together."""
+        return StoreSize(self.crops + more.crops, self.tracklets + more.tracklets, self.disk_bytes + more.disk_bytes)
+
 
 def on_disk(size: int) -> int:
     """Bytes that a file of this size takes on the disk."""

@@ -16,10 +16,9 @@ from soak import resident_mb, yardstick_s
 
 from reid.online import BaseModel, Harvester, HarvestStore, HarvestStoreConfig, OnlineFolder
 from reid.online.config import HarvestConfig
-from reid.online.hours import hour_name
+from reid.online.hours import DAY_S, hour_name
 from reid.tracklets import CutConfig
 
-DAY_S = 86400.0
 BEGIN_UNIX_S = 1_780_272_000.0
 """The first midnight, of UTC."""
 CAMERAS = {"door": 6, "hall": 4, "yard": 3}

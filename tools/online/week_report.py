@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 
 from online.checks import Check
-from online.week import CAMERAS, DAY_S, Harvested
+from online.week import CAMERAS, Harvested
 from reid.data.stores import find_stores
 from reid.online import HarvestStoreConfig, OnlineFolder, harvest_totals
-from reid.online.hours import HOUR_S, hour_begin
+from reid.online.hours import DAY_S, HOUR_S, hour_begin
 from reid.tracklets import measure_tracklets, read_tracklets
 
 MOST_GROWTH_MB = 10.0
