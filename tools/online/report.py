@@ -131,12 +131,12 @@ def _stressed(outcomes: Sequence[Outcome]) -> str:
     return _gated(title, outcomes, STRESSED, STRESSED_OPEN)
 
 
-def _gated(title: str, outcomes: Sequence[Outcome], gated: str, naked_variant: str) -> str:
+def _gated(title: str, outcomes: Sequence[Outcome], gated: str, ungated: str) -> str:
     found, rows = groups(outcomes), []
     for (kind, start, share, variant), runs in found.items():
         if variant != gated:
             continue
-        open_runs = found.get((kind, start, share, naked_variant), [])
+        open_runs = found.get((kind, start, share, ungated), [])
         gains, naked = [run.gain[0] for run in runs], [run.gain[0] for run in open_runs]
         without = ["-", "-"] if not naked else [mean_interval(naked), f"{min(naked):+.1f}"]
         admitted = f"{sum(run.admitted for run in runs)} of {len(runs)}"

@@ -20,7 +20,6 @@ from online.harvesting import Site, harvest
 from online.measures import Measured, figures, measure
 from online.parts import model_digest
 from online.purity import Purity, purity
-from reid.errors import ReidError
 from reid.online.config import AdaptConfig
 
 if TYPE_CHECKING:
@@ -46,6 +45,10 @@ _STRESS = {"lesson.learning_rate": 5e-3, "lesson.memory_weight": 0.0, "lesson.mo
 """A lesson that nothing but the gate holds back: ten times the step size, and whatever was known may be forgotten."""
 _WITH_GATE = {OPEN: PRODUCT, STRESSED_OPEN: STRESSED}
 _NO_GATE = {"gate.enabled": False}
+_SETTINGS: dict[str, dict[str, Any]] = {
+    PRODUCT: {}, OPEN: _NO_GATE, STRESSED: _STRESS, STRESSED_OPEN: _NO_GATE | _STRESS,
+    **{name: _NO_GATE | changes for name, changes in ABLATIONS.items()},
+}  # fmt: skip
 _ALL_DIFFERENT, _NO_REPLAY = "without the unknown relation", "without replay"
 _Config = TypeVar("_Config")
 
@@ -127,14 +130,14 @@ def _adapt(plan: Plan, site: Site, out: Path, say: Callable[[str], None]) -> tup
     folder = out / "adapted" / hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
     file, model = folder / "result.json", folder / "model.onnx"
     if not file.is_file():
+        from reid.learning.trainer.alarm import CollapseError
+
         say(f"adapting {plan.start} on {site.name}, {plan.variant}")
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         try:
             result = _plain(_teach(plan, site, model, config))
-        except ReidError as error:  # a worker refuses what came of a collapse
-            if type(error).__name__ != "CollapseError":  # whose module needs torch
-                raise
+        except CollapseError as error:  # a worker refuses what came of it
             result = {"admitted": False, "reason": f"it failed: {error}", "counts": {}, "gate": {}}
         file.write_text(json.dumps(result))
         say(f"  {'admitted' if result['admitted'] else 'refused'}: {result['reason']}")
@@ -164,11 +167,7 @@ def _teach(plan: Plan, site: Site, model: Path, config: AdaptConfig) -> AdaptRes
 
 def settings(variant: str) -> dict[str, Any]:
     """Dotted keys of `AdaptConfig` that a variant changes."""
-    if variant in (PRODUCT, STRESSED):
-        return _STRESS if variant == STRESSED else {}
-    if variant == STRESSED_OPEN:
-        return _NO_GATE | _STRESS
-    return _NO_GATE | ABLATIONS.get(variant, {})
+    return _SETTINGS[variant]
 
 
 def override(config: _Config, changes: Mapping[str, Any]) -> _Config:
