@@ -20,7 +20,7 @@ from reid.atomic import sync_folder
 from reid.errors import DataError
 from reid.online.burst import Burst, BurstInfo, read_burst_info
 from reid.online.burst_config import BurstConfig
-from reid.online.files import check_free, read_json, write_json
+from reid.online.files import check_free, delete_each, read_json, write_json
 from reid.online.folder import OnlineFolder
 from reid.online.harvest_store import HarvestStore
 from reid.online.hours import DAY_S, camera_folder
@@ -149,15 +149,13 @@ def expire_bursts(root: Path, now_s: float, passed_s: float, keep_s: float) -> N
     Raises:
         OSError: one cannot be deleted; the others are deleted all the same.
     """
-    failed: OSError | None = None
-    for path, info in _infos(root):
+
+    def delete(burst: tuple[Path, BurstInfo | None]) -> None:
+        path, info = burst
         if info is not None and passed_s - _since_unix_s(path, info, now_s) > keep_s:
-            try:
-                path.unlink(missing_ok=True)
-            except OSError as error:
-                failed = error
-    if failed is not None:
-        raise failed
+            path.unlink(missing_ok=True)
+
+    delete_each(delete, _infos(root))
 
 
 def burst_files(root: Path) -> list[Path]:

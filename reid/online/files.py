@@ -1,18 +1,20 @@
-"""Small JSON files that hold the old content or the new, whatever happens meanwhile."""
+"""Small JSON files that hold the old content or the new, whatever happens meanwhile; and deleting of many things."""
 
 from __future__ import annotations
 
 import errno
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from reid.atomic import sync_folder, write_whole
 from reid.errors import DataError
 
-__all__ = ["check_free", "is_full", "read_json", "sync_folder", "write_json", "write_whole"]
+__all__ = ["check_free", "delete_each", "is_full", "read_json", "sync_folder", "write_json", "write_whole"]
+
+_Thing = TypeVar("_Thing")
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -37,6 +39,22 @@ def check_free(folder: Path, least_mb: int) -> None:
 def is_full(error: OSError) -> bool:
     """Whether it says that a disk, or what one may have of it, is full."""
     return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def delete_each(delete: Callable[[_Thing], None], things: Iterable[_Thing]) -> None:
+    """Delete all of them; one that cannot be deleted keeps none of the others.
+
+    Raises:
+        OSError: of the last one that could not be.
+    """
+    failed: OSError | None = None
+    for thing in things:
+        try:
+            delete(thing)
+        except OSError as error:
+            failed = error
+    if failed is not None:
+        raise failed
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from reid.atomic import discard_draft
 from reid.errors import DataError
-from reid.online.files import read_json, write_json
+from reid.online.files import delete_each, read_json, write_json
 from reid.online.folder import OnlineFolder
 from reid.online.hours import HOUR_S, hour_begin
 from reid.tracklets import StoreSize, is_tracklet_store, measure_tracklets, remove_tracklets, tidy_tracklets
@@ -157,15 +157,12 @@ class Ledger:
         Raises:
             OSError: a file cannot be deleted; the other hours are deleted all the same.
         """
-        failed: OSError | None = None
-        for key in self.expired(now_unix_s, keep_s):
-            try:
-                with contextlib.suppress(DataError):
-                    self.remove(key)
-            except OSError as error:
-                failed = error
-        if failed is not None:
-            raise failed
+
+        def delete(key: Key) -> None:
+            with contextlib.suppress(DataError):
+                self.remove(key)
+
+        delete_each(delete, self.expired(now_unix_s, keep_s))
 
     def unreadable(self) -> list[Key]:
         """Hours that nobody can learn from or thin, those first that are oldest."""

@@ -6,19 +6,14 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from queue import SimpleQueue
-from types import TracebackType
 from typing import Any, Final
 
 _logger = logging.getLogger(__name__)
-
-
 _PATIENCE_S: Final = 5.0
 
 
 class Teller:
     """Tells of events, one after the other: nobody waits for whoever is told, who may take long, fail, and end it all.
-
-    Use as a context manager, or `close` it.
 
     Args:
         tell: is told.
@@ -39,14 +34,6 @@ class Teller:
         self._events.put(None)
         if threading.current_thread() is not self._thread:  # whoever is told may call it
             self._thread.join(_PATIENCE_S)
-
-    def __enter__(self) -> Teller:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _run(self) -> None:
         while (event := self._events.get()) is not None:

@@ -140,7 +140,8 @@ class OnlineTrainer:
         base = DEFAULT_MODEL if str(embedder) == "default" else Path(embedder)
         info = Embedder(base, device=device).info
         with contextlib.ExitStack() as opened:
-            self._teller = opened.enter_context(Teller(on_event or _log))  # ends last: nothing waits for who is told
+            self._teller = Teller(on_event or _log)
+            opened.callback(self._teller.close)  # last of all: nothing waits for whoever is told
             self.folder = OnlineFolder.make(folder, BaseModel(info.name, info.model_hash))
             """Where all of it lies."""
             self._session = new_session(wall())

@@ -43,13 +43,14 @@ def run(argv: Sequence[str], context: Context) -> int:
     folder = open_folder(settings.folder)
     from reid.errors import InputError
     from reid.online import forget
+    from reid.online.forgetting import ALL
 
     try:
         gone = forget(folder, settings.identity, camera=settings.camera, session=settings.session)
     except InputError as error:
         raise UsageError(str(error)) from error
     if not gone.sessions:
-        where = {None: "the last start of the tracker", "all": "any session"}.get(
+        where = {None: "the last start of the tracker", ALL: "any session"}.get(
             settings.session, f"session {settings.session}"
         )
         context.result(f"nothing was harvested of {settings.identity} in {where}")
