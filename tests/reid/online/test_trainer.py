@@ -304,11 +304,23 @@ def test_whoever_is_told_for_ever_keeps_neither_the_end_nor_the_folder(
     make_model: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("reid.online.telling._PATIENCE_S", 0.05)
-    goes_on = threading.Event()
-    trainer(make_model, on_event=lambda _event: goes_on.wait()).close()
-    with trainer(make_model) as made:
-        assert made.status().model == 0
-    goes_on.set()
+    told, goes_on = threading.Event(), threading.Event()
+
+    def tell(_event: Any) -> None:
+        told.set()
+        goes_on.wait()
+
+    made = trainer(make_model, on_event=tell)
+    made.folder.history.append("refused", round=1, reason="worse")
+    until(told.is_set)
+    closing = threading.Thread(target=made.close, daemon=True)
+    closing.start()
+    try:
+        until(lambda: not closing.is_alive())
+        with trainer(make_model) as again:
+            assert again.status().model == 0
+    finally:
+        goes_on.set()
 
 
 def test_whoever_is_told_may_end_it(make_model: Any, caplog: pytest.LogCaptureFixture) -> None:
