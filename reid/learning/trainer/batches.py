@@ -103,16 +103,16 @@ class Batches:
         return replace(batch, waited_s=waited_s)
 
     def renew(self, mined: TripletList) -> None:
-        """Take the next batches from another list of triplets of rows of the crops.
+        """Take the next batches from another list of triplets of rows of the crops; an empty one changes nothing.
 
         Raises:
             InputError: it is empty, and there is no older one.
         """
         assert self._listed is not None, "asked for in the settings"
         if self._next is not None:
-            wait([self._next])  # what was read ahead is of the old list
-            self._next = None
-        self._listed.renew(mined)
+            wait([self._next])  # the thread draws from the list
+        if self._listed.renew(mined):
+            self._next = None  # what was read ahead is of the old list
 
     def class_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """(n,) rows of the crops -> (n,) numbers of their identities among those trained on, which must be labels."""

@@ -31,8 +31,8 @@ class ListedBatches:
         self._batches: Iterator[TripletBatch] = iter(())
         self._drawn = 0
 
-    def renew(self, mined: TripletList) -> None:
-        """Go on with another list; where nothing was found the old one stays.
+    def renew(self, mined: TripletList) -> bool:
+        """Go on with another list; where nothing was found the old one stays, and this is False.
 
         Raises:
             InputError: nothing was found, and there is no old one.
@@ -43,8 +43,9 @@ class ListedBatches:
                     f"loss.mining {mined.mining} finds no triplet in the whole data set: take another with loss.offline"
                 )
             _logger.warning("no triplet was mined before epoch %d: the list before it stays", mined.epoch)
-            return
+            return False
         self._begin(mined, 0)
+        return True
 
     def __iter__(self) -> Iterator[TripletBatch]:
         return self

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -30,6 +31,7 @@ from reid.learning.losses import (
 from reid.learning.mining import TripletList
 from reid.learning.relations import relations_from_labels
 from reid.learning.trainer import LossConfig, TrainConfig, TrainProgress, ValidationConfig, read_history, train
+from reid.learning.trainer.batches import Batches
 from reid.learning.trainer.cost import Batch
 from reid.learning.trainer.distributed import Processes
 from reid.learning.trainer.everybody import Everybody
@@ -216,6 +218,32 @@ def test_a_list_goes_round_and_an_empty_one_leaves_the_last_in_place() -> None:
         ours, theirs = next(batches), next(other)
         assert ours.rows.tolist() == theirs.rows.tolist()
         assert ours.triplets.tolist() == theirs.triplets.tolist()
+
+
+@pytest.mark.parametrize("found", [0, 12])
+def test_a_list_that_is_renewed_loses_no_batch_and_a_resumed_run_draws_the_same(
+    config: TrainConfig, make_crops: MakeCrops, found: int
+) -> None:
+    anchors = np.arange(60)
+    old = TripletList(np.stack((anchors, anchors ^ 1, (anchors + 6) % 60), axis=1), 60, "semi_hard", 0)
+    new = TripletList(old.rows[:found][::-1], 60, "semi_hard", 2)
+    offline = replace(config, loss=CHOICES["offline"])
+
+    def batches(state: Mapping[str, Any] | None = None) -> Batches:
+        return Batches(make_crops(), offline, (64, 32), Processes(), state)
+
+    with contextlib.closing(batches()) as whole:
+        whole.renew(old)
+        drawn = [whole.take() for _ in range(3)]
+        whole.renew(new)
+        following = [whole.take() for _ in range(3)]
+    with contextlib.closing(batches(drawn[-1].sampler)) as resumed:
+        resumed.renew(new)
+        for batch in following:
+            again = resumed.take()
+            assert again.rows.tolist() == batch.rows.tolist()
+            assert again.sampler["drawn"] == batch.sampler["drawn"]
+    assert following[0].sampler["drawn"] == (1 if found else 4)
 
 
 def test_several_processes_and_losses_of_ones_own_have_no_list(config: TrainConfig, make_crops: MakeCrops) -> None:
