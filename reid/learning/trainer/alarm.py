@@ -13,6 +13,10 @@ _ADVICE = (
     "loss.margin soft for the beginning, or identities beside the triplets (loss.identity_weight 1); and look whether "
     "the labels are right"
 )
+_LEAST_LOSS_SCALE = 2.0**-4
+"""In float16 the loss is multiplied by 2^16 at first, and by half as much after every step that is left out because its
+gradient is not finite. A few such steps find a scale that fits; 20 in a row from the start bring it down to this, at
+which gradients above a million would still be finite."""
 
 
 class CollapseError(ReidError):
@@ -22,7 +26,8 @@ class CollapseError(ReidError):
 class CollapseAlarm:
     """Judges every row of the history.
 
-    Three signs. A loss or gradient that is not finite: at once. All vectors near one point (mean cosine), or the
+    Three signs. A loss or gradient that is not finite: at once; in float16, where steps without a finite gradient are
+    left out, when no scale of the loss helps. All vectors near one point (mean cosine), or the
     triplet loss parked at the margin, which it is where everybody is as far from everybody (Hermans et al. 2017,
     section 3.4): when it lasts. A loss near the margin alone is no sign, since hard mining begins there and still
     learns; parked is where strangers are no farther than one's own kind as well.
@@ -36,8 +41,10 @@ class CollapseAlarm:
         self._config = config
         self._since = since
 
-    def check(self, row: TrainProgress, parked_at: float | None) -> None:
+    def check(self, row: TrainProgress, parked_at: float | None, loss_scale: float = 1.0) -> None:
         """Judge a row; `parked_at` is that of its last step, see `reid.learning.trainer.cost.Cost`.
+
+        `loss_scale`: what the loss is multiplied by in float16 after that step; 1 elsewhere.
 
         Raises:
             CollapseError: see above.
@@ -46,6 +53,12 @@ class CollapseAlarm:
             raise CollapseError(
                 f"step {row.step}: the loss is {row.loss:g} and its gradient {row.gradient_norm:g} long: not finite. "
                 "Take a lower optimizer.learning_rate, a smaller optimizer.clip_norm, or precision float32"
+            )
+        if loss_scale <= _LEAST_LOSS_SCALE:
+            raise CollapseError(
+                f"step {row.step}: in float16 the gradient is not finite however small the loss is made (times "
+                f"{loss_scale:g}), so that steps are left out and nothing is learned. Take precision bfloat16 or "
+                "float32, or a lower optimizer.learning_rate"
             )
         if not self._config.enabled or row.step <= self._config.after_steps:
             return

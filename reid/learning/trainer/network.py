@@ -81,6 +81,14 @@ class TrainedNetwork:
         assert isinstance(self._average.module, type(self.model))
         return self._average.module
 
+    @property
+    def loss_scale(self) -> float:
+        """What the loss is multiplied by in float16, so that small gradients do not vanish; 1 elsewhere.
+
+        Reading it waits for the device.
+        """
+        return float(self._scaler.get_scale())
+
     def step(self, given: StepInput, number: int) -> tuple[Cost, Tensor]:
         """Train on a batch; `number` counts from 1. Returns its cost and the length of its gradient, 0-d tensors."""
         self._set_train_mode()
@@ -91,7 +99,8 @@ class TrainedNetwork:
         self._scaler.unscale_(self._optimizer)
         limit = self._config.clip_norm if self._config.clip_norm is not None else float("inf")
         norm = nn.utils.clip_grad_norm_(self._weights, limit)
-        if self._scaler.is_enabled():  # a scale that overflows is tried now and then: that step is left out
+        # a scale that overflows is tried now and then, and that step left out; `loss_scale` shows if it is every step
+        if self._scaler.is_enabled():
             norm = torch.where(norm.isfinite(), norm, 0.0)
         self._scaler.step(self._optimizer)
         self._scaler.update()

@@ -147,7 +147,7 @@ class Training:
                 row = self._row(validated=validated)
                 recording.add(row)
                 # raises where it is not sound: no checkpoint has weights that went bad
-                self._alarm.check(row, cost.parked_at)
+                self._alarm.check(row, cost.parked_at, self._network.loss_scale)
             if saves:
                 self._save(folder, recording, batch, run)
             if stopping and standing.step < self.steps:

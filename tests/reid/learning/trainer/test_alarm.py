@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from reid.learning.trainer import (
     OptimizerConfig,
     TrainConfig,
     TrainProgress,
+    ValidationConfig,
     read_history,
     train,
 )
@@ -99,6 +101,59 @@ def test_a_training_that_diverges_stops_and_leaves_its_last_good_checkpoint(
     assert all(bool(value.isfinite().all()) for value in checkpoint["model"].values())
     assert read_history(tmp_path / "m.train" / "history.csv")[-1].step == 6
     assert not (tmp_path / "m.onnx").exists()
+
+
+class SpoiledGradient(torch.autograd.Function):
+    """A value as it is; its gradient times `factor`."""
+
+    @staticmethod
+    def forward(ctx: Any, value: torch.Tensor, factor: float) -> torch.Tensor:
+        ctx.factor = factor
+        return value.clone()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return gradient * ctx.factor, None
+
+
+class Spoiled(torch.nn.Module):
+    """Losses that are finite, with a gradient that is not, from a call on."""
+
+    def __init__(self, factor: float, after: int) -> None:
+        super().__init__()
+        self.factor, self.after, self.calls = factor, after, 0
+
+    def forward(self, batch: Batch) -> Cost:
+        self.calls += 1
+        value: torch.Tensor = SpoiledGradient.apply(  # type: ignore[no-untyped-call]
+            batch.after.float().square().mean(), self.factor if self.calls > self.after else 1.0
+        )
+        return Cost(value)
+
+
+@pytest.fixture
+def in_float16(plain: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> TrainConfig:
+    """42 steps with the scaler of float16, which the command refuses on a CPU, where it gains nothing."""
+    monkeypatch.setattr("reid.learning.trainer.training.choose_dtype", lambda *_: torch.float16)
+    return replace(plain, epochs=14, alarm=AlarmConfig(enabled=False), validation=ValidationConfig(share=0))
+
+
+def test_float16_stops_where_no_scale_makes_gradients_finite(
+    tmp_path: Path, in_float16: TrainConfig, make_crops: Callable[..., Crops]
+) -> None:
+    never = Spoiled(float("nan"), after=12)
+    with pytest.raises(CollapseError, match=r"step 32: in float16 the gradient is not finite .*Take precision bfl"):
+        train(in_float16, make_crops(), None, tmp_path / "m.onnx", make_objective=lambda _model, _classes: never)
+    assert not (tmp_path / "m.onnx").exists()
+
+
+def test_float16_may_leave_out_steps_until_a_scale_fits(
+    tmp_path: Path, in_float16: TrainConfig, make_crops: Callable[..., Crops]
+) -> None:
+    steep = Spoiled(3e3, after=0)
+    result = train(in_float16, make_crops(), None, tmp_path / "m.onnx", make_objective=lambda _model, _classes: steep)
+    assert result.stopped == "done"
+    assert torch.load(result.checkpoint, weights_only=True)["scaler"]["scale"] < 2**14
 
 
 def test_pictures_that_cannot_be_told_apart_raise_the_alarm(
