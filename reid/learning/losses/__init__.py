@@ -1,4 +1,7 @@
-"""Losses over a batch of embeddings: each takes labels, or relations that also say what nobody knows."""
+"""Losses over a batch of embeddings: each takes labels, or relations that also say what nobody knows.
+
+A negative label means that nobody knows whom the row shows: it is neither positive nor negative of any other.
+"""
 
 from reid.learning.loss_choices import Margin, Reduction
 from reid.learning.losses.constellation import constellation_loss

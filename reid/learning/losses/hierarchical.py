@@ -36,7 +36,11 @@ class ClassTree:
     """(C,) s: mean squared distance among the samples of a class; 0 for a single one."""
 
     def margins(self, classes: Tensor, *, slack: float = 0.1) -> Tensor:
-        """(B,) int64 classes -> (B, B) violate margins of anchors (rows) to negatives (columns), eq. 6."""
+        """(B,) int64 classes -> (B, B) violate margins of anchors (rows) to negatives (columns), eq. 6.
+
+        A negative class, of a row that nobody knows, has the margins of class 0: it is no anchor and no negative.
+        """
+        classes = classes.clamp_min(0)
         # alpha = beta + d_H(y_a, y_n) - s_(y_a)
         return slack + self.merged_at[classes[:, None], classes[None, :]] - self.within[classes][:, None]
 
@@ -62,6 +66,8 @@ class ClassTree:
 def class_tree(embeddings: Tensor, labels: Tensor, *, levels: int = 16) -> ClassTree:
     """The tree of classes of a data set: (N, D) embeddings, set to unit length here, and (N,) labels from 0 to C - 1.
 
+    Rows with a negative label, whose class nobody knows, are left out.
+
     Classes are merged where a chain of pairs nearer than the level's threshold joins them. Level 0 has the mean width
     of a class d_0, level l the threshold d_l = l (4 - d_0) / L + d_0. Not for the step: it works on the host.
 
@@ -75,6 +81,8 @@ def class_tree(embeddings: Tensor, labels: Tensor, *, levels: int = 16) -> Class
         raise InputError(f"embeddings must be (N, D) and labels (N,), N at least 1, got {shapes}")
     if levels < 1:
         raise InputError(f"levels must be at least 1, got {levels}")
+    known = labels >= 0
+    embeddings, labels = embeddings[known], labels[known]
     counts = torch.bincount(labels).double()  # (C,)
     if len(counts) < 2 or bool((counts == 0).any()):
         raise InputError("labels must be 0 to C - 1 with at least one sample each and C at least 2")

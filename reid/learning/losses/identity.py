@@ -15,7 +15,7 @@ class IdentityLoss(nn.Module):
     """A linear classifier without bias over the training identities, and cross-entropy with label smoothing.
 
     Triplets act on the features before the BNNeck (a batch norm), this loss on those after it; at test time the
-    classifier is thrown away. Rows with the label -1 have no known identity and are left out.
+    classifier is thrown away. Rows with a negative label have no known identity and are left out.
 
     Args:
         dimension: D of the features.
@@ -41,7 +41,7 @@ class IdentityLoss(nn.Module):
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
         """(B, D) features after the neck and (B,) int64 labels -> mean cross-entropy, 0-d, in at least float32.
 
-        Zero with a gradient path where every label is -1.
+        Zero with a gradient path where every label is negative.
 
         Raises:
             InputError: shapes do not fit.
@@ -50,10 +50,11 @@ class IdentityLoss(nn.Module):
         if features.ndim != 2 or features.shape[1] != dimension or labels.shape != features.shape[:1]:
             shapes = f"{tuple(features.shape)} and {tuple(labels.shape)}"
             raise InputError(f"features must be (B, {dimension}) and labels (B,), got {shapes}")
+        labels = labels.long().clamp_min(-1)  # all negative ones mean the same
         with torch.autocast(features.device.type, enabled=False):
             rows = at_least_float32(features)
             logits = rows @ self.classifier.weight.to(rows.dtype).T  # (B, identities)
             total = functional.cross_entropy(
-                logits, labels.long(), ignore_index=-1, label_smoothing=self.label_smoothing, reduction="sum"
+                logits, labels, ignore_index=-1, label_smoothing=self.label_smoothing, reduction="sum"
             )
         return total / (labels != -1).sum().clamp_min(1).to(total.dtype)

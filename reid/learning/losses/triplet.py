@@ -18,10 +18,10 @@ from reid.learning.relations import resolve_masks
 class TripletLoss(nn.Module):
     """Pull an anchor's positives nearer than its negatives, by a margin, over triplets that a miner chooses.
 
-    Called with embeddings (B, D) and labels (B,), or relations (B, B) of `reid.learning.relations`; the result is a
-    0-d tensor of at least float32. Anchors without a positive or a negative are left out; where nothing is selected
-    the loss is zero and its gradient too. Memory is O(B^2), and no step waits for the device or depends on values in
-    its shapes.
+    Called with embeddings (B, D) and labels (B,), negative where nobody knows whom a row shows, or relations (B, B) of
+    `reid.learning.relations`; the result is a 0-d tensor of at least float32. Anchors without a positive or a negative
+    are left out; where nothing is selected the loss is zero and its gradient too. Memory is O(B^2), and no step waits
+    for the device or depends on values in its shapes.
 
     Args:
         margin: A number for the hinge, "soft" for the smooth form without one (Hermans et al. 2017, section 2).

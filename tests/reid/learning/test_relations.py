@@ -30,6 +30,22 @@ def test_labels_are_relations_without_a_diagonal() -> None:
     assert relations_between(torch.tensor([4, 7]), torch.tensor([7, 4, 4])).tolist() == [[0, 1, 1], [1, 0, 0]]
 
 
+def test_a_negative_label_is_unknown_to_everybody() -> None:
+    labels = torch.tensor([4, -1, 4, -1, -7, 7])
+    found = relations_from_labels(labels)
+    assert found.tolist() == [
+        [-1, -1, 1, -1, -1, 0],
+        [-1] * 6,
+        [1, -1, -1, -1, -1, 0],
+        [-1] * 6,
+        [-1] * 6,
+        [0, -1, 0, -1, -1, -1],
+    ]
+    assert relations_between(labels[:3], torch.tensor([-1, 4])).tolist() == [[-1, 1], [-1, -1], [-1, 1]]
+    for one, other in zip(resolve_masks(torch.zeros(6, 2), labels, None), masks(found), strict=True):
+        assert torch.equal(one, other)
+
+
 def test_masks_leave_out_what_is_unknown_and_the_diagonal() -> None:
     relations = torch.tensor([[1, 1, 0], [-1, 0, 1], [0, 5, -1]], dtype=torch.int8)
     same, different = masks(relations)

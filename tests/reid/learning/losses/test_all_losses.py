@@ -132,6 +132,18 @@ def test_a_row_of_which_nothing_is_known_changes_nothing(name: str) -> None:
     assert (gradient[11] == 0).all()
 
 
+@those_without(*DRAWN)
+def test_rows_with_a_negative_label_change_nothing(name: str) -> None:
+    embeddings, labels = batch()
+    expected = LOSSES[name](embeddings[:9], labels[:9])
+    if name == "centroid_bound":  # one centroid a row here
+        expected = centroid_bound_loss(embeddings[:9], labels[:9], centroids=torch.eye(12, 6, dtype=torch.float64))
+    loss = LOSSES[name](embeddings, torch.cat((labels[:9], torch.tensor([-1, -1, -5]))))
+    assert loss.item() == pytest.approx(expected.item(), abs=1e-12)
+    (gradient,) = torch.autograd.grad(loss, embeddings)
+    assert (gradient[9:] == 0).all()
+
+
 @those_without("centroid_bound")  # centroids are no rows: there is no diagonal
 def test_the_diagonal_is_no_pair_whatever_it_says(name: str) -> None:
     embeddings, labels = batch()

@@ -53,6 +53,15 @@ def test_the_memory_takes_relations_and_comes_back_from_a_checkpoint(draw: Any) 
     assert first.cursor.item() == 4
 
 
+def test_rows_with_a_negative_label_are_remembered_as_nobody(draw: Any) -> None:
+    memory, without = (CrossBatchMemory(TripletLoss(0.5, "batch_all"), dimension=5, size=16).double() for _ in range(2))
+    for step in range(2):
+        embeddings, labels, _ = draw(52 + step, 8)
+        labels = labels.clone()
+        labels[5:] = -1
+        agree(memory(embeddings, labels), without(embeddings[:5], labels[:5]), embeddings)
+
+
 @pytest.mark.parametrize("margin", [0.5, "soft"])
 @pytest.mark.parametrize("mining", ["batch_hard", "batch_all", "semi_hard"])
 def test_statistics(mining: Any, margin: Any, draw: Any, loops: Any) -> None:

@@ -197,24 +197,34 @@ def test_the_tree_gives_the_loss_its_margins(draw: Any) -> None:
         loss(embeddings, relations=relations)
 
 
+def test_a_tree_and_its_margins_leave_out_rows_that_nobody_knows(draw: Any) -> None:
+    embeddings, _, _ = draw(25, 12)
+    labels = torch.tensor([0, 0, 1, 1, 2, 2, 3, 3, 0, -1, -9, -1])
+    tree = class_tree(embeddings.detach()[:9], labels[:9])
+    with_unknown = class_tree(embeddings.detach(), labels)
+    torch.testing.assert_close(vars(with_unknown), vars(tree))
+    loss = HierarchicalTripletLoss(tree)
+    agree(loss(embeddings, labels), loss(embeddings[:9], labels[:9]), embeddings)
+
+
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_identity_cross_entropy(smoothing: float, draw: Any) -> None:
     features, _, _ = draw(9, 6)
-    labels = torch.tensor([0, 2, 1, -1, 2, 0])
+    labels = torch.tensor([0, 2, 1, -1, 2, -4])
     loss = IdentityLoss(5, 3, label_smoothing=smoothing).double()
     terms = []
     for row, y in zip(features, labels.tolist(), strict=True):
         logs = torch.log_softmax(loss.classifier.weight @ row, dim=0)
         target = torch.full((3,), smoothing / 3, dtype=torch.float64)
-        if y >= 0:  # -1 has no known identity
+        if y >= 0:  # a negative label is no known identity
             target[y] += 1 - smoothing
             terms.append(-(target * logs).sum())
-    agree(loss(features, labels), sum(terms) / 5, features)
+    agree(loss(features, labels), sum(terms) / len(terms), features)
 
 
 def test_identity_cross_entropy_without_a_known_identity_is_zero_with_a_gradient_path(draw: Any) -> None:
     features, _, _ = draw(10, 4)
-    loss = IdentityLoss(5, 3).double()(features, torch.full((4,), -1))
+    loss = IdentityLoss(5, 3).double()(features, torch.tensor([-1, -1, -3, -1]))
     (gradient,) = torch.autograd.grad(loss, features)
     assert loss.item() == 0
     assert (gradient == 0).all()
