@@ -28,12 +28,13 @@ def bench() -> Any:
 
 
 def test_it_prints_a_line_for_each_batch() -> None:
-    words = ["--batches", "16", "--kinds", "batch_hard", "--repeats", "3", "--dimension", "8", "--threads", "1"]
+    kinds = ["batch_hard", "batch_all_soft"]
+    words = ["--kinds", *kinds, "--batches", "16", "--repeats", "3", "--dimension", "8", "--threads", "1"]
     command = [sys.executable, str(SCRIPT), *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()[2:]
-    assert [line.split()[0] for line in lines] == ["batch_hard"]
+    assert [line.split()[0] for line in lines] == kinds
     assert all(line.endswith("x") for line in lines)
 
 

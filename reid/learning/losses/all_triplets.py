@@ -29,7 +29,7 @@ def all_triplets(
     """Terms of every triplet, or of those with d(a, n) <= d(a, p).
 
     `distances` (B, C) with gradient, `same` and `different` (B, C) bool. `margins` (B, C): an additional hinge margin
-    of each negative. `most_positives`: no anchor has more (for the soft margin, which is then as much quicker).
+    of each negative. `most_positives`: no anchor has more (for the soft margin on a GPU, see `_most_positives`).
     """
     if margin == "soft":
         return _soft(distances, same, different, only_hard, most_positives)
@@ -99,7 +99,7 @@ class _SoftMargin(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Sum, number of triplets, number of hard ones: 0-d."""
         rows, columns = distances.shape
-        slots = columns if most_positives is None else min(most_positives, columns)
+        slots = _most_positives(same) if most_positives is None else min(most_positives, columns)
         step = max(1, _TILE // max(1, slots * columns))
         weights = torch.zeros_like(distances)  # (B, C) the gradient
         total = distances.new_zeros(())
@@ -120,6 +120,16 @@ class _SoftMargin(torch.autograd.Function):
         refuse_second_gradient()
         (weights,) = ctx.saved_tensors
         return gradient * weights, None, None, None, None
+
+
+def _most_positives(same: Tensor) -> int:
+    """The most positives of an anchor, (B, C) bool; C where that is not to be known without waiting for a device.
+
+    Only what computes at once tells for free: a CPU, outside of graphs, whose tensors have no values yet.
+    """
+    if torch.compiler.is_compiling() or type(same) is not Tensor or same.device.type != "cpu":
+        return same.shape[1]
+    return int(same.sum(dim=1).max())
 
 
 def _soft_tile(

@@ -29,8 +29,8 @@ class TripletLoss(nn.Module):
         distance: "euclidean", "squared_euclidean" or "cosine" (1 - cosine).
         reduction: "mean" over all selected triplets, "nonzero" over those whose loss is not zero.
         most_positives: The most positives that an anchor can have, K - 1 in a batch of K pictures an identity. Only
-            the soft margin over all triplets needs it: it is then B / (K - 1) times quicker. A batch that breaks the
-            promise is refused.
+            the soft margin over all triplets needs it, and only on a GPU or compiled: it is then some B / (K - 1)
+            times quicker, while on a CPU the batch itself is asked. A batch that breaks the promise is refused.
         seed: Of miners by name that draw. Their state is part of `state_dict()`.
 
     Source: Schroff, Kalenichenko, Philbin 2015, "FaceNet", eq. 2; for mining see the miners.

@@ -40,13 +40,22 @@ class MetricLoss(nn.Module):
         batch_size: crops in a batch.
         memory_after: steps before a memory begins: at first vectors drift too fast to be remembered.
         seed: of miners that draw.
+        pictures: K, of an identity in a batch at most; None where nobody promises that.
 
     Raises:
         InputError: the settings need labels, and there are none.
     """
 
     def __init__(
-        self, config: LossConfig, dimension: int, classes: int | None, *, batch_size: int, memory_after: int, seed: int
+        self,
+        config: LossConfig,
+        dimension: int,
+        classes: int | None,
+        *,
+        batch_size: int,
+        memory_after: int,
+        seed: int,
+        pictures: int | None = None,
     ) -> None:
         super().__init__()
         if classes is None and (config.memory_batches or config.kind == "hierarchical"):
@@ -54,7 +63,16 @@ class MetricLoss(nn.Module):
                 "loss.memory_batches and the loss.kind hierarchical need labelled identities: two tracklets that were "
                 "not seen together may be one object"
             )
-        self.triplets = TripletLoss(config.margin, config.mining, config.distance, config.reduction, seed=seed)
+        # a list gives batches of any identities, and a memory more rows of each
+        promised = None if pictures is None or config.offline or config.memory_batches else pictures - 1
+        self.triplets = TripletLoss(
+            config.margin,
+            config.mining,
+            config.distance,
+            config.reduction,
+            most_positives=promised,
+            seed=seed,
+        )
         self.parked_at = _parked_at(config)
         """The loss where everybody is as far from everybody; None for kinds in which it says nothing."""
         self._compare: nn.Module | None = None  # what takes the place of triplets of the batch

@@ -28,6 +28,7 @@ class TripletObjective(nn.Module):
         batch_size: crops in a batch, where the settings have a memory.
         memory_after: steps before that memory begins.
         seed: of miners that draw.
+        pictures: K, of an identity in a batch at most; None where nobody promises that.
 
     Raises:
         InputError: the settings need labels, and there are none.
@@ -42,11 +43,18 @@ class TripletObjective(nn.Module):
         batch_size: int = 0,
         memory_after: int = 0,
         seed: int = 0,
+        pictures: int | None = None,
     ) -> None:
         super().__init__()
         self._config = config
         self.metric = MetricLoss(
-            config, dimension, classes, batch_size=batch_size, memory_after=memory_after, seed=seed
+            config,
+            dimension,
+            classes,
+            batch_size=batch_size,
+            memory_after=memory_after,
+            seed=seed,
+            pictures=pictures,
         )
         """The loss between vectors."""
         self.identities: IdentityLoss | None = None

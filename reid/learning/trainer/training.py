@@ -119,6 +119,7 @@ class Training:
                 batch_size=self._batches.size,
                 memory_after=warmup_steps(self.steps, config.optimizer),
                 seed=config.seed,
+                pictures=config.sampler.pictures,  # repeated ones of short identities among them
             )
         else:
             objective = make_objective(model, self._batches.classes)

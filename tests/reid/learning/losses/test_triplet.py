@@ -138,6 +138,18 @@ def test_a_promise_about_positives_changes_nothing_but_time(mining: Any, draw: A
     agree(TripletLoss("soft", mining, most_positives=3)(embeddings, labels), plain, embeddings)
 
 
+def test_a_soft_margin_walks_no_more_slots_than_there_are_positives(draw: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from reid.learning.losses import all_triplets
+
+    walked: list[int] = []
+    tile = all_triplets._soft_tile
+    monkeypatch.setattr(all_triplets, "_soft_tile", lambda *given: (walked.append(given[4]), tile(*given))[1])
+    embeddings, _, _ = draw(10, 24)
+    for labels in (torch.arange(24) // 4, torch.arange(24), torch.tensor([0] * 9 + list(range(1, 16)))):
+        TripletLoss("soft", "batch_all")(embeddings, labels)
+    assert walked == [3, 0, 8]
+
+
 def test_a_broken_promise_about_positives_is_refused(draw: Any) -> None:
     embeddings, _, _ = draw(11, 8)
     with pytest.raises(RuntimeError, match="more positives than most_positives = 2"):

@@ -122,6 +122,27 @@ def test_each_kind_is_the_loss_of_its_name(kind: LossKind) -> None:
     assert float(expected) > 0
 
 
+@pytest.mark.parametrize("labelled", [True, False])
+def test_the_trainer_promises_how_many_positives_there_are_where_the_sampler_does(
+    tmp_path: Path, config: TrainConfig, make_crops: MakeCrops, monkeypatch: pytest.MonkeyPatch, labelled: bool
+) -> None:
+    promised: list[int | None] = []
+    made = MetricLoss.__init__
+
+    def init(self: MetricLoss, *given: Any, **options: Any) -> None:
+        made(self, *given, **options)
+        promised.append(self.triplets.most_positives)
+
+    monkeypatch.setattr(MetricLoss, "__init__", init)
+    soft = LossConfig(mining="batch_all", margin="soft")
+    crops = make_crops(pictures=2) if labelled else tracklets(make_crops)  # two pictures: one of them comes again
+    kinds = (soft, replace(soft, offline=True), replace(soft, memory_batches=2)) if labelled else (soft,)
+    for number, loss in enumerate(kinds):
+        some = replace(config, epochs=2, loss=loss, validation=ValidationConfig(share=0))
+        assert train(some, crops, None, tmp_path / f"{number}.onnx").stopped == "done"
+    assert promised == [2, None, None][: len(kinds)]
+
+
 def test_a_list_gives_the_triplets_and_a_memory_begins_after_the_warm_up() -> None:
     vectors, labels, batch = sample()
     listed = MetricLoss(LossConfig(offline=True, margin=0.9), 5, 4, batch_size=12, memory_after=0, seed=0)
