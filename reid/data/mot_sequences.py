@@ -14,7 +14,7 @@ from typing import TypeAlias
 import cv2
 
 from reid.data.config import DataConfig
-from reid.data.files import VIDEO_SUFFIXES, describe, entries, pictures_in
+from reid.data.files import VIDEO_SUFFIXES, describe, entries, first_few, pictures_in
 from reid.data.pictures import Image, decode
 from reid.errors import DataError
 
@@ -25,6 +25,7 @@ _DEFAULT_RATE_HZ = 25.0
 _DRAWN = "annotated"  # the video that `reidtrack track` writes has boxes drawn into it
 _DETECTOR = re.compile(r"(MOT17-\d+)-(DPM|FRCNN|SDP)")
 _AT_ONCE = 8  # decoded frames in memory
+_SHOWN = 3
 _logger = logging.getLogger(__name__)
 
 
@@ -74,8 +75,8 @@ def find_sequences(path: Path, config: DataConfig) -> list[MotSequence]:
     """The sequence that a video or folder is, or those in its folders (up to two levels below).
 
     A sequence is a folder with ground truth in `gt/gt.txt` or `gt.txt` (or with `config.tracks`, a file or a folder of
-    `NAME.txt`, or a `tracks.txt` in it), and with pictures in `img1`, in the folder that `seqinfo.ini` names or in
-    itself, or a video. Of MOT17's three copies of a sequence, one a public detector, the first is taken.
+    `NAME.txt`, or a `tracks.txt` in it), and with pictures in `img1` or the folder that `seqinfo.ini` names, or else a
+    video, or else pictures in itself. Of MOT17's three copies of a sequence, one a public detector, the first is taken.
 
     Raises:
         DataError: there is none; the message says what was found and what was expected.
@@ -94,7 +95,9 @@ def find_sequences(path: Path, config: DataConfig) -> list[MotSequence]:
             f"{path} must be a MOT sequence or hold some: gt/gt.txt (or a tracker's output given as tracks) beside a "
             f"folder img1 of pictures or a video; found {describe(path)}"
         )
-    return _without_copies(found)
+    sequences = _without_copies(found)
+    _tell_of_pictures(sequences)
+    return sequences
 
 
 def has_sequences(path: Path, config: DataConfig) -> bool:
@@ -118,20 +121,37 @@ def _sequence(folder: Path, config: DataConfig, video: Path | None = None) -> Mo
         return None
     pictures: list[Path] = []
     if video is None:
-        places = [folder / info.get("imdir", "img1"), folder]
-        pictures = next((found for place in places if place.is_dir() and (found := pictures_in(place))), [])
-        videos = [p for p in entries(folder)[1] if p.suffix.lower() in VIDEO_SUFFIXES and p.stem != _DRAWN]
-        if not pictures and len(videos) > 1:
-            raise DataError(
-                f"{folder} must hold one video, got {', '.join(p.name for p in videos)}: name the one meant"
-            )
-        video = videos[0] if videos and not pictures else None
+        frames = folder / info.get("imdir", "img1")
+        pictures = pictures_in(frames) if frames.is_dir() else []
+        video = None if pictures else _video_in(folder)
+        if video is None and not pictures:
+            pictures = pictures_in(folder)
     if not pictures and video is None:
         return None
     numbered = [int(p.stem) for p in pictures if p.stem.isdecimal()]
     numbers = numbered if len(numbered) == len(pictures) and 0 not in numbered else range(1, len(pictures) + 1)
     rate_hz = _rate(info.get("framerate"), folder, video)
     return MotSequence(name, text, truth, rate_hz, tuple(zip(numbers, pictures, strict=True)), video)
+
+
+def _video_in(folder: Path) -> Path | None:
+    """The video that lies in a folder, if one does."""
+    videos = [path for path in entries(folder)[1] if path.suffix.lower() in VIDEO_SUFFIXES and path.stem != _DRAWN]
+    if len(videos) > 1:
+        raise DataError(f"{folder} must hold one video, got {', '.join(p.name for p in videos)}: name the one meant")
+    return videos[0] if videos else None
+
+
+def _tell_of_pictures(sequences: Iterable[MotSequence]) -> None:
+    """Say which pictures are no frames, since somebody may have thought that they are."""
+    for sequence in sequences:
+        beside = [] if sequence.video is None else pictures_in(sequence.video.parent)
+        if beside:
+            _logger.warning(
+                "frames are those of %s; left out pictures beside it, since frames of their own belong into img1: %s",
+                sequence.video,
+                first_few(beside, _SHOWN, lambda path: path.name),
+            )
 
 
 def _boxes(folder: Path, name: str, config: DataConfig) -> tuple[Path | None, bool]:

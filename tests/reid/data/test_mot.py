@@ -236,6 +236,22 @@ class TestVideo:
         with pytest.raises(DataError, match="must be a MOT sequence or hold some"):
             open_crops(video.parent, kind="mot")
 
+    def test_a_picture_beside_a_video_is_no_frame(self, video, caplog):
+        cv2.imwrite(str(video.with_name("thumbnail.jpg")), np.full((120, 200, 3), 255, np.uint8))
+        crops = open_crops(video.parent)
+        np.testing.assert_allclose(crops.pixels([0, 1], 8, 8)[:, 4, 4, 0], [40, 140], atol=4)
+        said = [record.getMessage() for record in caplog.records if "left out pictures" in record.getMessage()]
+        assert len(said) == 1
+        assert said[0].startswith(f"frames are those of {video}; ")
+        assert said[0].endswith(": thumbnail.jpg")
+
+    def test_frames_in_their_folder_come_before_a_video(self, video):
+        for number in (2, 7):
+            path = video.parent / "img1" / f"{number:06d}.png"
+            path.parent.mkdir(exist_ok=True)
+            cv2.imwrite(str(path), np.full((120, 200, 3), number, np.uint8))
+        assert open_crops(video.parent).pixels([0, 1], 8, 8)[:, 4, 4, 0].tolist() == [2, 7]
+
     def test_two_videos_are_one_too_many(self, video):
         (video.parent / "other.mp4").write_bytes(video.read_bytes())
         with pytest.raises(DataError, match=r"must hold one video, got clip\.avi, other\.mp4"):
