@@ -1,4 +1,4 @@
-"""Whether crops are sound, and the same as some time ago: a hash of their pictures and of all that is known of them."""
+"""Whether crops are sound, apart from others, and the same as before: a hash of pictures and of what is known."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reid.data.crops import Crops
 from reid.data.files import first_few
 from reid.data.pictures import FilePictures, JoinedPictures, PictureSource
 from reid.data.threads import reading_threads
-from reid.errors import DataError
+from reid.errors import DataError, InputError
 
 _WHOLE_BYTES = 1 << 16  # files up to this size are read to the end: crops for re-identification are smaller
 _PART_BYTES = 1 << 14  # of larger ones, from the beginning, the middle and the end
@@ -38,6 +38,27 @@ def fingerprint(crops: Crops) -> str:
         for part in pool.map(lambda row: _of_row(crops, row), range(len(crops))):
             digest.update(part)
     return f"{len(crops)} crops {digest.hexdigest()[:12]}"
+
+
+def check_apart(crops: Crops, held_out: Crops) -> None:
+    """Refuse held-out crops that are trained on too, whatever their files are called and wherever they lie.
+
+    Pictures are compared as by `fingerprint`.
+
+    Raises:
+        InputError: a picture is in both; the message names the first of them.
+        DataError: a picture cannot be read.
+    """
+    with _threads() as pool:
+        trained = set(pool.map(lambda row: _content_hash(crops, row), range(len(crops))))
+        theirs = pool.map(lambda row: _content_hash(held_out, row), range(len(held_out)))
+        shared = [row for row, content in enumerate(theirs) if content in trained]
+    if shared:
+        raise InputError(
+            f"held-out data must hold no picture that is trained on, or its score and calibration say nothing of "
+            f"others; got {len(shared)} such of {len(held_out)}: {first_few(shared, _SHOWN, held_out.picture_name)}. "
+            "Give pictures of other identities, or none (--validate-on), and a share of the identities is held out"
+        )
 
 
 def check_pictures(*parts: Crops) -> None:
@@ -72,6 +93,10 @@ def _of_row(crops: Crops, row: int) -> bytes:
     source, index = crops.picture(row)
     name = Path(crops.picture_name(row)).name.encode(errors="surrogateescape")
     return hashlib.blake2b(name + b"\0" + _content(source, index), digest_size=_HASH_BYTES).digest()
+
+
+def _content_hash(crops: Crops, row: int) -> bytes:
+    return hashlib.blake2b(_content(*crops.picture(row)), digest_size=_HASH_BYTES).digest()
 
 
 def _content(source: PictureSource, index: int) -> bytes:

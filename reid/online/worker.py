@@ -36,11 +36,10 @@ from reid.learning.trainer import (
     TrainConfig,
     TrainProgress,
     ValidationConfig,
-    train,
 )
 from reid.learning.trainer.distributed import Processes
 from reid.learning.trainer.folder import Folder
-from reid.learning.trainer.running import limited_threads
+from reid.learning.trainer.running import limited_threads, run_training
 from reid.learning.trainer.schedule import warmup_steps
 from reid.learning.trainer.teacher import EmbedderTeacher, Teacher
 from reid.learning.trainer.tracklet_objective import TrackletObjective
@@ -264,7 +263,8 @@ class _Lesson:
         crops = join_crops([trained.crops, self._figures.learned])
         frozen = self._began.all_but_last(lesson.trained_share)
         training = _training(lesson, self._start, frozen, self._live, self._seed)
-        result = train(
+        # not `train`, which refuses crops that stand on both sides: a clip that is tracked twice gives the same again
+        result = run_training(
             training,
             crops,
             held_out,

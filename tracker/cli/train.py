@@ -45,7 +45,7 @@ def run(argv: Sequence[str], context: Context) -> int:
     crops = open_crops(settings.source, kind=settings.kind, config=settings.data)
     other = None
     if settings.validate_on is not None:
-        other = open_crops(settings.validate_on, kind=settings.kind, config=settings.data)
+        other = open_crops(settings.validate_on, kind=settings.kind, config=settings.held_out_data)
     context.say(_describe(crops, other, settings))
     settings.out.parent.mkdir(parents=True, exist_ok=True)
     with TrainDisplay(context) as display, stop_when_asked(context) as request:
@@ -62,7 +62,7 @@ def run(argv: Sequence[str], context: Context) -> int:
         context.say(f"reidtrack: stopped after step {result.step}; {result.checkpoint} has everything. To go on:")
         context.say(f"  {_resume_command(argv)}")
         return _EXIT_INTERRUPTED
-    _report(result, context)
+    _report(result, settings, context)
     return 0
 
 
@@ -88,12 +88,13 @@ def _describe(crops: Crops, other: Crops | None, settings: TrainSettings) -> str
     return f"{settings.source}: {len(crops)} crops of {len(crops.identities)} {kind}, {held_out}"
 
 
-def _report(result: TrainResult, context: Context) -> None:
+def _report(result: TrainResult, settings: TrainSettings, context: Context) -> None:
     if result.best_map is not None and result.best_rank1 is not None:
         early = "; stopped early, since it got no better" if result.stopped == "early" else ""
+        where = settings.validate_on or "identities that it was not trained on"
         context.result(
             f"best at step {result.best_step} of {result.step}{early}: mAP {result.best_map:.3f}, "
-            f"rank-1 {result.best_rank1:.3f} on identities that it was not trained on"
+            f"rank-1 {result.best_rank1:.3f} on {where}"
         )
     for path in (result.model, result.history, result.curves, result.checkpoint):
         if path is not None:

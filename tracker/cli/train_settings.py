@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from reid.data import DataConfig
+from reid.data.market import PARTS
 from reid.learning.trainer import TrainConfig
 from tracker.cli.schema import argument, flag_only, part_of
 
@@ -21,7 +22,8 @@ class TrainSettings(TrainConfig):
     out: Path = field(default=Path("model.onnx"), metadata=flag_only("FILE"))
     """The model file to write; checkpoints, history and curves go to a folder beside it, model.train."""
     validate_on: Path | None = field(default=None, metadata=flag_only("DATA"))
-    """Other data to validate on; without it some identities of DATA are held out."""
+    """Other data to validate on, no picture of which is in DATA; of a whole Market-1501-style data set its gallery.
+    Without it some identities of DATA are held out."""
     resume: bool = field(default=False, metadata=flag_only())
     """Go on where a training that was stopped or killed left off; give everything else as before."""
     overwrite: bool = field(default=False, metadata=flag_only())
@@ -42,3 +44,9 @@ class TrainSettings(TrainConfig):
         config = part_of(self, TrainConfig)
         name = self.card.data or self.source.resolve().name
         return dataclasses.replace(config, card=dataclasses.replace(self.card, data=name))
+
+    @property
+    def held_out_data(self) -> DataConfig:
+        """What is taken from `validate_on`: of a data set with a part for testing, that one."""
+        whole = self.validate_on is not None and (self.validate_on / PARTS["gallery"]).is_dir()
+        return dataclasses.replace(self.data, part="gallery") if whole else self.data

@@ -37,7 +37,7 @@ def run_training(
     make_objective: MakeObjective | None,
     teacher: Teacher | None,
 ) -> TrainResult:
-    """See `reid.learning.trainer.train`."""
+    """See `reid.learning.trainer.train`, which also refuses pictures that are trained on and held out."""
     _check_export_possible()
     refuse_card_beside(out)
     device = open_device(config.device)

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from reid.data import Crops, join_crops, open_crops
-from reid.data.fingerprint import fingerprint
+from reid.data.fingerprint import check_apart, fingerprint
 from reid.data.pictures import MemoryPictures
-from reid.errors import DataError
+from reid.errors import DataError, InputError
 
 COLUMNS: dict[str, Any] = {
     "camera": [0, 1, 0, 1],
@@ -97,3 +97,23 @@ def test_rows_and_their_order_count_and_joined_sets_are_looked_into(folder: Path
     assert len(seen) == 4
     joined = [fingerprint(join_crops([open_crops(folder), in_memory(value)])) for value in (7, 7, 99)]
     assert joined[0] == joined[1] != joined[2]
+
+
+def test_a_picture_that_is_trained_on_is_not_held_out_under_another_name(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other" / "c"
+    other.mkdir(parents=True)
+    assert cv2.imwrite(str(other / "new.bmp"), np.full((16, 16, 3), 9, np.uint8))
+    check_apart(open_crops(folder), open_crops(tmp_path / "other"))
+    for name in ("a/0.bmp", "b/2.bmp"):  # a large one and a small one
+        copy = shutil.copy(folder / name, other / "copy.bmp")
+        with pytest.raises(
+            InputError, match=rf"must hold no picture that is trained on.* got 1 such of 2: {copy}\. Give"
+        ):
+            check_apart(open_crops(folder), open_crops(tmp_path / "other"))
+
+
+def test_crops_that_were_cut_are_compared_by_their_pixels(folder: Path) -> None:
+    both = join_crops([open_crops(folder), in_memory(7)])
+    check_apart(both, in_memory(99).subset([3]))
+    with pytest.raises(InputError, match=r"got 4 such of 4: 0\.png; 1\.png; "):
+        check_apart(both, in_memory())

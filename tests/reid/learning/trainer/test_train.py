@@ -310,11 +310,19 @@ def test_a_share_that_holds_out_one_identity_is_refused(
     assert not (tmp_path / "m.train").exists()
 
 
+def test_held_out_data_that_is_trained_on_is_refused(
+    tmp_path: Path, config: TrainConfig, make_crops: MakeCrops
+) -> None:
+    with pytest.raises(InputError, match=r"must hold no picture that is trained on.* got 60 such of 60"):
+        train(config, make_crops(), make_crops(), tmp_path / "m.onnx")
+    assert not (tmp_path / "m.train").exists()
+
+
 def test_held_out_data_in_which_nobody_can_be_found_is_refused_at_the_start(
     tmp_path: Path, config: TrainConfig, make_crops: MakeCrops
 ) -> None:
     with pytest.raises(InputError, match="nothing can be validated on the held-out crops: none of 5 queries has"):
-        train(config, make_crops(), make_crops(5, 1), tmp_path / "m.onnx")
+        train(config, make_crops(), make_crops(5, 1, seed=1), tmp_path / "m.onnx")
     assert not (tmp_path / "m.train").exists()
 
 
@@ -323,19 +331,19 @@ def test_near_copies_are_no_matches_where_a_gap_is_asked_for(
 ) -> None:
     film = {"time_s": np.tile(np.arange(6) * 0.1, 20), "group": np.zeros(120, np.int64)}  # ten frames a second
     config = replace(config, epochs=1)
-    result = train(config, make_crops(20), make_crops(20, **film), tmp_path / "a.onnx")
+    result = train(config, make_crops(20), make_crops(20, seed=1, **film), tmp_path / "a.onnx")
     assert "the nearest match of a crop is 0.10 s away (median), a near copy" in caplog.text
     assert (
         "every other crop of the query's identity is a match" in Card.from_json(result.model.read_text()).scores[0].data
     )
     caplog.clear()
     config = replace(config, validation=replace(config.validation, min_gap_s=0.3))
-    result = train(config, make_crops(20), make_crops(20, **film), tmp_path / "b.onnx")
+    result = train(config, make_crops(20), make_crops(20, seed=1, **film), tmp_path / "b.onnx")
     assert "near copy" not in caplog.text
     assert "within 0.3 s are left out" in Card.from_json(result.model.read_text()).scores[0].data
     config = replace(config, validation=replace(config.validation, min_gap_s=9))
     with pytest.raises(InputError, match=r"or another validation\.min_gap_s"):
-        train(config, make_crops(20), make_crops(20, **film), tmp_path / "c.onnx")
+        train(config, make_crops(20), make_crops(20, seed=1, **film), tmp_path / "c.onnx")
 
 
 def test_a_card_beside_the_model_to_be_is_refused_before_anything_is_done(
