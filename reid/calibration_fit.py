@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,7 +30,7 @@ class _Pairs:
     same: NDArray[np.bool_]
     """(P,)"""
     first: NDArray[np.int64]
-    """(P,) identity 0..I-1 of one row."""
+    """(P,) identity 0..I-1 of one row, I of a distractor."""
     second: NDArray[np.int64]
     """(P,) identity of the other row."""
 
@@ -44,10 +45,11 @@ def calibrate(
 ) -> Calibration | None:
     """What cosines of a model mean, measured on identities that it was not trained on.
 
-    `vectors` (N, D) of unit length, `identity` (N,) whole numbers. `relations` says of rows (n,) which pairs are known,
-    (n, n): 1 the same, 0 different, -1 unknown, so left out; without it `identity` decides all of them. Same and
-    different pairs count half each, so that the logit is the log-likelihood ratio; every identity counts the same
-    among same pairs.
+    `vectors` (N, D) of unit length, `identity` (N,) whole numbers, below 0 for distractors: strangers to all others,
+    but pairs of two distractors are left out, since nobody knows them. `relations` says of rows (n,) which pairs are
+    known, (n, n): 1 the same, 0 different, -1 unknown, so left out; without it `identity` decides all of them. Same and
+    different pairs count half each, so that the logit is the log-likelihood ratio; every identity counts the same among
+    same pairs.
 
     The evidence is limited to the logarithm of the number of identities: so many cannot support more than one error
     among them would refute. A threshold at a false-positive rate comes with its percentile interval over `resamples`
@@ -58,16 +60,17 @@ def calibrate(
     Raises:
         InputError: shapes do not fit, a vector is not finite or not of unit length, or `resamples` is below 40.
     """
-    rows, names = _check(vectors, identity, resamples)
+    rows, who = _check(vectors, identity, resamples)
     rng = np.random.default_rng(seed)
     kept = np.arange(len(rows))
     if len(rows) > _MOST_ROWS:
         kept = rng.choice(len(rows), _MOST_ROWS, replace=False)
-        rows, names = rows[kept], np.unique(names[kept], return_inverse=True)[1].astype(np.int64)
+        rows, who = rows[kept], who[kept]
+    names, identities = _numbered(who)
     known = None if relations is None else relations(kept)
     if known is not None and known.shape != (len(rows), len(rows)):
         raise InputError(f"relations must give ({len(rows)}, {len(rows)}) for {len(rows)} rows, got {known.shape}")
-    pairs = _pairs(rows, names, known, rng)
+    pairs = _pairs(rows, names, known, names == identities, rng)
     supported = np.unique(pairs.first[pairs.same])
     if len(supported) < _LEAST_IDENTITIES or not (~pairs.same).any():
         return None
@@ -75,15 +78,15 @@ def calibrate(
     draws = rng.multinomial(len(supported), np.full(len(supported), 1 / len(supported)), size=resamples)
     if slope <= 0 or not _reliably_alike(pairs, supported, draws):
         return None
-    identities = int(names.max()) + 1
     counts = rng.multinomial(identities, np.full(identities, 1 / identities), size=resamples)  # (resamples, I)
+    counts = np.pad(counts, ((0, 0), (0, 1)), constant_values=1)  # (resamples, I + 1): distractors are nobody to draw
     low, low_interval = _threshold(pairs, 1e-2, counts)
     high, high_interval = _threshold(pairs, 1e-3, counts)
     limit = math.log(len(supported))
     return Calibration(slope, offset, limit, low, high, low_interval, high_interval, identities=len(supported))
 
 
-def _check(vectors: ArrayLike, identity: ArrayLike, resamples: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _check(vectors: ArrayLike, identity: ArrayLike, resamples: int) -> tuple[NDArray[np.float64], NDArray[Any]]:
     rows, raw = np.asarray(vectors, np.float64), np.asarray(identity)
     if rows.ndim != 2 or raw.shape != rows.shape[:1] or not len(rows):
         raise InputError(f"vectors must be (N, D) and identity (N,), N above 0, got {rows.shape} and {raw.shape}")
@@ -94,16 +97,29 @@ def _check(vectors: ArrayLike, identity: ArrayLike, resamples: int) -> tuple[NDA
         raise InputError(f"vectors[{row}] must be finite and of unit length, got length {norm[row]:.6g}")
     if isinstance(resamples, bool) or not isinstance(resamples, int) or resamples < 40:
         raise InputError(f"resamples must be a whole number of at least 40 for an interval of 95 %, got {resamples!r}")
-    names: NDArray[np.int64] = np.unique(raw, return_inverse=True)[1].astype(np.int64)
-    return rows / norm[:, None], names
+    return rows / norm[:, None], raw
+
+
+def _numbered(who: NDArray[Any]) -> tuple[NDArray[np.int64], int]:
+    """Identities (N,) numbered from 0, distractors by how many identities there are; and how many there are."""
+    somebody = who >= 0
+    found, number = np.unique(who[somebody], return_inverse=True)
+    names = np.full(len(who), len(found), np.int64)
+    names[somebody] = number
+    return names, len(found)
 
 
 def _pairs(
-    rows: NDArray[np.float64], names: NDArray[np.int64], relations: NDArray[np.int8] | None, rng: np.random.Generator
+    rows: NDArray[np.float64],
+    names: NDArray[np.int64],
+    relations: NDArray[np.int8] | None,
+    nobody: NDArray[np.bool_],
+    rng: np.random.Generator,
 ) -> _Pairs:
     if relations is None:
         relations = (names[:, None] == names[None, :]).astype(np.int8)  # (N, N)
     upper = np.triu(np.ones(relations.shape, np.bool_), 1)
+    upper &= ~(nobody[:, None] & nobody[None, :])
     same = np.flatnonzero((relations == _SAME) & upper)
     different = np.flatnonzero((relations == _DIFFERENT) & upper)
     if len(different) > _MOST_DIFFERENT_PAIRS:

@@ -91,6 +91,29 @@ def test_unknown_pairs_are_left_out() -> None:
     assert misled.slope < got.slope
 
 
+@pytest.mark.parametrize("related", [False, True])
+def test_distractors_are_strangers_to_the_others_and_to_each_other_nobody_knows(related: bool) -> None:
+    vectors, names = crowd(40, 4)
+    rows = np.concatenate((vectors, np.repeat(crowd(5, 1, seed=1)[0], 8, axis=0)))  # five of nobody, 8 pictures of each
+    labels = np.concatenate((names, np.repeat(-np.arange(1, 6), 8)))
+    apart = np.where(labels < 0, 40 + np.arange(200), labels)  # each a stranger of its own
+    upper = np.triu_indices(200, 1)
+    known = ~((labels[upper[0]] < 0) & (labels[upper[1]] < 0))
+    cosine, same = pairs_of(rows, apart)
+    plain = fit_calibration(cosine[known], same[known])
+    table = (apart[:, None] == apart).astype(np.int8)  # as of labelled data: two distractors are different there
+    got = calibrate(rows, labels, relations=(lambda kept: table[np.ix_(kept, kept)]) if related else None)
+    assert got is not None
+    assert (got.slope, got.offset) == pytest.approx((plain.slope, plain.offset), rel=1e-6)
+    assert got.identities == 40
+    assert got.threshold_fpr_1e2 == pytest.approx(plain.threshold_fpr_1e2, abs=1e-3)
+
+
+def test_nobody_but_distractors_gives_none() -> None:
+    vectors, _ = crowd(20, 4)
+    assert calibrate(vectors, np.full(80, -1)) is None
+
+
 def test_relations_are_asked_of_no_more_rows_than_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reid.calibration_fit._MOST_ROWS", 100)
     vectors, names = crowd(40, 4)

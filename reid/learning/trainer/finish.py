@@ -136,7 +136,7 @@ def _measured(held_out: HeldOut | None, config: TrainConfig) -> tuple[Calibratio
         relations[(relations == SAME) & sightings.near(rows, rows, config.validation.min_gap_s)] = UNKNOWN
         return relations
 
-    calibration = calibrate(vectors, crops.identity, relations=known, seed=config.seed)
+    calibration = calibrate(vectors, crops.measured_identity, relations=known, seed=config.seed)
     return calibration, tuple(Score(what, name, e.value, e.low, e.high) for name, e in figures.items())
 
 
