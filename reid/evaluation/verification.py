@@ -43,26 +43,32 @@ def verify(
     second: NDArray[np.uint8],
     *,
     threshold: float | Rule = "auto",
-    prior: float = 0.5,
+    prior: float | None = None,
 ) -> Verification:
     """Compare two pictures (h, w, 3) uint8 BGR, each filled by its object.
 
     `threshold` is a cosine, or a rule that takes it from the card's calibration: `fpr_1e3` and `fpr_1e2` let 1 in 1000
-    or 100 pairs of strangers pass, `even` is where the probability is one half, and `auto` the first of these that the
-    card has. `prior` is the probability of one identity before looking.
+    or 100 pairs of strangers pass, whatever the prior; `even` is where the probability is one half; and `auto` is
+    `even` where a prior is given, else the first of these that the card has. `prior` is the probability of one identity
+    before looking, one half by default.
 
     Raises:
         InputError: the prior is not within 0..1 (exclusive), the threshold not within -1..1, or it names a rule for
             which the card has no threshold.
         ModelError: the model failed.
     """
-    check_number("prior", prior, above=0, below=1)
     calibration: Calibration | None = embedder.card.calibration
-    cut, words = _threshold(threshold, calibration, prior)
+    if prior is not None:
+        check_number("prior", prior, above=0, below=1)
+        threshold = "even" if threshold == "auto" and calibration is not None else threshold
+    odds = 0.0 if prior is None else math.log(prior / (1 - prior))
+    cut, words = _threshold(threshold, calibration, odds)
+    if prior is not None and calibration is not None and threshold != "even":
+        words += "; the prior changes the probability alone"
     a, b = embedder.crops([first, second]).astype(np.float64)  # (2, D)
     cosine = float(np.clip(a @ b, -1, 1))
     ratio = None if calibration is None else float(calibration.log_likelihood_ratio(np.array([cosine]))[0])
-    probability = None if ratio is None else _logistic(ratio + math.log(prior / (1 - prior)))
+    probability = None if ratio is None else _logistic(ratio + odds)
     return Verification(cosine, ratio, probability, cut, words, None if cut is None else cosine >= cut)
 
 
@@ -76,7 +82,7 @@ def probabilities(
     return np.asarray(0.5 * (1 + np.tanh(0.5 * odds)), np.float64)
 
 
-def _threshold(given: float | Rule, calibration: Calibration | None, prior: float) -> tuple[float | None, str]:
+def _threshold(given: float | Rule, calibration: Calibration | None, odds: float) -> tuple[float | None, str]:
     if not isinstance(given, str):
         if not -1 <= given <= 1:
             raise InputError(f"threshold must be a cosine within -1..1, got {given!r}")
@@ -90,7 +96,7 @@ def _threshold(given: float | Rule, calibration: Calibration | None, prior: floa
     rules: dict[str, tuple[float | None, str]] = {
         "fpr_1e3": (calibration.threshold_fpr_1e3, "1 in 1000 pairs of strangers passes"),
         "fpr_1e2": (calibration.threshold_fpr_1e2, "1 in 100 pairs of strangers passes"),
-        "even": (_even_cosine(calibration, prior), "where the probability is one half"),
+        "even": (_even_cosine(calibration, odds), "where the probability is one half"),
     }
     chosen = (
         next((rule for rule in rules.values() if rule[0] is not None), (None, "")) if given == "auto" else rules[given]
@@ -100,12 +106,11 @@ def _threshold(given: float | Rule, calibration: Calibration | None, prior: floa
     return chosen
 
 
-def _even_cosine(calibration: Calibration, prior: float) -> float:
+def _even_cosine(calibration: Calibration, odds: float) -> float:
     """Where evidence and prior balance: slope * cosine + offset + logit(prior) = 0. Evidence has its limit."""
-    logit = math.log(prior / (1 - prior))
-    if calibration.limit is not None and abs(logit) > calibration.limit:
-        return math.copysign(_BEYOND, -logit)
-    return -(calibration.offset + logit) / calibration.slope
+    if calibration.limit is not None and abs(odds) > calibration.limit:
+        return math.copysign(_BEYOND, -odds)
+    return -(calibration.offset + odds) / calibration.slope
 
 
 def _logistic(x: float) -> float:

@@ -43,16 +43,17 @@ class VerifySettings:
     """The embedder: `default` (shipped) or an .onnx file."""
     threshold: float | Literal["auto", "even", "fpr_1e2", "fpr_1e3"] = "auto"
     """From which cosine on they count as the same: a cosine, or from the card: `fpr_1e3` and `fpr_1e2` let 1 in 1000 or
-    100 pairs of strangers pass, `even` is where the probability is one half, `auto` the first of these that it has."""
-    prior: float = 0.5
-    """How probable one identity is before looking, above 0 and below 1."""
+    100 pairs of strangers pass, whatever the prior; `even` is where the probability is one half; `auto` is `even` where
+    a prior is given, else the first of these that it has."""
+    prior: float | None = None
+    """How probable one identity is before looking, above 0 and below 1; none for one half, and a verdict without it."""
     json: Path | None = field(default=None, metadata=flag_only("FILE"))
     """Also write the result as JSON; - for the standard output, in place of the text."""
     device: str = "auto"
     """Where the embedder runs: auto, cpu, cuda, cuda:N, tensorrt or tensorrt:N."""
 
     def __post_init__(self) -> None:
-        if not 0 < self.prior < 1:
+        if self.prior is not None and not 0 < self.prior < 1:
             raise ValueError(f"prior must be above 0 and below 1, got {self.prior}")
         if not isinstance(self.threshold, str) and not -1 <= self.threshold <= 1:
             raise ValueError(f"threshold must be a cosine within -1..1, got {self.threshold}")

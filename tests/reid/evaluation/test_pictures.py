@@ -65,6 +65,26 @@ def test_a_prior_moves_the_probability_and_the_even_threshold() -> None:
     assert rare.same is False
 
 
+def test_a_verdict_agrees_with_the_probability_where_a_prior_is_given() -> None:
+    assert verdict(0.85).same is True
+    for prior in (1e-4, 0.01, 0.5, 0.9):
+        result = verdict(0.85, prior=prior)
+        assert result.probability is not None
+        assert result.same is (result.probability >= 0.5)
+        assert result.threshold_is == "where the probability is one half"
+    assert verdict(0.9, None, prior=0.01).same is None
+
+
+@pytest.mark.parametrize("threshold", ["fpr_1e3", 0.8])
+def test_a_threshold_that_was_asked_for_stands_against_a_prior_and_says_so(threshold: float | str) -> None:
+    result = verdict(0.81, threshold=threshold, prior=1e-4)
+    assert result.probability is not None
+    assert result.probability < 0.01
+    assert (result.threshold, result.same) == (0.8, True)
+    assert result.threshold_is.endswith("; the prior changes the probability alone")
+    assert "prior" not in verdict(0.81, threshold=threshold).threshold_is
+
+
 @pytest.mark.parametrize(("prior", "same"), [(0.001, False), (0.999, True)])
 def test_where_the_prior_outweighs_all_evidence_the_cosine_decides_nothing(prior: float, same: bool) -> None:
     limited = Calibration(20.0, -12.0, limit=3.0)
