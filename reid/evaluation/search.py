@@ -33,6 +33,16 @@ class Match:
     """That it is the query's identity, where both are equally likely before looking; None without a calibration."""
 
 
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """What a search found."""
+
+    matches: tuple[Match, ...]
+    """The nearest pictures, nearest first."""
+    searched: int
+    """Pictures that were compared: those that could be read."""
+
+
 def gallery_pictures(folder: Path, *, without: Path | None = None) -> list[Path]:
     """Picture files in a folder and all folders below it, in natural order; hidden ones and `without` are left out.
 
@@ -62,7 +72,7 @@ def search(
     *,
     top: int = 10,
     progress: Progress | None = None,
-) -> tuple[Match, ...]:
+) -> SearchResult:
     """The `top` pictures nearest to the query (h, w, 3) uint8 BGR, nearest first.
 
     Every picture is one crop, filled by its object. Those that cannot be read are left out with a warning. Memory holds
@@ -90,7 +100,8 @@ def search(
     cosine = np.clip(np.concatenate(cosines).astype(np.float64), -1, 1)  # (G,)
     chance = probabilities(embedder.card.calibration, cosine)
     nearest = np.argsort(-cosine, kind="stable")[:top]
-    return tuple(Match(paths[i], float(cosine[i]), None if chance is None else float(chance[i])) for i in nearest)
+    matches = (Match(paths[i], float(cosine[i]), None if chance is None else float(chance[i])) for i in nearest)
+    return SearchResult(tuple(matches), len(paths))
 
 
 def _pictures_below(folder: Path) -> Iterator[Path]:

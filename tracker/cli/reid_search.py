@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from reid.evaluation.search import Match
+    from reid.evaluation.search import Match, SearchResult
 
 _SUMMARY = """\
 Rank the pictures of a folder (and of the folders in it) by likeness to one picture. Each picture is filled by its
@@ -76,34 +76,34 @@ def run(argv: Sequence[str], context: Context) -> int:
     with WorkProgress(context, "pictures") as progress:
         step = functools.partial(progress, "embedding")
         found = search(embedder, query, gallery, top=settings.top, progress=step)
-    _show(found, settings, embedder.info.name, len(gallery), context)
+    _show(found, settings, embedder.info.name, context)
     if settings.out is not None:
-        _draw(query, found, settings)
+        _draw(query, found.matches, settings)
     return 0
 
 
-def _show(found: Sequence[Match], settings: SearchSettings, model: str, searched: int, context: Context) -> None:
+def _show(found: SearchResult, settings: SearchSettings, model: str, context: Context) -> None:
     if settings.json is not None:
-        entries = [{"path": str(m.path), "cosine": m.cosine, "probability": m.probability} for m in found]
-        values = {"query": str(settings.query), "model": model, "searched": searched, "found": entries}
+        entries = [{"path": str(m.path), "cosine": m.cosine, "probability": m.probability} for m in found.matches]
+        values = {"query": str(settings.query), "model": model, "searched": found.searched, "found": entries}
         text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
         if str(settings.json) == "-":
             sys.stdout.write(text)
             return
         settings.json.write_text(text, encoding="utf-8")
-    for rank, match in enumerate(found, start=1):
+    for rank, match in enumerate(found.matches, start=1):
         chance = "" if match.probability is None else f"{match.probability:7.3f}"
         context.result(f"{rank:>4}  {match.cosine:7.4f}{chance}  {match.path}")
 
 
-def _draw(query: NDArray[np.uint8], found: Sequence[Match], settings: SearchSettings) -> None:
+def _draw(query: NDArray[np.uint8], matches: Sequence[Match], settings: SearchSettings) -> None:
     from reid.evaluation.picture import Found, Ranking, draw_rankings, write_picture
     from reid.evaluation.search import read_picture
 
     assert settings.out is not None
     entries = tuple(
         Found(read_picture(match.path), f"{match.cosine:.3f}\n{match.path.relative_to(settings.gallery)}")
-        for match in found
+        for match in matches
     )
     ranking = Ranking(query, settings.query.name, "query", entries)
     write_picture(draw_rankings([ranking], f"nearest to {settings.query} in {settings.gallery}"), settings.out)

@@ -136,13 +136,15 @@ def test_the_nearest_come_first(people_folder: Path, embedder, caplog: pytest.Lo
     query = people_folder / "person3" / "1.png"
     steps: list[tuple[int, int]] = []
     with caplog.at_level(logging.WARNING, "reid"):
-        found = search(
+        result = search(
             embedder,
             read_picture(query),
             gallery_pictures(people_folder, without=query),
             top=5,
             progress=lambda *step: steps.append(step),
         )
+    found = result.matches
+    assert result.searched == 23, "what cannot be read is not searched"
     assert [match.path.parent.name for match in found[:3]] == ["person3"] * 3
     assert [match.cosine for match in found] == sorted((match.cosine for match in found), reverse=True)
     assert all(match.probability is None for match in found)
