@@ -8,7 +8,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from reid.card import Card
+from reid.card import Card, Resize
+
+
+def resize_into(target: NDArray[np.uint8], crop: NDArray[np.uint8], how: Resize) -> None:
+    """Write a crop (h, w, 3) of any size into `target` (H, W, 3), both axes stretched by themselves."""
+    if crop.shape == target.shape:
+        target[:] = crop
+        return
+    # cv2.INTER_AREA enlarges by nearest neighbours along one axis and is meant for shrinking alone
+    smaller = crop.shape[0] >= target.shape[0] and crop.shape[1] >= target.shape[1]
+    interpolation = cv2.INTER_AREA if how == "area" and smaller else cv2.INTER_LINEAR
+    cv2.resize(crop, (target.shape[1], target.shape[0]), dst=target, interpolation=interpolation)
 
 
 class CropBuffers:
@@ -26,14 +37,7 @@ class CropBuffers:
 
     def write(self, row: int, crop: NDArray[np.uint8]) -> None:
         """Put a crop (h, w, 3) of any size into a row of `pixels`, resized as the card says."""
-        target = self._pixels[row]
-        if crop.shape == target.shape:
-            target[:] = crop
-            return
-        # cv2.INTER_AREA enlarges by nearest neighbours along one axis and is meant for shrinking alone
-        smaller = crop.shape[0] >= target.shape[0] and crop.shape[1] >= target.shape[1]
-        how = cv2.INTER_AREA if self._card.resize == "area" and smaller else cv2.INTER_LINEAR
-        cv2.resize(crop, (target.shape[1], target.shape[0]), dst=target, interpolation=how)
+        resize_into(self._pixels[row], crop, self._card.resize)
 
     def pixels(self, rows: int) -> NDArray[np.uint8]:
         """(rows, h, w, 3) uint8 BGR to write crops into."""

@@ -26,6 +26,8 @@ Colour: TypeAlias = Literal["RGB", "BGR"]
 InputDtype: TypeAlias = Literal["float32", "float16", "uint8"]
 Precision: TypeAlias = Literal["float32", "float16", "int8"]
 Resize: TypeAlias = Literal["linear", "area"]
+CropForm: TypeAlias = tuple[int, int, Resize]
+"""Height and width of crops in pixels, and how they become so large."""
 Channels: TypeAlias = tuple[float, float, float]
 
 _MAX_SIDE_PX = 4096

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from reid.card import Resize
 from reid.data.cache import PixelCache
 from reid.data.pictures import JoinedPictures, PictureSource
 from reid.data.relations import DIFFERENT, SAME, UNKNOWN
@@ -172,11 +173,11 @@ class Crops:
             cache=self._cache,
         )
 
-    def pixels(self, rows: ArrayLike, height_px: int, width_px: int) -> NDArray[np.uint8]:
+    def pixels(self, rows: ArrayLike, height_px: int, width_px: int, resize: Resize = "linear") -> NDArray[np.uint8]:
         """Crops of these rows (n,), stretched to one size: (n, height_px, width_px, 3) uint8 BGR, the caller's to keep.
 
-        Read by several threads and remembered up to the budget of the cache. Resized with linear interpolation, as
-        `reid.Embedder` does; JPEGs more than four times as large are reduced by averaging first.
+        Read by several threads and remembered up to the budget of the cache. Resized as `reid.Embedder` does by
+        a card that says `resize`; JPEGs more than four times as large are reduced by averaging first.
 
         Raises:
             DataError: a picture cannot be read; the message names it.
@@ -184,7 +185,7 @@ class Crops:
         """
         if height_px < 1 or width_px < 1:
             raise InputError(f"height_px and width_px must be 1 or more, got {height_px} and {width_px}")
-        return self._cache.pixels(self._picture[np.asarray(rows, np.int64)], height_px, width_px)
+        return self._cache.pixels(self._picture[np.asarray(rows, np.int64)], height_px, width_px, resize)
 
     def picture(self, row: int) -> tuple[PictureSource, int]:
         """Where the picture of one row comes from, and its number there."""

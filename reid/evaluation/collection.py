@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from reid.card import Resize
 from reid.errors import InputError
 from reid.evaluation.protocol import Mask, Rows, Unknown
 from reid.evaluation.scoring import Progress
@@ -74,7 +75,7 @@ class Collection:
     def __len__(self) -> int:
         return len(self.identity)
 
-    def pixels(self, rows: ArrayLike, height_px: int, width_px: int) -> NDArray[np.uint8]:
+    def pixels(self, rows: ArrayLike, height_px: int, width_px: int, resize: Resize = "linear") -> NDArray[np.uint8]:
         """(n,) rows -> (n, height_px, width_px, 3) uint8 BGR."""
         chosen = np.asarray(rows, np.int64)
         out = np.empty((len(chosen), height_px, width_px, 3), np.uint8)
@@ -82,7 +83,7 @@ class Collection:
         for part in self.parts:
             here = np.flatnonzero((chosen >= start) & (chosen < start + len(part)))
             if len(here):
-                out[here] = part.pixels(chosen[here] - start, height_px, width_px)
+                out[here] = part.pixels(chosen[here] - start, height_px, width_px, resize)
             start += len(part)
         return out
 
@@ -102,11 +103,11 @@ def embed(
 ) -> NDArray[np.float32]:
     """(n,) rows -> (n, D) unit vectors, read in small parts; `change(pixels, rows)` may alter the pixels first."""
     chosen = np.asarray(rows, np.int64)
-    height_px, width_px = embedder.card.height_px, embedder.card.width_px
-    vectors = np.empty((len(chosen), embedder.card.dimension), np.float32)
+    card = embedder.card
+    vectors = np.empty((len(chosen), card.dimension), np.float32)
     for start in range(0, len(chosen), _AT_ONCE):
         part = chosen[start : start + _AT_ONCE]
-        pixels = collection.pixels(part, height_px, width_px)
+        pixels = collection.pixels(part, card.height_px, card.width_px, card.resize)
         vectors[start : start + len(part)] = embedder.crops(pixels if change is None else change(pixels, part))
         if progress is not None:
             progress(start + len(part), len(chosen))

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from reid.card import CropForm
 from reid.errors import ModelError
 from reid.learning.backbones import PLAIN, Backbone, Normalisation, build_backbone
 from reid.learning.histogram import StripedHistogram
@@ -63,6 +64,7 @@ class EmbeddingModel(nn.Module):
         super().__init__()
         self.backbone = backbone
         self.size_px = (height_px, width_px)
+        self.form: CropForm = (height_px, width_px, "linear")
         self.learned_share = learned_share
         shape = (1, 3, 1, 1)
         normalisation: Normalisation = getattr(backbone, "normalisation", PLAIN)

@@ -378,4 +378,4 @@ def _between(began: Tensor, end: Tensor, share: float) -> Tensor:
 
 def _network_vectors(network: OnnxGraph, crops: Crops) -> NDArray[np.float32]:
     """(N, D) of all crops."""
-    return embed_crops(network, crops, network.size_px, torch.device("cpu"), Processes())
+    return embed_crops(network, crops, network.form, torch.device("cpu"), Processes())

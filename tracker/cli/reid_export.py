@@ -143,7 +143,7 @@ def _pixels(crops: Crops, rows: Sequence[int] | NDArray[np.int64], source: Path)
     from reid import Embedder
 
     card = Embedder(source, device="cpu").card
-    return crops.pixels(rows, card.height_px, card.width_px)
+    return crops.pixels(rows, card.height_px, card.width_px, card.resize)
 
 
 def _mean_average_precision(vectors: NDArray[np.float32], crops: Crops) -> float:

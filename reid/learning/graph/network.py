@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from reid.card import Card
+from reid.card import Card, CropForm
 from reid.card_lookup import CardArgument
 from reid.embedder import DEFAULT_MODEL, Embedder
 from reid.errors import MissingExtraError, ModelError
@@ -81,6 +81,8 @@ class OnnxGraph(nn.Module):
         """What the file says of itself."""
         self.size_px = (self.card.height_px, self.card.width_px)
         """Height and width of the crops that it takes."""
+        self.form: CropForm = (*self.size_px, self.card.resize)
+        """The same, and how crops are resized."""
         proto = onnx.load(self.path)
         self.file: bytes = proto.SerializeToString()  # bytes: copies of the network share them
         """The ONNX file as it was."""

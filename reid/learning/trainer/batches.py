@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from reid.card import CropForm
 from reid.data import Crops
 from reid.learning.mining import TripletList
 from reid.learning.sampling import PkSampler
@@ -50,7 +51,7 @@ class Batches:
     Args:
         crops: what is trained on.
         config: sampler and seed.
-        size_px: height and width of the pictures.
+        form: of the pictures.
         processes: who shares each batch.
         sampler: state to go on from, as in `LoadedBatch.sampler`; None begins anew.
         teacher: gives vectors of its own of each batch; None for none.
@@ -60,14 +61,14 @@ class Batches:
         self,
         crops: Crops,
         config: TrainConfig,
-        size_px: tuple[int, int],
+        form: CropForm,
         processes: Processes,
         sampler: Mapping[str, Any] | None = None,
         teacher: Teacher | None = None,
     ) -> None:
         self._crops = crops
         self._teacher = teacher
-        self._size_px = size_px
+        self._form = form
         self._processes = processes
         chooser = PkSampler(crops, config.sampler, config.seed)
         drawn = chooser.identities  # those with too few pictures are not
@@ -124,7 +125,7 @@ class Batches:
         rows = next(self._chooser) if listed is None else listed.rows  # (B,)
         mine = rows[self._processes.part(len(rows))]  # (b,)
         return LoadedBatch(
-            pixels=torch.from_numpy(self._crops.pixels(mine, *self._size_px)),
+            pixels=torch.from_numpy(self._crops.pixels(mine, *self._form)),
             relations=torch.from_numpy(self._crops.relations(rows)),
             classes=None if self._drawn is None else torch.from_numpy(self.class_of(rows)),
             sampler=(self._listed or self._chooser).state(),

@@ -64,7 +64,7 @@ class Everybody:
         assert self._objective is not None, "checked in the beginning"
         rows = self._batches.rows  # (n,) crops whose identities are trained on
         sight = _Sight(self._network.model, self._objective)
-        vectors = embed_crops(sight, self._crops.subset(rows), sight.size_px, device, self._processes)  # (n, D)
+        vectors = embed_crops(sight, self._crops.subset(rows), sight.form, device, self._processes)  # (n, D)
         seen = torch.from_numpy(vectors).to(device)
         if self._config.loss.offline:
             self._batches.renew(self._mined(seen, rows, step // epoch_steps))
@@ -95,7 +95,7 @@ class _Sight(nn.Module):
         super().__init__()
         self.model = model
         self._vectors = objective.vectors
-        self.size_px: tuple[int, int] = model.size_px
+        self.form = model.form
 
     def forward(self, pixels: Tensor) -> Tensor:
         return self._vectors(*self.model.features(pixels))

@@ -38,7 +38,7 @@ class EmbedderTeacher:
         # at its size and once each; the pupil's cache would empty itself for every other size that it is asked for
         self._crops = crops.subset(np.arange(len(crops)), cache_mb=0)
         card = self._embedder.card
-        self._size_px = (card.height_px, card.width_px)
+        self._form = (card.height_px, card.width_px, card.resize)
         self._vectors = np.zeros((len(crops), card.dimension), np.float16)
         self._seen = np.zeros(len(crops), np.bool_)
 
@@ -50,6 +50,6 @@ class EmbedderTeacher:
         """
         new = np.unique(rows[~self._seen[rows]])
         if len(new):
-            self._vectors[new] = self._embedder.crops(self._crops.pixels(new, *self._size_px))
+            self._vectors[new] = self._embedder.crops(self._crops.pixels(new, *self._form))
             self._seen[new] = True
         return self._vectors[rows].astype(np.float32)

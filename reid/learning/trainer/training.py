@@ -87,7 +87,7 @@ class Training:
         begun = config.model if checkpoint is None or graph else replace(config.model, pretrained=None)
         model = build_network(begun, seed=config.seed)
         drawn = None if checkpoint is None else checkpoint["sampler"]
-        self._batches = Batches(crops, config, model.size_px, processes, drawn, teacher)
+        self._batches = Batches(crops, config, model.form, processes, drawn, teacher)
         self._epoch_steps = config.epoch_steps or max(-(-len(crops) // self._batches.size), LEAST_EPOCH_STEPS)
         self.steps = self._epoch_steps * config.epochs
         """How many steps there are to do."""
@@ -185,7 +185,7 @@ class Training:
         began_s = time.perf_counter()
         self._processes.average_buffers(self._network.result)
         network = self._network.result
-        vectors = embed_crops(network, self._validation, network.size_px, self._device, self._processes)
+        vectors = embed_crops(network, self._validation, network.form, self._device, self._processes)
         report = report_on(vectors, self._validation, config)
         better = self.standing.take_validation(report.mean_average_precision.value, report.rank_1.value)
         if better and self._processes.first:
@@ -238,7 +238,7 @@ class Training:
         held_out = None
         if self._validation is not None:
             model.to(self._device)
-            vectors = embed_crops(model, self._validation, model.size_px, self._device, self._processes)
+            vectors = embed_crops(model, self._validation, model.form, self._device, self._processes)
             report = report_on(vectors, self._validation, self._config.validation, intervals=True)
             held_out = (self._validation, vectors, report)
         if not self._processes.first:

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from reid.card import CropForm
 from reid.data import Crops, split_identities
 from reid.errors import InputError
 from reid.evaluation import EvaluationConfig, Report, evaluate
@@ -58,7 +59,7 @@ def check_measurable(validation: Crops, config: ValidationConfig) -> None:
 
 
 def embed_crops(
-    network: nn.Module, crops: Crops, size_px: tuple[int, int], device: torch.device, processes: Processes
+    network: nn.Module, crops: Crops, form: CropForm, device: torch.device, processes: Processes
 ) -> NDArray[np.float32]:
     """Unit vectors (N, D) of all crops, each process doing its part of them; all get all."""
     shares = np.array_split(np.arange(len(crops)), processes.count)  # (n_r,) of each process
@@ -67,7 +68,7 @@ def embed_crops(
     network.eval()
     with torch.no_grad():
         parts = [
-            network(torch.from_numpy(crops.pixels(rows, *size_px)).to(device)).float()
+            network(torch.from_numpy(crops.pixels(rows, *form)).to(device)).float()
             for rows in np.array_split(shares[processes.rank], max(1, -(-most // _BATCH)))
         ]
         own = torch.cat(parts)  # (n_r, D)

@@ -31,7 +31,9 @@ class ColourEmbedder:
     """Mean colours of eight stripes; `calls` counts the crops that it was given."""
 
     def __init__(self, calibration: Calibration | None = None) -> None:
-        self.card = SimpleNamespace(height_px=32, width_px=16, dimension=24, calibration=calibration, name="colours")
+        self.card = SimpleNamespace(
+            height_px=32, width_px=16, dimension=24, calibration=calibration, name="colours", resize="linear"
+        )
         self.calls = 0
 
     def crops(self, pixels: Any) -> NDArray[np.float32]:

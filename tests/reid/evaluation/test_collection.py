@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from reid import Embedder
 from reid.data.crops import Crops
 from reid.data.pictures import MemoryPictures
 from reid.errors import DataError, InputError
@@ -38,6 +40,20 @@ def test_embedding_goes_through_every_row_once_in_order(crops, embedder) -> None
     report = evaluate_collection(collection, vectors)
     assert report.mean_average_precision.value > 0.9
     assert [part.later_s for part in report.reassociation] == [1.0, 2.0], "nobody is there 5 s later"
+
+
+@pytest.mark.parametrize("resize", ["linear", "area"])
+def test_crops_are_resized_as_the_card_says(make_model: Callable[..., Path], resize: str) -> None:
+    rng = np.random.default_rng(3)
+    pictures = [rng.integers(0, 256, (60, 40, 3), np.uint8) for _ in range(4)]
+    source = MemoryPictures(1 << 20)
+    for number, picture in enumerate(pictures):
+        picture[::8] //= 4  # linear interpolation passes over most rows
+        source.add(picture, str(number))
+    collection = Collection.of(Crops(source, [0, 0, 1, 1], ["a", "b"]))
+    card = {"colour": "BGR", "scale": 1.0, "mean": (0, 0, 0), "std": (1, 1, 1), "resize": resize}
+    embedder = Embedder(make_model(), card=card)
+    np.testing.assert_allclose(embed(embedder, collection, range(4)), embedder.crops(pictures), atol=1e-6)
 
 
 def test_queries_are_matched_to_the_gallery_by_name() -> None:

@@ -15,12 +15,13 @@ torch = pytest.importorskip("torch", reason="needs the extra [train]")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 from reid import Embedder, InputError, ModelError  # noqa: E402
+from reid.card import METADATA_KEY  # noqa: E402
 from reid.data import Crops  # noqa: E402
 from reid.data.pictures import MemoryPictures  # noqa: E402
 from reid.learning.graph import OnnxGraph, write_graph  # noqa: E402
 from reid.learning.model_config import ModelConfig  # noqa: E402
 from reid.learning.sampling import SamplerConfig  # noqa: E402
-from reid.learning.trainer import OptimizerConfig, TrainConfig, ValidationConfig, train  # noqa: E402
+from reid.learning.trainer import LossConfig, OptimizerConfig, TrainConfig, ValidationConfig, train  # noqa: E402
 
 HEIGHT_PX, WIDTH_PX = 32, 16
 CROPS = np.random.default_rng(1).integers(0, 256, (5, HEIGHT_PX, WIDTH_PX, 3), np.uint8)
@@ -140,6 +141,28 @@ def plates(identities: int, seed: int) -> Crops:
             source.add(np.clip(picture, 0, 255).astype(np.uint8), f"{identity}/{number}.png")
     names = [str(number) for number in range(identities)]
     return Crops(source, np.repeat(np.arange(identities), 6), names)
+
+
+def test_a_training_prepares_crops_as_the_embedder_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tiny(tmp_path / "tiny.onnx")
+    model = onnx.load(path)
+    card = dataclasses.replace(Embedder(path, device="cpu").card, resize="area")
+    helper.set_model_props(model, {METADATA_KEY: card.to_json()})
+    onnx.save(model, path)
+    asked: list[tuple[object, ...]] = []
+    pixels = Crops.pixels
+    monkeypatch.setattr(Crops, "pixels", lambda crops, rows, *form: asked.append(form) or pixels(crops, rows, *form))
+    config = TrainConfig(
+        epochs=1,
+        epoch_steps=2,
+        threads=1,
+        device="cpu",
+        model=ModelConfig("onnx", pretrained=path),
+        loss=LossConfig(teacher=path),
+        sampler=SamplerConfig(identities=4, pictures=3),
+    )
+    train(config, plates(6, 0), plates(4, 1), tmp_path / "area.onnx")
+    assert set(asked) == {(HEIGHT_PX, WIDTH_PX, "area")}
 
 
 def test_the_trainer_trains_it_goes_on_after_a_stop_and_writes_it(tmp_path: Path) -> None:
