@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import TypeAlias
 
@@ -53,7 +54,8 @@ class LiveEmbedder:
 
     A thread of its own sees that another model is to be live, loads and checks it, and embeds with it all crops that
     are remembered. Only then is it `ready`; `swap` exchanges one for the other, which is done between two frames, by
-    the thread that tracks. A model that cannot serve is never live here, and is rolled back from in the registry.
+    the thread that tracks. A model that cannot serve is never live here; it is rolled back from in the registry where
+    another one does serve at that moment, and tried again later where none does.
 
     Args:
         registry: which model is to be live.
@@ -284,28 +286,30 @@ class LiveEmbedder:
                 self._waiting, self.problem = (wanted.number, embedder), None
 
     def _load(self, wanted: CurrentModel) -> Embedder | None:
-        """The model, once it was checked; None where it cannot serve."""
+        """The model, once it was checked; None where it does not serve, now or ever."""
         try:
-            return self._opened(wanted)
-        except ModelError as error:
-            if self._serves_on_cpu(wanted):  # so it is the device, such as one without memory left, which may change
-                self._put_off(wanted.sha256, f"model {wanted.number} cannot be used on {self._device} now: {error}")
-                return None
-            self._report(f"model {wanted.number} cannot serve: {error}")
-            self._registry.roll_back(str(error), number=wanted.number)
-            self._wake.set()  # to look at the one before it
-        except Exception as error:  # noqa: BLE001 - such as a device without memory left, which may change
-            self._put_off(wanted.sha256, f"model {wanted.number} cannot be loaded now: {error}")
+            try:
+                return self._opened(wanted)
+            except ModelError as error:
+                if not self._is_to_blame(wanted):
+                    raise
+                self._report(f"model {wanted.number} cannot serve: {error}")
+                # what it learned from did not keep it from being opened
+                self._registry.roll_back(str(error), number=wanted.number, keep_harvest=True)
+                self._wake.set()  # to look at the one before it
+        except Exception as error:  # noqa: BLE001 - such as a machine without memory or threads left, which may change
+            self._put_off(wanted.sha256, f"model {wanted.number} cannot be used on {self._device} now: {error}")
         return None
 
-    def _serves_on_cpu(self, wanted: CurrentModel) -> bool:
-        """Whether a model that does not serve on another device serves there; False where that is the device."""
-        if str(self._device) == "cpu":
+    def _is_to_blame(self, wanted: CurrentModel) -> bool:
+        """Whether it is the model that does not serve, and not this moment or this device.
+
+        Where the machine has no memory or no threads left, no model is opened, and the error is the same. So another
+        one must serve here and now, and this one still not, nor on the CPU.
+        """
+        if wanted.number == 0 or self._newest_that_serves(but=wanted.number) is None:
             return False
-        with contextlib.suppress(ModelError):
-            open_checked(wanted.path)
-            return True
-        return False
+        return not any(_serves(wanted.path, device) for device in dict.fromkeys((self._device, "cpu")))
 
     def _opened(self, wanted: CurrentModel) -> Embedder:
         embedder = open_checked(wanted.path, device=self._device)
@@ -314,27 +318,27 @@ class LiveEmbedder:
         return embedder
 
     def _first(self) -> tuple[int, Embedder]:
-        """The model to begin with: the one that is live, or that was live before, if that cannot be loaded."""
-        while True:
-            wanted = self._registry.current()
-            try:
-                return wanted.number, self._opened(wanted)
-            except ModelError as error:
-                if wanted.number == 0:
-                    raise
-                if self._serves_on_cpu(wanted):
-                    return self._one_before(error)
-                _logger.warning("model %d cannot serve: %s", wanted.number, error)
-                self._registry.roll_back(str(error), number=wanted.number)
+        """The model to begin with: the one that is live, or that was live before, if that cannot be loaded.
 
-    def _one_before(self, error: ModelError) -> tuple[int, Embedder]:
-        """The newest model that serves on this device, where the one that is live does not, for whatever time."""
+        Whether it ever can is found by the thread, which tries it again.
+        """
+        wanted = self._registry.current()
+        try:
+            return wanted.number, self._opened(wanted)
+        except ModelError as error:
+            found = self._newest_that_serves(but=wanted.number)
+            if found is None:
+                raise
+            _logger.warning("model %d cannot be used: %s; it begins with model %d", wanted.number, error, found[0])
+            return found
+
+    def _newest_that_serves(self, *, but: int) -> tuple[int, Embedder] | None:
+        """The newest one that serves on this device, but for one, where there is any."""
         for number in self._registry.were_live():
-            with contextlib.suppress(ModelError):  # nor may it be kept any more
-                embedder = open_checked(self._registry.path(number), device=self._device)
-                _logger.warning("%s; it begins with model %d", error, number)
-                return number, embedder
-        raise error
+            if number != but:
+                with contextlib.suppress(ModelError):  # nor may it be kept any more
+                    return number, open_checked(self._registry.path(number), device=self._device)
+        return None
 
     def _look_at_crops(self, embedder: Embedder) -> None:
         """Embed what the waiting model has not seen, resting as long as it works."""
@@ -375,3 +379,11 @@ class LiveEmbedder:
         if problem != self.problem:  # what is tried again and again is told once
             _logger.warning("%s; model %d stays live", problem, self.number)
         self.problem = problem
+
+
+def _serves(path: Path, device: str) -> bool:
+    try:
+        open_checked(path, device=device)
+    except ModelError:
+        return False
+    return True

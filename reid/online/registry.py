@@ -195,13 +195,14 @@ class ModelRegistry:
             self._make_live(replace(state, models=(*state.models, record)), record, "admitted", reason)
             return record.number
 
-    def roll_back(self, reason: str, *, number: int | None = None) -> int:
+    def roll_back(self, reason: str, *, number: int | None = None, keep_harvest: bool = False) -> int:
         """Go back to the sound model that was live before; the one that is left is quarantined with its window.
 
         Args:
             reason: why, for the history.
             number: of the model that is meant; None: the one that is live. Where another one is live by now, that one
                 stays.
+            keep_harvest: quarantine no window: what it learned from is not to blame.
 
         Returns:
             The number of the model that is live then.
@@ -214,7 +215,8 @@ class ModelRegistry:
             bad = _of(state, state.number if number is None else number)
             if bad.number == 0:
                 raise ModelError("the base cannot be rolled back from: nothing was live before it")
-            note = Quarantined(bad.number, bad.sha256, bad.weights_hash, bad.window, reason, self._clock())
+            window = None if keep_harvest else bad.window
+            note = Quarantined(bad.number, bad.sha256, bad.weights_hash, window, reason, self._clock())
             others = tuple(each for each in state.quarantined if each.number != bad.number)
             state = replace(state, quarantined=(*others, note))
             live = self._newest_sound(state) if state.number == bad.number else _of(state, state.number)

@@ -63,7 +63,7 @@ class LivePeriod:
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """A model that was rolled back from: neither it nor what it learned from is to be used again."""
+    """A model that was rolled back from: neither it nor the window is to be used again."""
 
     number: int
     """Of the model."""
@@ -72,7 +72,8 @@ class Quarantined:
     weights_hash: str | None
     """Of its weights, where its card said so."""
     window: Window | None
-    """From when to when that was seen which it was the first to learn from; None where that is not known."""
+    """From when to when that was seen which it was the first to learn from; None where that is not known, or not
+    to blame."""
     reason: str
     """Why."""
     unix_s: float

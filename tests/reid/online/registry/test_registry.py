@@ -132,6 +132,13 @@ def test_back_to_the_one_before_and_never_again_to_that_one(
     check_whole(registry)
 
 
+def test_what_a_model_learned_from_is_kept_where_it_is_not_to_blame(registry: ModelRegistry, model: MakeModels) -> None:
+    registry.admit(model(1), window=(10.0, 20.0))
+    assert registry.roll_back("it could not be opened", keep_harvest=True) == 0
+    (bad,) = again(registry).quarantined
+    assert (bad.number, bad.window) == (1, None)
+
+
 def test_the_same_weights_in_another_file_stay_in_quarantine(registry: ModelRegistry, make_model: Any) -> None:
     def with_date(day: str) -> Path:
         card = Card("again", 8, 4, 3, date=day, weights_hash="ab" * 32)
