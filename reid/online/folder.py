@@ -60,6 +60,7 @@ class OnlineFolder:
     | `lock.tracker`, `lock.worker` | locked while a tracker, a worker is at work; who that is, or was last |
     | `lock.harvest` | locked while somebody else changes what was harvested |
     | `clock.json` | the hour that the clock said in the end of the last run, and for how many days that kept things |
+    | `starts.json` | which start of a tracker was the last of each camera |
     | `harvest/` | tracklet stores, `<camera>/<YYYYMMDD-HH>/`, hours in UTC |
     | `replay/` | bursts of what detectors gave, `<camera>/<number>.npz` |
     | `models/`, `current.json` | embedders, and which of them is live |
@@ -86,6 +87,8 @@ class OnlineFolder:
         """Locked while what was harvested is being changed by somebody else than the tracker, who lets go."""
         self.clock = path / "clock.json"
         """The hour that the clock said in the end of the last run, and for how many days that kept things."""
+        self.starts = path / "starts.json"
+        """Which start of a tracker was the last of each camera."""
         self.replay = path / "replay"
         """Bursts of what detectors gave, to try embedders on."""
         self.models = path / "models"

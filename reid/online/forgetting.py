@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import math
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,9 +15,10 @@ from reid.errors import DataError, InputError
 from reid.online.burst_store import burst_files, burst_infos, forget_bursts, note_forgetting
 from reid.online.files import read_json, write_json
 from reid.online.folder import ROUND, OnlineFolder, TrackerStart
-from reid.online.hours import camera_folder
+from reid.online.hours import camera_folder, hour_name
 from reid.online.ledger import hour_folders
 from reid.online.locks import FileLock
+from reid.online.starts import noted_session
 from reid.tracklets import StoreSize, is_tracklet_store, remove_tracklets, tidy_tracklets
 from reid.tracklets.tidying import Record
 
@@ -49,8 +49,9 @@ class Forgotten:
 class _Trace:
     """What is there of a session."""
 
-    seen_unix_s: float = -math.inf
-    """When anybody was seen last."""
+    last: tuple[str, int] = ("", 0)
+    """The last hour of it, and the run in the store of that hour. By no time of a crop: files are tracked faster than
+    they were filmed, so that what is seen in them lies in the future."""
     numbers: set[int] = field(default_factory=set)
     """Under which numbers tracklets of the identity were reported; empty where it has none."""
 
@@ -85,10 +86,10 @@ def forget(
     And every burst of detections in which it appears, with everybody else in it.
 
     A tracker numbers identities anew with each start, so that a number alone does not say whom. Where no session is
-    named, the last start of a tracker is meant, and no other one, whether or not anything of the number is there: so
-    it can be ended at any moment and called again, and never takes somebody else. A tracker that is running forgets
-    as well, where its session is meant; what it sees from now on, it harvests again. What cannot be done keeps nobody
-    in the rest.
+    named, the last start of a tracker at the camera is meant, and no other one, whether or not anything of the number
+    is there: so it can be ended at any moment and called again, and never takes somebody else. A tracker that runs
+    forgets as well, where its session is meant; what it sees from now on, it harvests again. What cannot be done keeps
+    nobody in the rest.
 
     Args:
         folder: where; a tracker may be at work, and lets go of its store for a moment.
@@ -118,7 +119,7 @@ def forget(
         with done.goes_on():
             note_forgetting(folder.replay, clock())  # before looking, see `reid.online.burst_store`
         traces = _traces(stores, replays, identity, left)
-        meant = _meant(session, last, traces, left)
+        meant = _meant(session, last, noted_session(folder, cameras), traces, left)
         known = [name for name in _latest_first(traces) if traces[name].numbers]
         chosen = [name for name in known if name in meant]
         numbers = {name: {identity} | traces.get(name, _Trace()).numbers for name in meant}
@@ -155,10 +156,11 @@ def forget(
 def _meant(
     session: str | None,
     last: TrackerStart | None,
+    noted: str | None,
     traces: Mapping[str, _Trace],
     left: Mapping[Path, DataError],
 ) -> list[str]:
-    """Sessions of which the number is forgotten, the latest first.
+    """Sessions of which the number is forgotten, the latest first; `noted` is the last one of the camera.
 
     Raises:
         DataError: none is named, and which was the last cannot be told.
@@ -176,16 +178,19 @@ def _meant(
             "nothing is deleted: a tracker is at work that does not say which start of it this is, or begins just now. "
             f"Call again, or name the session, or {ALL} for all of them"
         )
-    if left:  # the same number of an earlier session is somebody else
+    if noted is not None:
+        return [noted]
+    if left or len(found) > 1:  # the same number of an earlier session is somebody else
+        why = "; ".join(map(str, left.values())) or f"nobody noted it of {', '.join(found)}"
         raise DataError(
-            f"nothing is deleted: which start of the tracker was the last cannot be told, since "
-            f"{'; '.join(map(str, left.values()))}. Name the session, or {ALL} for all of them"
+            "nothing is deleted: which start of the tracker was the last cannot be told, since "
+            f"{why}. Name the session, or {ALL} for all of them"
         )
-    return found[:1]
+    return found
 
 
 def _latest_first(traces: Mapping[str, _Trace]) -> list[str]:
-    return sorted(traces, key=lambda name: -traces[name].seen_unix_s)
+    return sorted(traces, key=lambda name: traces[name].last, reverse=True)
 
 
 def _tell(folder: OnlineFolder, identity: int, camera: str | None, untold: dict[str, set[int]]) -> None:
@@ -287,7 +292,7 @@ def _traces(
     traces: dict[str, _Trace] = {}
     for burst in (info for replay in replays for info in burst_infos(replay)):
         trace = traces.setdefault(burst.session, _Trace())
-        trace.seen_unix_s = max(burst.began_unix_s, trace.seen_unix_s)
+        trace.last = max((hour_name(burst.began_unix_s), 0), trace.last)
         if identity in burst.identities:
             trace.numbers.add(identity)
     for store in stores:
@@ -312,8 +317,7 @@ def _look_for(identity: int, store: Path, traces: dict[str, _Trace]) -> None:
         tracklets = {crop["tracklet"] for crop in crops if crop["identity"] == identity}
         for crop in crops:
             trace = traces.setdefault(_session_of(store, crop, runs), _Trace())
-            seen_s = crop["time_s"] + (runs[crop["run"]]["began_unix_s"] or 0.0)
-            trace.seen_unix_s = max(seen_s, trace.seen_unix_s)
+            trace.last = max((store.name, crop["run"]), trace.last)
             if crop["tracklet"] in tracklets:
                 trace.numbers.add(crop["identity"])
         return crops

@@ -20,6 +20,7 @@ from reid.online.hours import DAY_S, camera_folder, hour_name
 from reid.online.ledger import HourTotal, Key, Ledger
 from reid.online.proven_clock import note_hour, noted_unix_s
 from reid.online.sheaf import Sheaf, Stretch
+from reid.online.starts import note_start
 from reid.online.thinning import thin
 from reid.tracklets import StoreSize, TrackletWriter, is_tracklet_store, tidy_tracklets
 from reid.tracklets.records import RECORDS
@@ -118,6 +119,7 @@ class HarvestStore:
     def open(self) -> None:
         """Take in what is there, and put in order what a killed process left."""
         self.folder.harvest.mkdir(exist_ok=True)
+        note_start(self.folder, self._key[0], self.session)
         self._ledger.refresh()
 
     def add(self, sheaf: Sheaf) -> None:

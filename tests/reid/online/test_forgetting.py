@@ -28,8 +28,8 @@ from reid.online.burst import read_burst
 from reid.online.burst_store import burst_files
 from reid.online.files import read_json, write_json
 from reid.online.hours import camera_folder, hour_name
-from reid.online.ledger import harvest_totals
-from reid.tracklets import TrackletWriter, read_tracklets, tidying
+from reid.online.ledger import Ledger, harvest_totals, hour_folders
+from reid.tracklets import TrackletWriter, read_tracklets, remove_tracklets, tidying
 
 pytestmark = pytest.mark.usefixtures("fast_disk")
 SOMEBODY, OTHER = 7712345678901234567, 88456  # the first is no part of any time
@@ -426,10 +426,15 @@ def test_where_an_hour_cannot_be_read_nobody_guesses_which_session_was_the_last(
     fill(hours=(0, 1))
     path = folder.harvest / "door" / hour_of(1) / "store.jsonl"
     path.write_bytes(path.read_bytes().replace(b'"version":1', b'"version":3', 1))
-    before = sum(total.size.crops for total in harvest_totals(folder))
+    noted = folder.starts.read_bytes()
+    folder.starts.unlink()
+    before = crops(folder)
     with pytest.raises(DataError, match=rf"nothing is deleted: .*{path}.* Name the session, or all for all of them"):
         forget(folder, SOMEBODY)
-    assert sum(total.size.crops for total in harvest_totals(folder)) == before
+    assert crops(folder) == before
+    folder.starts.write_bytes(noted)
+    with pytest.raises(DataError, match=rf"^3 crops .* of session s, but not all could be done: {path}"):
+        forget(folder, SOMEBODY)
 
 
 def test_pictures_that_cannot_be_deleted_are_told(folder, fill, monkeypatch):
@@ -496,6 +501,13 @@ def test_a_tracker_lets_go_and_goes_on(folder):
             assert len(set(read.identity[read.tracklet == tracklet].tolist())) == 1
 
 
+def remove_hours(folder, camera):
+    ledger = Ledger(folder.harvest)
+    for name, hour in hour_folders(folder.harvest):
+        if name == camera:
+            ledger.remove((name, hour))
+
+
 def crops(folder):
     return sum(total.size.crops for total in harvest_totals(folder))
 
@@ -528,6 +540,79 @@ class TestWhichStartIsMeant:
         gone = forget(folder, SOMEBODY)
         assert (gone.sessions, gone.elsewhere, crops(folder)) == ((), ("before",), 18)
         assert forget(folder, OTHER).sessions == ("now",)
+
+    @pytest.mark.parametrize("hours", [(2,), ()], ids=["something", "nothing"])
+    def test_nor_does_one_where_another_camera_had_its_turn(self, folder, fill, hours):
+        fill(session="before")
+        fill(session="now", hours=hours)
+        fill(session="other", camera="yard")
+        with folder.lock_tracker(session="other", camera="yard"):
+            for sessions in (("now",) * len(hours), ()):
+                gone = forget(folder, SOMEBODY, camera="door")
+                assert (gone.sessions, gone.elsewhere, gone.told) == (sessions, ("before",), False)
+                remove_tracklets(folder.harvest / "door" / hour_of(2))  # its time has come
+        assert crops(folder) == 12 + 12
+
+    def test_a_file_that_was_tracked_faster_than_it_was_filmed_was_not_the_last(self, folder, clock):
+        image = np.random.default_rng(0).integers(0, 256, (200, 400, 3), np.uint8)
+        steady = type(clock)(0.0)
+
+        def track(session, camera, length_s):
+            store = HarvestStore(
+                folder, HarvestStoreConfig(least_free_mb=0), camera=camera, session=session, clock=clock
+            )
+            config = HarvestConfig(least_age_s=0, least_sharpness=0)
+            with Harvester(store, config, wall=clock, steady=steady) as harvester:
+                for time_s in np.arange(0, length_s, 0.5).tolist():
+                    harvester.observe(image, ids=[SOMEBODY], boxes=[[10, 10, 60, 150]], scores=[1], time_s=time_s)
+                    clock.now_s += 0.05  # ten times as fast
+                    steady.now_s += 0.05
+                assert harvester.flush()
+            clock.now_s += 1
+            steady.now_s += 1
+            return harvester.counts.written
+
+        written = [track("first", "door", 60), track("second", "door", 10), track("other", "yard", 10)]
+        gone = forget(folder, SOMEBODY, camera="door", clock=clock)
+        assert (gone.sessions, gone.elsewhere, gone.size.crops) == (("second",), ("first",), written[1])
+        assert crops(folder) == written[0] + written[2]
+
+    def test_nor_was_one_that_was_dated_by_a_clock_that_was_ahead(self, folder, fill):
+        fill(session="before", hours=(50,))
+        fill(session="now", hours=(1,))
+        gone = forget(folder, SOMEBODY)
+        assert (gone.sessions, gone.elsewhere) == (("now",), ("before",))
+
+    @pytest.mark.parametrize("noted", [None, b"{half", b'{"door": 3}'])
+    def test_where_the_note_is_lost_nobody_guesses(self, folder, fill, noted):
+        fill(session="before", hours=(0,))
+        fill(session="now", hours=(0,))
+        folder.starts.unlink() if noted is None else folder.starts.write_bytes(noted)
+        with pytest.raises(DataError, match=r"nothing is deleted: .*nobody noted it of now, before\. Name the session"):
+            forget(folder, SOMEBODY)
+        assert forget(folder, SOMEBODY, session="all").sessions == ("now", "before"), "the latest first"
+        fill(session="next", hours=(1,))
+        assert forget(folder, SOMEBODY).sessions == ("next",), "whoever begins next notes it anew"
+
+    def test_cameras_are_noted_as_long_as_anything_of_them_is_there(self, folder, fill, burst):
+        for camera in ("door", "roof", "yard"):
+            fill(camera=camera)
+            assert burst([OTHER], camera=camera).exists()
+        remove_hours(folder, "door")
+        remove_hours(folder, "roof")
+        burst_files(folder.replay / "door")[0].unlink()
+        fill(session="now", camera="gate")
+        assert read_json(folder.starts) == {"roof": "s", "yard": "s", "gate": "now"}
+
+    def test_nothing_is_harvested_of_a_start_that_cannot_be_noted(self, folder, fill, monkeypatch):
+        def full(*_args):
+            raise OSError(28, "No space left on device")
+
+        fill(session="before")
+        monkeypatch.setattr("reid.online.starts.write_json", full)
+        with pytest.raises(OSError, match="No space left"):
+            fill(session="now")
+        assert crops(folder) == 12
 
     def test_a_camera_of_which_nothing_was_harvested_is_one(self, folder, fill):
         fill(session="before")
