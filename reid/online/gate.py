@@ -22,10 +22,10 @@ NUMBERS: Final = "numbers in the replay"
 """Name of a figure: how many numbers a tracker gave. Whoever is lost and not known again gets another one."""
 BREAKS: Final = "breaks in the replay"
 """Name of a figure: how many tracks began under whatever number, or turned out to be another's."""
-
-
 CONFUSION: Final = "confusion in the replay"
 """Name of a figure: the share of others in the picture who look more like somebody than the own track does."""
+SINCE_BASE: Final = ", since the beginning"
+"""Ends the names of the same figures where not the live embedder but the one that the site began with is compared."""
 
 
 class Replay(Protocol):
@@ -63,11 +63,12 @@ class GateConfig:
     """How much mAP it may lose on the fixed set of figures that comes with the package."""
     most_lost: float = 0.05
     """By what share more numbers a tracker may give, and by what share more tracks may break, than with the embedder
-    that is live, where what a detector gave a while ago is tracked again with both. One more number is always let pass,
-    and as many more breaks as may be chance, which is more than the default share up to some 800 breaks. Tracklets that
-    were followed elsewhere come without such a record."""
+    that is live, and than with the one that the site began with, where what a detector gave a while ago is tracked
+    again with each. One more number is always let pass, and as many more breaks as may be chance, which is more than
+    the default share up to some 800 breaks. Tracklets that were followed elsewhere come without such a record."""
     most_confused: float = 0.005
-    """By how much more of the others in the picture may look more like somebody there than the own track does, 0..1."""
+    """By how much more of the others in the picture may look more like somebody there than the own track does, 0..1,
+    compared with the same two."""
 
     def __post_init__(self) -> None:
         if not self.gaps_s or not all(is_number(gap) and gap > 0 for gap in self.gaps_s):
@@ -83,7 +84,8 @@ class Difference:
     """Candidate less live, by pairs, with its 95 % interval over people."""
 
     live: float
-    """The figure of the embedder that is live; on the canary, of the one that the site began with."""
+    """The figure of the embedder that is live; on the canary, and where the name ends with `SINCE_BASE`, of the one
+    that the site began with."""
     candidate: float
     """That of the candidate."""
     low: float
@@ -117,6 +119,7 @@ def judge(
     config: GateConfig | None = None,
     *,
     replays: tuple[Sequence[Replay | None], Sequence[Replay | None]] | None = None,
+    base_replay: Sequence[Replay | None] | None = None,
     seed: int = 0,
 ) -> Verdict:
     """Compare two embedders.
@@ -135,19 +138,21 @@ def judge(
         replays: of the same bursts of detections, with the live embedder and with the candidate; those count that both
             went through, None is where one could not. None for all: nobody looked; where no burst is left, there was
             nothing to look at, which is said.
+        base_replay: of these bursts, with the embedder that the site began with, so that not every round loses a
+            little; None where that one is live.
         seed: of the bootstrap.
 
     Raises:
         InputError: nothing can be measured on these crops, or the replays are not of the same bursts.
     """
     c = config or GateConfig()
-    both = [] if replays is None else _of_both(*replays)
     figures = _figures([_reports(vectors, crops, c, seed) for vectors in (live, candidate)])
     kept = [map_of(vectors, canary[2]) for vectors in canary[:2]]
     figures["canary mAP"] = Difference(kept[0], kept[1], kept[1] - kept[0], kept[1] - kept[0])
-    if both:
-        before, after = (_conduct(of) for of in zip(*both, strict=True))
-        figures |= {n: Difference(of, after[n], after[n] - of, after[n] - of) for n, of in before.items()}
+    if replays is not None:
+        figures |= _replayed(*replays)
+        if base_replay is not None:
+            figures |= {name + SINCE_BASE: of for name, of in _replayed(base_replay, replays[1]).items()}
     if not c.enabled:
         return Verdict(admitted=True, reason="the gate is off", figures=figures)
     if refusal := _refusal(figures, crops, c):
@@ -172,13 +177,14 @@ def _refusal(figures: Mapping[str, Difference], crops: Crops, config: GateConfig
         return f"it has forgotten: canary mAP {_said(figures['canary mAP'])}"
     # Each has its blind spot on painted clips: a dim embedder gave up to 10 % fewer numbers, a blind one broke 8 %
     # fewer tracks. Those that took nobody for another more often were below 4 % in either, and 0.001 in confusion.
-    for name in (NUMBERS, BREAKS):
-        lost = figures.get(name)
-        if lost is not None and lost.value > max(_chance(name, lost), config.most_lost * lost.live):
-            return f"people are lost more often with it: {name} {lost.live:.0f} -> {lost.candidate:.0f}"
-    confused = figures.get(CONFUSION)
-    if confused is not None and confused.value > config.most_confused:
-        return f"people are taken for others more often with it: {CONFUSION} {_said(confused)}"
+    for compared in ("", SINCE_BASE):
+        for name in (NUMBERS, BREAKS):
+            lost = figures.get(name + compared)
+            if lost is not None and lost.value > max(_chance(name, lost), config.most_lost * lost.live):
+                return f"people are lost more often with it: {name}{compared} {lost.live:.0f} -> {lost.candidate:.0f}"
+        confused = figures.get(CONFUSION + compared)
+        if confused is not None and confused.value > config.most_confused:
+            return f"people are taken for others more often with it: {CONFUSION}{compared} {_said(confused)}"
     return ""
 
 
@@ -192,12 +198,16 @@ def _chance(name: str, counted: Difference) -> float:
     return 1.0 if name == NUMBERS else math.sqrt(counted.live + counted.candidate)
 
 
-def _of_both(live: Sequence[Replay | None], candidate: Sequence[Replay | None]) -> list[tuple[Replay, Replay]]:
-    """Of each burst that both went through: sums over different ones say nothing."""
-    if len(live) != len(candidate):
-        raise InputError(f"replays must be of the same bursts, one entry each, got {len(live)} and {len(candidate)}")
-    pairs = zip(live, candidate, strict=True)
-    return [(before, after) for before, after in pairs if before is not None and after is not None]
+def _replayed(before: Sequence[Replay | None], candidate: Sequence[Replay | None]) -> dict[str, Difference]:
+    """Figures of the bursts that both went through, sums over different ones say nothing; none without such bursts."""
+    if len(before) != len(candidate):
+        raise InputError(f"replays must be of the same bursts, one entry each, got {len(before)} and {len(candidate)}")
+    pairs = zip(before, candidate, strict=True)
+    both = [(one, other) for one, other in pairs if one is not None and other is not None]
+    if not both:
+        return {}
+    old, new = (_conduct(of) for of in zip(*both, strict=True))
+    return {name: Difference(of, new[name], new[name] - of, new[name] - of) for name, of in old.items()}
 
 
 def _conduct(replays: Sequence[Replay]) -> dict[str, float]:

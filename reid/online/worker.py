@@ -103,7 +103,8 @@ def adapt(
         base: the embedder that the site began with, of which nothing may be forgotten; None: `start`.
         people: a file that says who was held out before, which is read, and written before anything is trained; None:
             nobody was.
-        replay: tracks bursts of detections again, the same ones with both embedders; None: none are recorded.
+        replay: tracks bursts of detections again, the same ones with `start`, with the candidate, and with `base` where
+            that is another one; None: none are recorded.
         kept_in: a folder in which vectors and training are kept, so that what ended there before its time goes on; the
             caller deletes it. None: what ends before its time is lost.
         seed: of all that is drawn.
@@ -296,11 +297,16 @@ class _Lesson:
         canary = self._figures.canary
         fixed = self._vectors(self._base, canary), self._vectors(candidate, canary), canary.identity
         vectors = self._vectors(candidate, held_out.crops)
-        replays = None if self._replay is None else (self._replay(self._live), self._replay(candidate))
+        replays = base_replay = None
+        if self._replay is not None:
+            replays = self._replay(self._live), self._replay(candidate)
+            if self._base.info.model_hash != self._live.info.model_hash:  # minutes, so not twice of the same
+                base_replay = self._replay(self._base)
         self._go_on()
         return judge(
-            held_out.vectors, vectors, held_out.crops, fixed, self._config.gate, replays=replays, seed=self._seed
-        )
+            held_out.vectors, vectors, held_out.crops, fixed, self._config.gate,
+            replays=replays, base_replay=base_replay, seed=self._seed,
+        )  # fmt: skip
 
     def _teacher(self, trained: _Seen, crops: Crops) -> Teacher:
         """What the site began with, of what is trained on and the figures."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from reid.data import Crops
 from reid.data.pictures import MemoryPictures
 from reid.errors import InputError
-from reid.online.gate import BREAKS, CONFUSION, NUMBERS, GateConfig, judge
+from reid.online.gate import BREAKS, CONFUSION, NUMBERS, SINCE_BASE, GateConfig, judge
 
 Vectors = NDArray[np.float32]
 PEOPLE, EACH = 30, 12
@@ -137,6 +137,34 @@ def test_only_bursts_count_that_both_went_through() -> None:
     assert "numbers in the replay 49 -> 57" in verdict.reason
     verdict = judge(vectors(2.5), vectors(1.0), held_out(), SAME, QUICK, replays=(live[2:3], candidate[2:3]))
     assert verdict.reason.endswith("; there were no detections to try it on")
+
+
+@pytest.mark.parametrize(
+    ("step", "says"),
+    [
+        (Tracked(104, 0), f"people are lost more often with it: {NUMBERS}{SINCE_BASE} 100 -> 108"),
+        (Tracked(100, 12), f"people are lost more often with it: {BREAKS}{SINCE_BASE} 100 -> 124"),
+        (Tracked(100, 0, 0.0249), f"people are taken for others more often with it: {CONFUSION}{SINCE_BASE} 0.020"),
+    ],
+    ids=["numbers", "breaks", "confused"],
+)
+def test_small_losses_do_not_add_up_from_round_to_round(step: Tracked, says: str) -> None:
+    """Each candidate loses a little less than is let pass, compared with the one before it."""
+
+    def after(rounds: int) -> list[Tracked | None]:
+        births = 100 + rounds * (step.births - 100)
+        return [Tracked(births, 100 + rounds * step.breaks, 0.02 + rounds * (step.confusion - 0.02)), None]
+
+    better = vectors(2.5), vectors(1.0), held_out(), SAME, QUICK
+    assert judge(*better, replays=(after(0), after(1))).admitted, "the first round, in which the base is live"
+    assert judge(*better, replays=(after(1), after(2))).admitted, "nothing is said of the base"
+    second = judge(*better, replays=(after(1), after(2)), base_replay=after(0))
+    assert not second.admitted
+    assert second.reason.startswith(says)
+    assert second.figures[NUMBERS].live == after(1)[0].births
+    assert second.figures[NUMBERS + SINCE_BASE].live == 100
+    assert judge(*better, replays=(after(1), after(1)), base_replay=after(0)).admitted
+    assert judge(*better, replays=(after(1), after(2)), base_replay=[None, None]).admitted
 
 
 def test_replays_of_other_bursts_are_refused() -> None:

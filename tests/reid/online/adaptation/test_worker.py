@@ -28,7 +28,7 @@ from reid.evaluation import EvaluationConfig, evaluate  # noqa: E402
 from reid.learning.graph import OnnxGraph  # noqa: E402
 from reid.online.config import AdaptConfig, LessonConfig  # noqa: E402
 from reid.online.figures import load_figures  # noqa: E402
-from reid.online.gate import GateConfig  # noqa: E402
+from reid.online.gate import NUMBERS, SINCE_BASE, GateConfig  # noqa: E402
 from reid.online.slices import SliceConfig, accompanied  # noqa: E402
 from reid.online.worker import adapt  # noqa: E402
 
@@ -85,6 +85,31 @@ def test_both_are_tried_on_the_replay(film: Film, dim_eyes: Path, tmp_path: Path
     assert not result.admitted
     assert result.reason == "people are lost more often with it: numbers in the replay 20 -> 40"
     assert not out.exists()
+
+
+def test_one_that_follows_another_is_tried_beside_what_the_site_began_with_too(
+    film: Film, dim_eyes: Path, tmp_path: Path
+) -> None:
+    tried = []
+
+    def replay(embedder: Embedder) -> list[Any]:
+        tried.append(embedder.info.model_hash)
+        births = 20 if tried[-1] == began else 21  # one more than with the base, none more than with the live one
+        return [SimpleNamespace(births=births, breaks=50, confusion=0.0, crops=100)]
+
+    began = Embedder(DEFAULT_MODEL, device="cpu").info.model_hash
+    config = AdaptConfig(lesson=dataclasses.replace(LESSON, steps=50))
+    store = film(people=45, beside=6)
+    result = adapt([store], dim_eyes, tmp_path / "a.onnx", config, base=DEFAULT_MODEL, replay=replay)
+    assert (len(tried), tried.count(began)) == (3, 1)
+    assert result.verdict is not None
+    figures = result.verdict.figures
+    assert (figures[NUMBERS].live, figures[NUMBERS + SINCE_BASE].live) == (21, 20)
+    tried.clear()
+    result = adapt([store], dim_eyes, tmp_path / "b.onnx", config, base=dim_eyes, replay=replay)
+    assert len(tried) == 2, "in the first round the base is live"
+    assert result.verdict is not None
+    assert NUMBERS + SINCE_BASE not in result.verdict.figures
 
 
 def test_what_is_no_better_is_not_written(film: Film, dim_eyes: Path, tmp_path: Path) -> None:
