@@ -24,6 +24,8 @@ BREAKS: Final = "breaks in the replay"
 """Name of a figure: how many tracks began under whatever number, or turned out to be another's."""
 CONFUSION: Final = "confusion in the replay"
 """Name of a figure: the share of others in the picture who look more like somebody than the own track does."""
+LATENCY: Final = "ms a crop"
+"""Name of a figure: how long the embedder takes, see `reid.online.latency`."""
 SINCE_BASE: Final = ", since the beginning"
 """Ends the names of the same figures where not the live embedder but the one that the site began with is compared."""
 
@@ -69,6 +71,10 @@ class GateConfig:
     most_confused: float = 0.005
     """By how much more of the others in the picture may look more like somebody there than the own track does, 0..1,
     compared with the same two."""
+    most_slower: float = 0.05
+    """By what share longer it may take for a crop than the embedder that is live, measured with both in turn on
+    held-out crops, on the CPU with `lesson.threads`, in time that the CPU worked. Beyond, it is measured again, up to
+    five times in all, and refused only where every measurement says so."""
 
     def __post_init__(self) -> None:
         if not self.gaps_s or not all(is_number(gap) and gap > 0 for gap in self.gaps_s):
@@ -77,6 +83,7 @@ class GateConfig:
         check_number("most_canary_loss", self.most_canary_loss, least=0, most=1)
         check_number("most_lost", self.most_lost, least=0)
         check_number("most_confused", self.most_confused, least=0, most=1)
+        check_number("most_slower", self.most_slower, least=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +127,15 @@ def judge(
     *,
     replays: tuple[Sequence[Replay | None], Sequence[Replay | None]] | None = None,
     base_replay: Sequence[Replay | None] | None = None,
+    latency_ms: tuple[float, float] | None = None,
     seed: int = 0,
 ) -> Verdict:
     """Compare two embedders.
 
     The candidate is admitted where objects are found again better (mAP after several gaps), and more of their pairs
     pass where 1 in 1000 others does (AUC, where too few others are known to say that), both with a lower bound above
-    zero; where it has not forgotten what it knew; and where a tracker does not lose people more often with it.
+    zero; where it has not forgotten what it knew; where a tracker does not lose people more often with it; and where it
+    is not slower.
 
     Args:
         live: (N, D) vectors of the crops by the embedder that is live.
@@ -140,6 +149,7 @@ def judge(
             nothing to look at, which is said.
         base_replay: of these bursts, with the embedder that the site began with, so that not every round loses a
             little; None where that one is live.
+        latency_ms: how long each of the two takes for a crop; None: nobody measured.
         seed: of the bootstrap.
 
     Raises:
@@ -153,6 +163,8 @@ def judge(
         figures |= _replayed(*replays)
         if base_replay is not None:
             figures |= {name + SINCE_BASE: of for name, of in _replayed(base_replay, replays[1]).items()}
+    if latency_ms is not None:
+        figures[LATENCY] = Difference(*latency_ms, *(latency_ms[1] - latency_ms[0],) * 2)
     if not c.enabled:
         return Verdict(admitted=True, reason="the gate is off", figures=figures)
     if refusal := _refusal(figures, crops, c):
@@ -185,6 +197,9 @@ def _refusal(figures: Mapping[str, Difference], crops: Crops, config: GateConfig
         confused = figures.get(CONFUSION + compared)
         if confused is not None and confused.value > config.most_confused:
             return f"people are taken for others more often with it: {CONFUSION}{compared} {_said(confused)}"
+    slower = figures.get(LATENCY)
+    if slower is not None and slower.value > config.most_slower * slower.live:
+        return f"it is slower: {LATENCY} {slower.live:.3f} -> {slower.candidate:.3f}, the best of several measurements"
     return ""
 
 

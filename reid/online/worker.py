@@ -50,6 +50,7 @@ from reid.online.files import read_json, write_json
 from reid.online.gate import Replay, Verdict, judge, map_of
 from reid.online.groups import draw_groups
 from reid.online.kept_vectors import StoppedError, vectors_of
+from reid.online.latency import BATCH, latencies
 from reid.online.purity import purify
 from reid.online.slices import SliceConfig, accompanied, hold_out, of_pieces, sides, still_told_of
 
@@ -297,6 +298,9 @@ class _Lesson:
         canary = self._figures.canary
         fixed = self._vectors(self._base, canary), self._vectors(candidate, canary), canary.identity
         vectors = self._vectors(candidate, held_out.crops)
+        few = np.arange(min(BATCH, len(held_out.crops)))
+        pixels = held_out.crops.pixels(few, self._live.card.height_px, self._live.card.width_px)
+        taken_ms = latencies(self._live, candidate, pixels, self._config.gate.most_slower)
         replays = base_replay = None
         if self._replay is not None:
             replays = self._replay(self._live), self._replay(candidate)
@@ -305,7 +309,7 @@ class _Lesson:
         self._go_on()
         return judge(
             held_out.vectors, vectors, held_out.crops, fixed, self._config.gate,
-            replays=replays, base_replay=base_replay, seed=self._seed,
+            replays=replays, base_replay=base_replay, latency_ms=taken_ms, seed=self._seed,
         )  # fmt: skip
 
     def _teacher(self, trained: _Seen, crops: Crops) -> Teacher:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from reid.data import Crops
 from reid.data.pictures import MemoryPictures
 from reid.errors import InputError
-from reid.online.gate import BREAKS, CONFUSION, NUMBERS, SINCE_BASE, GateConfig, judge
+from reid.online.gate import BREAKS, CONFUSION, LATENCY, NUMBERS, SINCE_BASE, GateConfig, judge
 
 Vectors = NDArray[np.float32]
 PEOPLE, EACH = 30, 12
@@ -167,6 +167,17 @@ def test_small_losses_do_not_add_up_from_round_to_round(step: Tracked, says: str
     assert judge(*better, replays=(after(1), after(2)), base_replay=[None, None]).admitted
 
 
+@pytest.mark.parametrize(("candidate_ms", "admitted"), [(1.0, True), (2.09, True), (2.11, False)])
+def test_one_that_is_slower_is_refused(candidate_ms: float, admitted: bool) -> None:
+    verdict = judge(vectors(2.5), vectors(1.0), held_out(), SAME, QUICK, latency_ms=(2.0, candidate_ms))
+    assert verdict.admitted == admitted
+    assert admitted or verdict.reason.startswith("it is slower: ms a crop 2.000 -> 2.110")
+    figure = verdict.figures[LATENCY]
+    assert (figure.live, figure.candidate, figure.low) == (2.0, candidate_ms, figure.value)
+    more = GateConfig(replicates=100, most_slower=0.06)
+    assert judge(vectors(2.5), vectors(1.0), held_out(), SAME, more, latency_ms=(2.0, candidate_ms)).admitted
+
+
 def test_replays_of_other_bursts_are_refused() -> None:
     with pytest.raises(InputError, match="replays must be of the same bursts, one entry each, got 2 and 1"):
         judge(
@@ -221,3 +232,5 @@ def test_settings_are_checked() -> None:
         GateConfig(most_canary_loss=2)
     with pytest.raises(InputError, match="most_lost"):
         GateConfig(most_lost=-0.1)
+    with pytest.raises(InputError, match="most_slower must be a finite number of at least 0"):
+        GateConfig(most_slower=-0.1)

@@ -38,6 +38,12 @@ CONFIG = AdaptConfig(lesson=LESSON)
 HEIGHT_PX, WIDTH_PX = 32, 16
 
 
+@pytest.fixture(autouse=True)
+def _both_as_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine must not decide a test."""
+    monkeypatch.setattr("reid.online.worker.latencies", lambda *_: (1.0, 1.0))
+
+
 def score(model: Path) -> float:
     """mAP on twenty people whom no site showed."""
     rng = np.random.default_rng(5)
@@ -110,6 +116,24 @@ def test_one_that_follows_another_is_tried_beside_what_the_site_began_with_too(
     assert len(tried) == 2, "in the first round the base is live"
     assert result.verdict is not None
     assert NUMBERS + SINCE_BASE not in result.verdict.figures
+
+
+def test_one_that_takes_longer_is_refused(
+    film: Film, dim_eyes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def slow(live: Embedder, candidate: Embedder, pixels: NDArray[np.uint8], most_slower: float) -> tuple[float, float]:
+        asked.append((live.info.model_hash, candidate.device, pixels.shape, most_slower))
+        return 2.0, 2.2
+
+    monkeypatch.setattr("reid.online.worker.latencies", slow)
+    result = adapt([film(people=90, beside=6)], dim_eyes, tmp_path / "slow.onnx", CONFIG)
+    assert not result.admitted
+    assert result.reason.startswith("it is slower: ms a crop 2.000 -> 2.200")
+    assert not (tmp_path / "slow.onnx").exists()
+    began = Embedder(dim_eyes, device="cpu").info.model_hash
+    assert asked == [(began, "cpu", (16, HEIGHT_PX, WIDTH_PX, 3), 0.05)]
 
 
 def test_what_is_no_better_is_not_written(film: Film, dim_eyes: Path, tmp_path: Path) -> None:

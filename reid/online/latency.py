@@ -1,0 +1,69 @@
+"""How long two embedders take for the same crops, so that none goes live which would slow the tracking down.
+
+A candidate has the graph of the embedder that it was taught from, and still may be slower: a CPU takes many times as
+long for numbers next to zero (denormal ones), and a training may leave weights that give them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reid.embedder import Embedder
+
+BATCH: Final = 16
+"""Crops at once, as many as in a crowded picture."""
+_RUNS = 15
+_MOST_TIMES = 5
+Seconds = Callable[[], float]
+"""A clock."""
+
+
+def latencies(
+    live: Embedder,
+    candidate: Embedder,
+    pixels: NDArray[np.uint8],
+    most_slower: float,
+    *,
+    clock: Seconds = time.process_time,
+) -> tuple[float, float]:
+    """Milliseconds that each of the two takes for a crop.
+
+    Both run in turn, and the medians of their runs are taken: what else the machine does meets both alike. Where the
+    candidate is too slow it is measured again, up to five times in all, and the best of these is what counts: a machine
+    that was busy with something else must not speak against it.
+
+    Args:
+        live: the embedder that is live.
+        candidate: the one that may take its place, on the same device and with as many threads.
+        pixels: (N, h, w, 3) uint8 BGR, real crops.
+        most_slower: from which share more on it is measured again.
+        clock: in seconds. By default those that a CPU worked for this process, which others do not lengthen as they do
+            the time on the wall, in which they had their turns as well.
+    """
+    found: list[tuple[float, float]] = []
+    while len(found) < _MOST_TIMES and not any(_share(of) <= most_slower for of in found):
+        taken: tuple[list[float], list[float]] = [], []
+        for number in range(_RUNS + 1):
+            for embedder, its in zip((live, candidate), taken, strict=True):
+                began_s = clock()
+                embedder.crops(pixels)
+                if number:  # the first run fills the caches
+                    its.append(clock() - began_s)
+        found.append((_ms(taken[0], len(pixels)), _ms(taken[1], len(pixels))))
+    return min(found, key=_share)
+
+
+def _share(taken: tuple[float, float]) -> float:
+    """By what share the candidate is slower; below 0 where it is faster."""
+    live, candidate = taken
+    return candidate / max(live, 1e-9) - 1
+
+
+def _ms(runs_s: list[float], crops: int) -> float:
+    return 1000 * median(runs_s) / crops

@@ -1,0 +1,59 @@
+"""Whether a candidate is slower is said by clocks that are handed in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from reid.online.latency import latencies
+
+PIXELS = np.zeros((4, 8, 4, 3), np.uint8)
+
+
+class Machine:
+    """Embedders that take `seconds` for a run, and a clock that knows it."""
+
+    def __init__(self) -> None:
+        self.now_s, self.log = 0.0, list[str]()
+
+    def embedder(self, name: str, seconds: Sequence[float]) -> Any:
+        taken: Iterator[float] = iter(seconds)
+        machine = self
+
+        class Embedder:
+            def crops(self, pixels: Any) -> None:
+                assert pixels is PIXELS
+                machine.log.append(name)
+                machine.now_s += next(taken)
+
+        return Embedder()
+
+    def measure(self, live: Sequence[float], candidate: Sequence[float]) -> tuple[float, float]:
+        pair = self.embedder("live", live), self.embedder("candidate", candidate)
+        return latencies(*pair, PIXELS, 0.05, clock=lambda: self.now_s)
+
+
+def test_medians_of_runs_in_turn_are_compared_without_the_first() -> None:
+    machine = Machine()
+    live, candidate = [9.0] + [0.4] * 15, [50.0] + [0.4] * 8 + [0.8] * 7
+    assert machine.measure(live, candidate) == pytest.approx((100, 100))  # milliseconds a crop, of four
+    assert machine.log == ["live", "candidate"] * 16
+
+
+def test_what_seems_slower_is_measured_again_and_the_best_counts() -> None:
+    machine = Machine()
+    busy = [0.0] + [0.48] * 15
+    assert machine.measure([0.4] * 80, [*busy, *busy, *[0.4] * 48]) == pytest.approx((100, 100))
+    assert len(machine.log) == 3 * 32
+
+
+def test_what_is_slower_every_time_is_said_to_be() -> None:
+    machine = Machine()
+    worse = [0.0] + [0.48] * 15
+    better = [0.0] + [0.44] * 15
+    found = machine.measure([0.4] * 80, [*worse, *worse, *better, *worse, *worse])
+    assert found == pytest.approx((100, 110))
+    assert len(machine.log) == 5 * 32
