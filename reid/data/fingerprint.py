@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,8 +14,6 @@ from reid.data.pictures import FilePictures, JoinedPictures, PictureSource
 from reid.data.threads import reading_threads
 from reid.errors import DataError, InputError
 
-_WHOLE_BYTES = 1 << 16  # files up to this size are read to the end: crops for re-identification are smaller
-_PART_BYTES = 1 << 14  # of larger ones, from the beginning, the middle and the end
 _HASH_BYTES = 16
 _SHOWN = 5
 
@@ -24,8 +21,9 @@ _SHOWN = 5
 def fingerprint(crops: Crops) -> str:
     """`600 crops 9f3a6c0b1d24`: the same for the same pictures, by content and file name, of the same objects.
 
-    Files up to 64 KiB are read whole; of larger ones the length and three parts count. Pictures in memory count by
-    their pixels. Folders and modification times do not count: a data set may be moved or copied.
+    Files count by their bytes: a training decodes them all before it begins, beside which a hash of them is quick.
+    Pictures in memory count by their pixels. Folders and modification times do not count: a data set may be moved or
+    copied.
 
     Raises:
         DataError: a picture cannot be read.
@@ -111,14 +109,6 @@ def _content(source: PictureSource, index: int) -> bytes:
 
 def _file_content(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            length = os.fstat(file.fileno()).st_size
-            if length <= _WHOLE_BYTES:
-                return file.read()
-            parts = [str(length).encode()]
-            for start in (0, (length - _PART_BYTES) // 2, length - _PART_BYTES):
-                file.seek(start)
-                parts.append(file.read(_PART_BYTES))
-            return b"".join(parts)
+        return path.read_bytes()
     except OSError as error:
         raise DataError(f"picture {path} cannot be read: {error.strerror}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 import pickle
 from collections.abc import Mapping
@@ -12,9 +13,12 @@ from typing import Any, BinaryIO
 import torch
 
 from reid.atomic import sync_folder
+from reid.card_lookup import card_file_beside
 from reid.data import Crops
 from reid.data.fingerprint import fingerprint
+from reid.embedder import DEFAULT_MODEL
 from reid.errors import ModelError
+from reid.learning.model_config import ONNX
 
 VERSION = 1
 _SHOWN = 5
@@ -77,7 +81,28 @@ def describe_run(config: Any, crops: Crops, validation: Crops | None, processes:
         if not name.startswith("--card.") and name not in ("--device", "--tensorboard")
     }
     held_out = "none" if validation is None else fingerprint(validation)
-    return {**kept, "training data": fingerprint(crops), "held-out data": held_out, "processes": str(processes)}
+    return {
+        **kept,
+        **_models(config),
+        "training data": fingerprint(crops),
+        "held-out data": held_out,
+        "processes": str(processes),
+    }
+
+
+def _models(config: Any) -> dict[str, str]:
+    """What the model files hold that a resumed run reads again: a teacher, and an embedder whose graph is trained."""
+    read = {"--loss.teacher": config.loss.teacher}
+    if config.model.backbone == ONNX:
+        read["--model.pretrained"] = config.model.pretrained
+    return {f"the content of {name}": _content(model) for name, model in read.items() if model is not None}
+
+
+def _content(model: Path) -> str:
+    """A hash of a model file and of the card beside it; whoever opens the model says if it is missing."""
+    path = DEFAULT_MODEL if str(model) == "default" else model
+    files = [file for file in (path, card_file_beside(path)) if file is not None and file.is_file()]
+    return hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files)).hexdigest()[:12]
 
 
 def check_same_run(then: Mapping[str, str], now: Mapping[str, str], path: Path) -> None:

@@ -41,7 +41,7 @@ def folder(tmp_path: Path) -> Path:
         for identity in "ab":
             path = tmp_path / "data" / identity / f"{number}.bmp"  # not compressed: all pictures are of one length
             path.parent.mkdir(parents=True, exist_ok=True)
-            side = 16 if number else 256  # 256: longer than what is read whole
+            side = 16 if number else 256
             assert cv2.imwrite(str(path), rng.integers(0, 256, (side, side, 3), np.uint8))
     return tmp_path / "data"
 
@@ -63,6 +63,15 @@ def test_a_picture_that_changed_under_its_name_is_noticed(folder: Path, name: st
     picture = cv2.imread(str(path))
     assert cv2.imwrite(str(path), 255 - picture)
     assert path.stat().st_size == length
+    assert fingerprint(open_crops(folder)) != before
+
+
+def test_a_part_of_a_large_picture_that_changed_is_noticed(folder: Path) -> None:
+    before, path = fingerprint(open_crops(folder)), folder / "a" / "0.bmp"
+    picture = cv2.imread(str(path))
+    assert picture is not None
+    picture[150] = 0  # one of 256 rows
+    assert cv2.imwrite(str(path), picture)
     assert fingerprint(open_crops(folder)) != before
 
 

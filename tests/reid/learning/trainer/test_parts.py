@@ -14,10 +14,13 @@ import pytest
 import torch
 from torch import nn
 
+from reid.data import Crops
+from reid.data.pictures import MemoryPictures
 from reid.errors import DeviceError, InputError, ModelError, ReidError
 from reid.learning.loss_choices import MiningName as Mining
 from reid.learning.losses import TripletLoss
 from reid.learning.mining import MINING
+from reid.learning.model_config import ModelConfig
 from reid.learning.trainer import (
     AlarmConfig,
     LossConfig,
@@ -27,7 +30,7 @@ from reid.learning.trainer import (
     ValidationConfig,
 )
 from reid.learning.trainer.averaging import AveragedWeights
-from reid.learning.trainer.checkpoint import check_same_run, load_checkpoint, save_atomically
+from reid.learning.trainer.checkpoint import check_same_run, describe_run, load_checkpoint, save_atomically
 from reid.learning.trainer.curves import CurvesFile, draw_curves
 from reid.learning.trainer.device import choose_dtype, open_device
 from reid.learning.trainer.history import CsvHistory, read_history
@@ -152,6 +155,27 @@ def test_what_differs_from_the_run_before_is_named() -> None:
     check_same_run(then, dict(then), Path("c.pt"))
     with pytest.raises(ModelError, match="--epochs was 60, is 61"):
         check_same_run(then, {**then, "--epochs": "61"}, Path("c.pt"))
+
+
+def test_a_model_file_that_was_exchanged_under_its_name_is_another_run(tmp_path: Path) -> None:
+    model, card = tmp_path / "strong.onnx", tmp_path / "strong.card.json"
+    pictures = MemoryPictures(1 << 20)
+    pictures.add(np.zeros((8, 4, 3), np.uint8), "0.png")
+    crops = Crops(pictures, [0], ["a"])
+    graph = ModelConfig(backbone="onnx", pretrained=model)
+    for config, name in (
+        (TrainConfig(loss=LossConfig(teacher=model)), r"--loss\.teacher"),
+        (TrainConfig(model=graph), r"--model\.pretrained"),
+    ):
+        model.write_bytes(b"one")
+        card.unlink(missing_ok=True)
+        then = describe_run(config, crops, None, 1)
+        check_same_run(then, describe_run(config, crops, None, 1), Path("c.pt"))
+        for changed in (card, model):
+            changed.write_bytes(b"another")
+            with pytest.raises(ModelError, match=f"cannot be resumed: the content of {name} was .*, is "):
+                check_same_run(then, describe_run(config, crops, None, 1), Path("c.pt"))
+            card.unlink(missing_ok=True)
 
 
 def test_the_history_comes_back_as_it_was(tmp_path: Path) -> None:
