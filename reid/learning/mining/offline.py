@@ -171,25 +171,32 @@ class _Sample:
     def __init__(self, most: int, seed: int) -> None:
         self._most = most
         self._rng = np.random.default_rng(seed)
-        self._rows: NDArray[np.int64] = np.empty((0, 3), np.int64)
-        self._keys: NDArray[np.float64] = np.empty(0)
+        self._rows: list[NDArray[np.int64]] = [np.empty((0, 3), np.int64)]  # in parts, and their keys
+        self._keys: list[NDArray[np.float64]] = [np.empty(0)]
+        self._held = 0
+        self._limit = np.inf  # no key above it is among the smallest any more
         self.seen = 0
 
     def add(self, rows: NDArray[np.int64]) -> None:
         self.seen += len(rows)
-        self._rows = np.concatenate((self._rows, rows))
-        self._keys = np.concatenate((self._keys, self._rng.random(len(rows))))
-        if len(self._rows) > 2 * self._most:
+        keys = self._rng.random(len(rows))
+        small = np.flatnonzero(keys <= self._limit)
+        self._rows.append(rows[small])
+        self._keys.append(keys[small])
+        self._held += len(small)
+        if self._held > 2 * self._most:
             self._cut()
 
     def rows(self) -> NDArray[np.int64]:
-        if len(self._rows) > self._most:
+        if self._held > self._most:
             self._cut()
-        return self._rows
+        return np.concatenate(self._rows)
 
     def _cut(self) -> None:
-        kept = np.sort(np.argpartition(self._keys, self._most - 1)[: self._most])
-        self._rows, self._keys = self._rows[kept], self._keys[kept]
+        rows, keys = np.concatenate(self._rows), np.concatenate(self._keys)
+        kept = np.sort(np.argpartition(keys, self._most - 1)[: self._most])
+        self._rows, self._keys, self._held = [rows[kept]], [keys[kept]], self._most
+        self._limit = float(self._keys[0].max())
 
 
 def _add(sample: _Sample, miner: Miner | Exhaustive, pairs: Pairs, start: int) -> None:

@@ -68,6 +68,15 @@ def test_draws_repeat_by_seed_and_epoch(mining: Any) -> None:
     assert same[0] == same[1] != mine_data_set(embeddings, labels, config=config, epoch=5).rows.tolist()
 
 
+def test_what_was_found_is_not_copied_again_at_every_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    embeddings, labels = data(rows=40)
+    copied: list[int] = []
+    join = np.concatenate
+    monkeypatch.setattr(np, "concatenate", lambda parts: (copied.append(sum(map(len, parts))), join(parts))[1])
+    found = mine_data_set(embeddings, labels, config=OfflineConfig(mining="batch_all"))
+    assert 1000 < len(found) <= sum(copied) < 2 * len(found)
+
+
 def test_a_long_list_is_cut_evenly() -> None:
     embeddings, labels = data(rows=24)
     every = {
