@@ -27,8 +27,7 @@ def pairwise(embeddings: Tensor, reference: Tensor | None = None, *, distance: D
         others = None if reference is None else at_least_float32(reference)
         if distance == "cosine":
             return 1 - _pairwise_cosine(rows, others)
-        # distances do not change when all rows move together; around their mean, squares lose fewer digits
-        centre = rows.detach().mean(dim=0)  # (D,)
+        centre = _centre(rows.detach())  # distances do not change when all rows move together
         distances: Tensor = _PairwiseEuclidean.apply(  # type: ignore[no-untyped-call]
             rows - centre, None if others is None else others - centre, distance == "squared_euclidean"
         )
@@ -122,6 +121,16 @@ def unit(rows: Tensor) -> Tensor:
     square = rows.square().sum(dim=-1, keepdim=True)  # (..., 1)
     zero = square <= _smallest(square)
     return rows * torch.where(zero, 1.0, square).rsqrt().masked_fill(zero, 0.0)
+
+
+def _centre(rows: Tensor) -> Tensor:
+    """(B, D) -> (D,) the point around which squares lose few digits: the mean, of unit vectors.
+
+    Rows count the less the longer they are: one far outlier would draw the mean away from all others.
+    """
+    weights = torch.linalg.vector_norm(rows, dim=1).clamp_min(1e-12).reciprocal()  # (B,)
+    centre: Tensor = (weights @ rows) / weights.sum()
+    return centre
 
 
 def _smallest(values: Tensor) -> float:

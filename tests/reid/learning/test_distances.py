@@ -78,6 +78,15 @@ def test_second_gradients_that_are_not_known_are_refused() -> None:
         torch.autograd.grad(to_chosen(a, chosen).sum(), a, create_graph=True)
 
 
+@pytest.mark.parametrize(("longer", "offset"), [(3e3, 0.0), (1.0, 1e3), (1.0, 0.0)])
+def test_one_far_row_or_a_common_offset_costs_no_digits(longer: float, offset: float) -> None:
+    a = torch.randn(32, 64, generator=torch.Generator().manual_seed(0))
+    a[0] *= longer
+    a += offset
+    expected = pairwise(a.double())
+    torch.testing.assert_close(pairwise(a).double(), expected, rtol=1e-6, atol=0)
+
+
 def test_names_of_the_three() -> None:
     a = rows(6)
     torch.testing.assert_close(pairwise_euclidean(a), pairwise(a, distance="euclidean"))
