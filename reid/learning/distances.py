@@ -77,21 +77,6 @@ def to_chosen(
         return distances
 
 
-def pairwise_squared_euclidean(embeddings: Tensor) -> Tensor:
-    """(B, D) -> (B, B) squared distances."""
-    return pairwise(embeddings, distance="squared_euclidean")
-
-
-def pairwise_euclidean(embeddings: Tensor) -> Tensor:
-    """(B, D) -> (B, B) distances. The gradient at distance zero, which sqrt has not, is zero."""
-    return pairwise(embeddings, distance="euclidean")
-
-
-def pairwise_cosine(embeddings: Tensor) -> Tensor:
-    """(B, D) -> (B, B) cosine distances, 1 - cosine."""
-    return pairwise(embeddings, distance="cosine")
-
-
 def to_euclidean(distances: Tensor, distance: DistanceName) -> Tensor:
     """Distances of any kind between unit vectors -> their Euclidean distances, of the same shape."""
     if distance == "euclidean":

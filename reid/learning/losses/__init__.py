@@ -19,7 +19,6 @@ from reid.learning.losses.relational import relational_distillation_loss
 from reid.learning.losses.statistics import BatchStatistics
 from reid.learning.losses.triplet import (
     TripletLoss,
-    batch_hard_triplet_loss,
     indexed_triplet_loss,
     triplet_margin_loss,
 )
@@ -35,7 +34,6 @@ __all__ = [
     "Reduction",
     "ReferenceLoss",
     "TripletLoss",
-    "batch_hard_triplet_loss",
     "centroid_bound_loss",
     "class_tree",
     "constellation_loss",

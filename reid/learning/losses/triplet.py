@@ -194,12 +194,3 @@ def indexed_triplet_loss(
         raise InputError(f"triplets must be (T, 3) of int64, got {tuple(triplets.shape)} of {triplets.dtype}")
     anchor, positive, negative = (embeddings.index_select(0, places) for places in triplets.unbind(dim=1))
     return triplet_margin_loss(anchor, positive, negative, margin=margin, distance=distance, reduction=reduction)
-
-
-def batch_hard_triplet_loss(embeddings: Tensor, labels: Tensor, *, margin: Margin = 0.3) -> Tensor:
-    """TripletLoss(margin, "batch_hard") of a batch: (B, D) and (B,) -> 0-d.
-
-    Raises:
-        InputError: shapes do not fit, or the margin is neither "soft" nor a finite number above 0.
-    """
-    return TripletLoss(margin)(embeddings, labels)  # type: ignore[no-any-return]

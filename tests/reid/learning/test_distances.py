@@ -13,9 +13,6 @@ from reid.learning.distances import (  # noqa: E402
     DISTANCES,
     paired,
     pairwise,
-    pairwise_cosine,
-    pairwise_euclidean,
-    pairwise_squared_euclidean,
     to_chosen,
     to_euclidean,
     unit,
@@ -85,13 +82,6 @@ def test_one_far_row_or_a_common_offset_costs_no_digits(longer: float, offset: f
     a += offset
     expected = pairwise(a.double())
     torch.testing.assert_close(pairwise(a).double(), expected, rtol=1e-6, atol=0)
-
-
-def test_names_of_the_three() -> None:
-    a = rows(6)
-    torch.testing.assert_close(pairwise_euclidean(a), pairwise(a, distance="euclidean"))
-    torch.testing.assert_close(pairwise_squared_euclidean(a), pairwise(a, distance="squared_euclidean"))
-    torch.testing.assert_close(pairwise_cosine(a), pairwise(a, distance="cosine"))
 
 
 @every

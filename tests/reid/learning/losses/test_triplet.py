@@ -14,7 +14,6 @@ from reid import InputError  # noqa: E402 after the skip
 from reid.learning.distances import DISTANCES  # noqa: E402
 from reid.learning.losses import (  # noqa: E402
     TripletLoss,
-    batch_hard_triplet_loss,
     indexed_triplet_loss,
     triplet_margin_loss,
 )
@@ -201,11 +200,6 @@ def test_no_triplets_at_all_give_zero_with_a_gradient_path() -> None:
     loss = triplet_margin_loss(none, none, none)
     loss.backward()
     assert float(loss.detach()) == 0
-
-
-def test_the_short_name_of_batch_hard(draw: Any) -> None:
-    embeddings, labels, _ = draw(16, 12)
-    agree(batch_hard_triplet_loss(embeddings, labels, margin=0.7), TripletLoss(0.7)(embeddings, labels), embeddings)
 
 
 @pytest.mark.parametrize(
