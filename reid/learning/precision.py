@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reid.card import METADATA_KEY, Card, Precision
+from reid.card import METADATA_KEY, Card, Precision, Score
 from reid.card_lookup import refuse_card_beside
 from reid.embedder import Embedder
 from reid.errors import InputError, MissingExtraError, ModelError
@@ -32,7 +32,7 @@ _TIMED_CROPS = 16
 _TIMED_RUNS = 9
 _logger = logging.getLogger(__name__)
 
-Score = Callable[[NDArray[np.float32]], float]
+ScoreVectors = Callable[[NDArray[np.float32]], float]
 """From the vectors (N, D) of the validation crops to their mean average precision, 0..1."""
 
 
@@ -64,7 +64,8 @@ def to_float16(
     """Write a model whose network computes in float16, for GPUs: half the size and memory traffic.
 
     Pixels go in and float32 vectors come out as before; on a CPU most layers are computed in float32 all the same.
-    `crops` (n, h, w, 3) uint8 of any size, random ones by default, must give vectors within a cosine of 0.999.
+    `crops` (n, h, w, 3) uint8 of any size, random ones by default, must give vectors within a cosine of 0.999. Scores
+    of the old model are left out of the card, since nobody measured the new one.
 
     Raises:
         ModelError: the model cannot be converted, or the vectors differ more; nothing is written.
@@ -92,14 +93,16 @@ def to_int8(
     *,
     calibration_crops: NDArray[np.uint8],
     validation_crops: NDArray[np.uint8],
-    score: Score,
+    score: ScoreVectors,
+    measured_on: str = "the validation crops of the conversion",
     largest_fall: float = LARGEST_FALL,
 ) -> PrecisionReport:
     """Write a model whose layers multiply 8-bit numbers (QDQ, weights by channel), if it recognises nearly as well.
 
     `calibration_crops` (n, h, w, 3) uint8 say which values occur, at least 16, best a few hundred of the kind that it
-    will see. `score` judges the vectors of `validation_crops`, and may fall by `largest_fall`. Whether it is faster
-    depends on the processor (VNNI) and on the network: the report says what was measured here, and a warning if not.
+    will see. `score` judges the vectors of `validation_crops`, and may fall by `largest_fall`; it takes the place of
+    the old model's scores on the card, as measured on `measured_on`. Whether it is faster depends on the processor
+    (VNNI) and on the network: the report says what was measured here, and a warning if not.
 
     Raises:
         ModelError: the model cannot be converted, or the score falls further; nothing is written.
@@ -128,7 +131,7 @@ def to_int8(
     def convert(model: Any, folder: Path) -> Any:
         return quantize(model, old.card, _resized(calibration_crops, old.card), folder)
 
-    return _convert(old, Path(source), Path(target), "int8", convert, validation_crops, accept)
+    return _convert(old, Path(source), Path(target), "int8", convert, validation_crops, accept, measured_on)
 
 
 def _convert(
@@ -139,6 +142,7 @@ def _convert(
     convert: Callable[[Any, Path], Any],
     crops: NDArray[np.uint8],
     accept: Callable[[PrecisionReport, NDArray[np.float32]], PrecisionReport],
+    measured_on: str = "",
 ) -> PrecisionReport:
     """Convert into a draft, compare, and move the draft to its place once it is accepted."""
     try:
@@ -167,9 +171,25 @@ def _convert(
         least = float((vectors.astype(np.float64) * wanted).sum(axis=1).min())
         sizes = source.stat().st_size, draft.stat().st_size
         report = accept(PrecisionReport(precision, *sizes, least, ms_before, ms_after), vectors)
+        onnx.helper.set_model_props(model, {METADATA_KEY: _card(old.card, report, measured_on).to_json()})
+        onnx.save(model, draft)
+        report = replace(report, bytes_after=draft.stat().st_size)
         draft.replace(target)
     _logger.info("wrote %s: %s", target, report)
     return report
+
+
+def _card(before: Card, report: PrecisionReport, measured_on: str) -> Card:
+    """What is known of the new model: its own score alone, and where its calibration is from."""
+    told = [] if before.training is None else [before.training]
+    told.append(f"Then written in {report.precision}.")
+    if before.calibration is not None:
+        told.append(
+            f"The calibration is that of {before.name} in float32, to whose vectors the least cosine of these was "
+            f"{report.least_cosine:.4f}."
+        )
+    scores = () if report.score_after is None else (Score(measured_on, "mAP", report.score_after),)
+    return replace(before, precision=report.precision, training=" ".join(told), scores=scores)
 
 
 def _milliseconds(embedders: tuple[Embedder, ...], crops: NDArray[np.uint8]) -> list[float]:
@@ -196,7 +216,7 @@ def _resized(crops: NDArray[np.uint8], card: Card) -> NDArray[np.uint8]:
     return pixels
 
 
-def _score(score: Score, vectors: NDArray[np.float32]) -> float:
+def _score(score: ScoreVectors, vectors: NDArray[np.float32]) -> float:
     value = float(score(vectors))
     if not (math.isfinite(value) and 0 <= value <= 1):
         raise InputError(f"score must give a mean average precision within 0..1, got {value!r}")

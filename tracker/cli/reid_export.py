@@ -79,9 +79,16 @@ def run(argv: Sequence[str], context: Context) -> int:
             calibration_crops=_pixels(*_pick(calibration, settings), source),
             validation_crops=_pixels(validation, range(len(validation)), source),
             score=lambda vectors: _mean_average_precision(vectors, validation),
+            measured_on=f"{len(validation)} crops of {len(validation.identities)} identities of {_name(settings)}",
         )
     context.result(_describe(report, settings.target))
     return 0
+
+
+def _name(settings: ReidExportSettings) -> str:
+    """What the data are called on a card, which is UTF-8, as names of folders need not be."""
+    assert settings.data is not None, "checked where the settings are made"
+    return settings.data.resolve().name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _source(settings: ReidExportSettings) -> Path:

@@ -51,7 +51,9 @@ def test_int8_says_size_time_and_map(folder: Path, capsys: pytest.CaptureFixture
     pytest.importorskip("onnx", reason="needs the extra [train]")
     argv = ["default", "--precision", "int8", "--data", "people", "--out", "small.onnx", "--calibration-crops", "20"]
     assert reid_export.run(argv, Context()) == 0
-    assert Embedder("small.onnx", device="cpu").card.precision == "int8"
+    card = Embedder("small.onnx", device="cpu").card
+    assert card.precision == "int8"
+    assert [(score.data, score.measure) for score in card.scores] == [("20 crops of 5 identities of people", "mAP")]
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert [row[0] for row in rows] == ["wrote", "size", "CPU", "least", "mAP"]
     assert float(rows[4][1].rstrip(",")) >= float(rows[4][2]) - 0.005
