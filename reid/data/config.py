@@ -19,6 +19,9 @@ class DataConfig:
     distractors: bool = False
     """Of a Market-1501-style gallery: also take the pictures of number 0000, which show nobody in particular; each
     counts as somebody of its own."""
+    cameras_in_names: bool = True
+    """Of a folder an identity: where all names of pictures have a camera as Market-1501's do, such as
+    `0002_c1s1_000451_03.jpg`, read it; what is to be found then are pictures by another camera."""
     tracks: Path | None = None
     """Of a video or MOT sequence: a tracker's own output as MOT text, to be used in place of ground truth."""
     least_height_px: int = 48

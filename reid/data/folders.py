@@ -27,7 +27,8 @@ def read_folders(folder: Path, config: DataConfig) -> Crops:
     """Every sub-folder with pictures is an identity, called like the folder.
 
     Where all pictures have a camera in their names as Market-1501's do (`0002_c1s1_000451_03.jpg`), that is the
-    camera. A folder whose only sub-folder holds the identities is passed through.
+    camera, unless `config.cameras_in_names` is off. A folder whose only sub-folder holds the identities is passed
+    through.
 
     Raises:
         DataError: there is no folder with pictures, or the identities lie a level deeper and it is not clear where.
@@ -40,7 +41,7 @@ def read_folders(folder: Path, config: DataConfig) -> Crops:
         pictures,
         identity,
         [name for name, _ in found],
-        camera=_cameras(paths),
+        camera=_cameras(paths) if config.cameras_in_names else None,
         licence=config.licence,
         cache=PixelCache(pictures, config.cache_mb << 20),
     )
@@ -81,4 +82,11 @@ def _cameras(paths: Sequence[Path]) -> NDArray[np.int64] | None:
     found = [_CAMERA.search(path.name) for path in paths]
     if not all(found):
         return None
-    return np.array([int(match[1]) for match in found if match], np.int64)
+    cameras = np.array([int(match[1]) for match in found if match], np.int64)
+    count = len(np.unique(cameras))
+    if count > 1:
+        _logger.warning(
+            "%d cameras read from names of pictures, such as %d from %s: --no-data.cameras-in-names if they are none",
+            count, cameras[0], paths[0].name,
+        )  # fmt: skip
+    return cameras

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from pathlib import Path
 
@@ -19,6 +20,7 @@ PARTS = {"train": "bounding_box_train", "query": "query", "gallery": "bounding_b
 NAME = re.compile(r"(-1|\d{1,7})_c(\d{1,4})(?:s\d+)?_.*", re.IGNORECASE)
 """`0002_c1s1_000451_03` (Market-1501), `0001_c2_f0046182` (DukeMTMC-reID), `0001_c001_00016450_0` (VeRi)."""
 _JUNK, _DISTRACTOR = -1, 0
+_logger = logging.getLogger(__name__)
 
 
 def read_market(folder: Path, config: DataConfig) -> Crops:
@@ -52,6 +54,7 @@ def read_market(folder: Path, config: DataConfig) -> Crops:
             f"{folder} must hold pictures of known identities, found {len(paths)} pictures, "
             "all of them junk (-1) or distractors (0000)"
         )
+    _tell_of_distractors(folder, int((person == _DISTRACTOR).sum()), len(paths), taken=config.distractors)
     # a distractor takes a number of its own above all others
     code = np.where(person == _DISTRACTOR, person.max() + 1 + np.arange(len(person)), person)[rows]
     codes, identity = np.unique(code, return_inverse=True)
@@ -66,6 +69,17 @@ def read_market(folder: Path, config: DataConfig) -> Crops:
         licence=config.licence,
         cache=PixelCache(pictures, config.cache_mb << 20),
     )
+
+
+def _tell_of_distractors(folder: Path, count: int, total: int, *, taken: bool) -> None:
+    """Say what became of number 0000, since people who number from 0 mean somebody by it."""
+    if not count or (taken and folder.name == PARTS["gallery"]):  # where Market-1501 itself has them
+        return
+    _logger.warning(
+        "%s: %s %d of %d pictures, since number 0000 is a distractor in Market-1501, nobody in particular: "
+        "if it is somebody, number identities from 1",
+        folder, "took for nobody" if taken else "left out", count, total,
+    )  # fmt: skip
 
 
 def _part(folder: Path, config: DataConfig) -> Path:

@@ -42,6 +42,16 @@ class TestFolders:
         make_picture(tmp_path / "0007" / "other.jpg")
         assert open_crops(tmp_path).camera.tolist() == [-1] * 4
 
+    def test_cameras_in_names_are_told_of_and_can_be_left_out(self, tmp_path, make_picture, caplog):
+        for name in ("dog0/dog0_c0.jpg", "dog0/dog0_c1.jpg", "dog1/dog1_c0.jpg"):
+            make_picture(tmp_path / name)
+        assert open_crops(tmp_path).camera.tolist() == [0, 1, 0]
+        assert "2 cameras read from names of pictures, such as 0 from dog0_c0.jpg" in caplog.text
+        assert "--no-data.cameras-in-names" in caplog.text
+        caplog.clear()
+        assert open_crops(tmp_path, config=DataConfig(cameras_in_names=False)).camera.tolist() == [-1] * 3
+        assert caplog.text == ""
+
     def test_a_number_is_no_camera(self, tmp_path, make_picture):
         for name in ("a/c001.jpg", "a/c002.jpg", "b/c001.jpg"):
             make_picture(tmp_path / name)
@@ -94,6 +104,22 @@ class TestMarket:
         assert crops.identity.tolist() == [0, 0, 1]
         assert crops.camera.tolist() == [1, 3, 3]
         assert np.isnan(crops.time_s).all()
+
+    @pytest.mark.parametrize(("distractors", "said"), [(False, "left out"), (True, "took for nobody")])
+    def test_what_became_of_number_0_is_told(self, tmp_path, make_picture, caplog, distractors, said):
+        for name in self.NAMES:
+            make_picture(tmp_path / f"{name}.jpg")
+        open_crops(tmp_path, config=DataConfig(distractors=distractors))
+        assert f"{tmp_path}: {said} 2 of 6 pictures, since number 0000 is a distractor" in caplog.text
+        assert "number identities from 1" in caplog.text
+
+    def test_distractors_where_market_has_them_and_none_at_all_are_no_news(self, tmp_path, make_picture, caplog):
+        make_picture(tmp_path / "bounding_box_test" / "0000_c1s1_000151_01.jpg")
+        make_picture(tmp_path / "bounding_box_test" / "0001_c1s1_000151_01.jpg")
+        make_picture(tmp_path / "bounding_box_train" / "0002_c1s1_000151_01.jpg")
+        open_crops(tmp_path, config=DataConfig(part="gallery", distractors=True))
+        open_crops(tmp_path)
+        assert caplog.text == ""
 
     def test_distractors_are_nobodys_match(self, tmp_path, make_picture):
         for name in self.NAMES:
