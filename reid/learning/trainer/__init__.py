@@ -79,7 +79,8 @@ def train(
             of those in `crops`.
         out: the model file to write.
         progress: is called with every row of the history, and at every validation.
-        stop: is asked after every step; True writes a checkpoint and ends.
+        stop: is asked after every step, of several processes with every row of the history; True writes a checkpoint
+            and ends.
         existing: what to do where the folder holds a training already: refuse, resume it (or begin, where there is no
             checkpoint yet), or replace it.
         make_objective: `(model, number of identities or None) -> Objective`, for other losses than those of the

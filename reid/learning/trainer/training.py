@@ -140,7 +140,9 @@ class Training:
             batch = self._batches.take()
             cost = self._do_step(batch)
             ends_epoch = standing.step % self._epoch_steps == 0
-            stopping = self._processes.any(stop(), self._device)
+            # processes that ask each other wait for their devices: they do it where rows are read from them anyway
+            asks = self._processes.count == 1 or ends_epoch or standing.step % self._config.log_every == 0
+            stopping = asks and self._processes.any(stop(), self._device)
             saves = ends_epoch or stopping
             sound = not saves or self._meter.finite()  # reads from the device
             validated = ends_epoch and sound and self._validate(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from reid import Card, Embedder
 from reid.data import Crops, open_crops
 from reid.errors import DataError, InputError, ModelError
 from reid.learning.trainer import LossConfig, OptimizerConfig, TrainConfig, TrainProgress, ValidationConfig, train
+from reid.learning.trainer.distributed import Processes
 from reid.learning.trainer.history import COLUMNS, read_history
 from reid.learning.trainer.objective import Batch, Cost, TripletObjective
 
@@ -89,6 +91,34 @@ def test_a_run_that_is_stopped_goes_on_exactly(
     assert losses(read_history(second.history)) == losses(read_history(whole.history))
     ours, theirs = (torch.load(r.checkpoint, weights_only=True)["model"] for r in (second, whole))
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+class OneOfTwo(Processes):
+    """Takes part as if another one did the same."""
+
+    def part(self, length: int) -> slice:
+        return slice(length)
+
+    def gather(self, rows: torch.Tensor) -> torch.Tensor:
+        return rows
+
+    def add_gradients(self, parameters: object) -> None: ...
+    def average_buffers(self, module: object) -> None: ...
+    def wait(self) -> None: ...
+    def any(self, flag: bool, device: object) -> bool:
+        return flag
+
+
+def test_several_processes_ask_each_other_only_where_a_row_or_an_epoch_ends(
+    tmp_path: Path, config: TrainConfig, make_crops: MakeCrops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "reid.learning.trainer.running.joined_processes", lambda _: contextlib.nullcontext(OneOfTwo(0, 2))
+    )
+    config = replace(config, validation=replace(config.validation, share=0))
+    answers = iter([False] * 6 + [True])
+    result = train(config, make_crops(), None, tmp_path / "m.onnx", stop=lambda: next(answers))
+    assert (result.stopped, result.step) == ("interrupted", 10), "asked at 2, 3, 4, 6, 8, 9 and 10"
 
 
 def test_a_finished_run_that_is_resumed_exports_again(
