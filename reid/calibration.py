@@ -35,6 +35,10 @@ class Calibration:
     """The same of `threshold_fpr_1e3`."""
     identities: int | None = None
     """How many identities it was fitted on; None where unknown."""
+    data: str | None = None
+    """The crops that it was fitted on, in a few words: what it says holds among such crops; None where unknown."""
+    caution: str | None = None
+    """What to mind where crops are of another kind than those, in a line; None for nothing."""
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.slope) and self.slope > 0):
@@ -52,6 +56,10 @@ class Calibration:
         whole = isinstance(self.identities, int) and not isinstance(self.identities, bool)
         if self.identities is not None and not (whole and self.identities >= 2):
             raise InputError(f"calibration.identities must be None or a whole number above 1, got {self.identities!r}")
+        for name in ("data", "caution"):
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, str) and value):
+                raise InputError(f"calibration.{name} must be None or a text that is not empty, got {value!r}")
 
     def log_likelihood_ratio(self, cosine: NDArray[np.float64]) -> NDArray[np.float64]:
         """Elementwise log p(cosine | same) - log p(cosine | different), any shape; 0 where both are equally likely."""

@@ -42,6 +42,7 @@ def calibrate(
     relations: Callable[[NDArray[np.int64]], NDArray[np.int8]] | None = None,
     seed: int = 0,
     resamples: int = 200,
+    data: str | None = None,
 ) -> Calibration | None:
     """What cosines of a model mean, measured on identities that it was not trained on.
 
@@ -49,7 +50,7 @@ def calibrate(
     but pairs of two distractors are left out, since nobody knows them. `relations` says of rows (n,) which pairs are
     known, (n, n): 1 the same, 0 different, -1 unknown, so left out; without it `identity` decides all of them. Same and
     different pairs count half each, so that the logit is the log-likelihood ratio; every identity counts the same among
-    same pairs.
+    same pairs. `data` says in a few words what the vectors are of, for `Calibration.data`.
 
     The evidence is limited to the logarithm of the number of identities: so many cannot support more than one error
     among them would refute. A threshold at a false-positive rate comes with its percentile interval over `resamples`
@@ -83,7 +84,7 @@ def calibrate(
     low, low_interval = _threshold(pairs, 1e-2, counts)
     high, high_interval = _threshold(pairs, 1e-3, counts)
     limit = math.log(len(supported))
-    return Calibration(slope, offset, limit, low, high, low_interval, high_interval, identities=len(supported))
+    return Calibration(slope, offset, limit, low, high, low_interval, high_interval, len(supported), data)
 
 
 def _check(vectors: ArrayLike, identity: ArrayLike, resamples: int) -> tuple[NDArray[np.float64], NDArray[Any]]:

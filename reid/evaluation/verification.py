@@ -35,6 +35,8 @@ class Verification:
     """Where the threshold comes from, in words."""
     same: bool | None
     """The verdict; None without a threshold."""
+    caution: str | None = None
+    """What to mind where the pictures are of another kind than those behind the calibration; None for nothing."""
 
 
 def verify(
@@ -48,9 +50,10 @@ def verify(
     """Compare two pictures (h, w, 3) uint8 BGR, each filled by its object.
 
     `threshold` is a cosine, or a rule that takes it from the card's calibration: `fpr_1e3` and `fpr_1e2` let 1 in 1000
-    or 100 pairs of strangers pass, whatever the prior; `even` is where the probability is one half; and `auto` is
-    `even` where a prior is given, else the first of these that the card has. `prior` is the probability of one identity
-    before looking, one half by default.
+    `threshold` is a cosine, or a rule that takes it from the card's calibration: `fpr_1e3` and `fpr_1e2` let 1 in 1000
+    or 100 pairs of strangers pass among crops like those that it was fitted on, whatever the prior; `even` is where the
+    probability is one half; and `auto` is `even` where a prior is given, else the first of these that the card has.
+    `prior` is the probability of one identity before looking, one half by default.
 
     Raises:
         InputError: the prior is not within 0..1 (exclusive), the threshold not within -1..1, or it names a rule for
@@ -69,7 +72,8 @@ def verify(
     cosine = float(np.clip(a @ b, -1, 1))
     ratio = None if calibration is None else float(calibration.log_likelihood_ratio(np.array([cosine]))[0])
     probability = None if ratio is None else _logistic(ratio + odds)
-    return Verification(cosine, ratio, probability, cut, words, None if cut is None else cosine >= cut)
+    caution = None if calibration is None else calibration.caution
+    return Verification(cosine, ratio, probability, cut, words, None if cut is None else cosine >= cut, caution)
 
 
 def probabilities(
@@ -93,9 +97,10 @@ def _threshold(given: float | Rule, calibration: Calibration | None, odds: float
         if given != "auto":
             raise InputError(f"threshold {given} needs a card with a calibration, and this model's has none")
         return None, "the model's card has no calibration"
+    where = calibration.data or "data that the card does not name"
     rules: dict[str, tuple[float | None, str]] = {
-        "fpr_1e3": (calibration.threshold_fpr_1e3, "1 in 1000 pairs of strangers passes"),
-        "fpr_1e2": (calibration.threshold_fpr_1e2, "1 in 100 pairs of strangers passes"),
+        "fpr_1e3": (calibration.threshold_fpr_1e3, f"1 in 1000 pairs of strangers passes in {where}"),
+        "fpr_1e2": (calibration.threshold_fpr_1e2, f"1 in 100 pairs of strangers passes in {where}"),
         "even": (_even_cosine(calibration, odds), "where the probability is one half"),
     }
     chosen = (

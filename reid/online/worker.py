@@ -343,7 +343,9 @@ class _Lesson:
                 break
         self._go_on()
         vectors = _network_vectors(taught, held_out)
-        fit = calibrate(vectors, held_out.identity, relations=held_out.relations, seed=self._seed)
+        fit = calibrate(
+            vectors, held_out.identity, relations=held_out.relations, seed=self._seed, data="held-out tracklets"
+        )
         said = f"{taught.card.training} {share:.0%} of the way there from where it began."
         write_graph(taught, replace(taught.card, calibration=fit, scores=(), training=said), draft, seed=self._seed)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,8 @@ def test_identities_of_equal_size_give_the_plain_fit_over_all_pairs() -> None:
     assert (got.slope, got.offset) == pytest.approx((plain.slope, plain.offset), rel=1e-6)
     assert got.limit == pytest.approx(np.log(60))
     assert got.identities == 60
+    assert got.data is None
+    assert calibrate(vectors, names, data="a crowd") == replace(got, data="a crowd")
 
 
 def test_thresholds_are_exceeded_at_their_rate_on_new_identities_within_their_intervals() -> None:

@@ -25,7 +25,7 @@ CARD = Card(
     scale=1 / 255,
     mean=(0.1, 0.2, 0.3),
     std=(0.4, 0.5, 0.6),
-    calibration=Calibration(9.5, -4.25, 5.0, 0.7, None, (0.6, 0.75), None, 148),
+    calibration=Calibration(9.5, -4.25, 5.0, 0.7, None, (0.6, 0.75), None, 148, "crops of a street", "by day"),
     licence="Apache-2.0",
     training="on übungsdata",
     architecture="osnet_x0_25, 3 numbers",
@@ -79,6 +79,8 @@ BAD_CARDS: list[tuple[dict[str, Any], str]] = [
     ({"date": 20260131}, "date must be a text or null"),
     ({"weights_hash": "abc"}, "weights_hash must be 64 hexadecimal digits or null"),
     ({"calibration": {"slope": 1, "offset": 0, "interval_fpr_1e2": [1]}}, "interval_fpr_1e2 must be None or two"),
+    ({"calibration": {"slope": 1, "offset": 0, "data": ""}}, "calibration.data must be None or a text that is not emp"),
+    ({"calibration": {"slope": 1, "offset": 0, "caution": 3}}, "calibration.caution must be None or a text"),
     ({"tokens": 3}, "unknown key 'tokens'.* If a newer reidtrack wrote it, update this one"),
 ]
 
@@ -107,6 +109,7 @@ def test_a_card_of_the_first_version_is_read() -> None:
     assert (card.precision, card.resize, card.sources, card.date) == ("float32", "linear", (), None)
     assert card.calibration is not None
     assert card.calibration.interval_fpr_1e2 is None
+    assert (card.calibration.data, card.calibration.caution) == (None, None)
 
 
 def test_a_day_in_yaml_needs_no_quotes() -> None:

@@ -43,8 +43,8 @@ class VerifySettings:
     """The embedder: `default` (shipped) or an .onnx file."""
     threshold: float | Literal["auto", "even", "fpr_1e2", "fpr_1e3"] = "auto"
     """From which cosine on they count as the same: a cosine, or from the card: `fpr_1e3` and `fpr_1e2` let 1 in 1000 or
-    100 pairs of strangers pass, whatever the prior; `even` is where the probability is one half; `auto` is `even` where
-    a prior is given, else the first of these that it has."""
+    100 pairs of strangers pass in the data that the card was fitted on, whatever the prior; `even` is where the
+    probability is one half; `auto` is `even` where a prior is given, else the first of these that it has."""
     prior: float | None = None
     """How probable one identity is before looking, above 0 and below 1; none for one half, and a verdict without it."""
     json: Path | None = field(default=None, metadata=flag_only("FILE"))
@@ -94,4 +94,6 @@ def _lines(result: Verification) -> list[str]:
         lines.append(f"threshold    none: {result.threshold_is}; give --threshold COSINE for a verdict")
     else:
         lines.append(f"threshold    {result.threshold:.4f} ({result.threshold_is})")
+    if result.caution is not None:
+        lines.append(f"caution      {result.caution}")
     return lines

@@ -73,7 +73,7 @@ def export_trained(
         f"{steps} steps from {start} on {len(crops)} crops of {len(crops.identities)} {kind}; "
         f"{_learned_by(config.loss)}, seed {config.seed}."
     )
-    calibration, scores = _measured(held_out, config)
+    calibration, scores = _measured(held_out, config, f"crops held out from training on {data}")
     if isinstance(model, OnnxGraph):
         before = model.card
         card = replace(
@@ -122,8 +122,8 @@ def _learned_by(loss: LossConfig) -> str:
     return kind if loss.teacher is None else f"{kind}, cosines of {_utf8(loss.teacher.name)}"
 
 
-def _measured(held_out: HeldOut | None, config: TrainConfig) -> tuple[Calibration | None, tuple[Score, ...]]:
-    """What its cosines mean and how good it is, as far as the held-out crops can say."""
+def _measured(held_out: HeldOut | None, config: TrainConfig, data: str) -> tuple[Calibration | None, tuple[Score, ...]]:
+    """What its cosines mean and how good it is, as far as the held-out crops can say, which are called `data`."""
     if held_out is None:
         return None, ()
     crops, vectors, report = held_out
@@ -136,7 +136,7 @@ def _measured(held_out: HeldOut | None, config: TrainConfig) -> tuple[Calibratio
         relations[(relations == SAME) & sightings.near(rows, rows, config.validation.min_gap_s)] = UNKNOWN
         return relations
 
-    calibration = calibrate(vectors, crops.measured_identity, relations=known, seed=config.seed)
+    calibration = calibrate(vectors, crops.measured_identity, relations=known, seed=config.seed, data=data)
     return calibration, tuple(Score(what, name, e.value, e.low, e.high) for name, e in figures.items())
 
 

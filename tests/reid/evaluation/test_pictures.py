@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -50,6 +51,16 @@ def test_thresholds_by_name_and_number(threshold: float | str, expected: float) 
     result = verdict(0.65, threshold=threshold)
     assert result.threshold == pytest.approx(expected)
     assert result.same == (expected <= 0.65)
+
+
+def test_a_threshold_names_the_data_that_it_holds_for() -> None:
+    named = replace(CALIBRATED, data="crops of cows", caution="cows alone")
+    strict, lax = verdict(0.75, named), verdict(0.75, named, threshold="fpr_1e2")
+    assert strict.threshold_is == "1 in 1000 pairs of strangers passes in crops of cows"
+    assert lax.threshold_is == "1 in 100 pairs of strangers passes in crops of cows"
+    assert verdict(0.75).threshold_is == "1 in 1000 pairs of strangers passes in data that the card does not name"
+    assert (strict.caution, lax.caution) == ("cows alone", "cows alone")
+    assert (verdict(0.75).caution, verdict(0.75, None).caution) == (None, None)
 
 
 def test_auto_takes_what_the_card_has() -> None:

@@ -186,6 +186,14 @@ def test_held_out_identities_are_never_trained_on(
     assert len(used) == 10, "the calibration is of the others"
 
 
+def test_a_calibration_says_what_it_was_fitted_on(tmp_path: Path, config: TrainConfig, make_crops: MakeCrops) -> None:
+    config = replace(config, card=replace(config.card, data="cows"))
+    result = train(config, make_crops(), make_crops(12), tmp_path / "m.onnx")
+    fit = Card.from_json(result.model.read_text()).calibration
+    assert fit is not None
+    assert (fit.data, fit.caution) == ("crops held out from training on cows", None)
+
+
 def test_without_validation_the_last_weights_are_exported_without_calibration(
     tmp_path: Path, config: TrainConfig, make_crops: MakeCrops
 ) -> None:

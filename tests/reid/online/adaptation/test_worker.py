@@ -283,6 +283,8 @@ def test_it_goes_only_so_far_that_it_forgets_nothing(
     assert all(torch.allclose(between[name], (began[name] + end[name]) / 2, atol=1e-6) for name in began)
     card = Embedder(half, device="cpu").card
     assert "50% of the way" in (card.training or "")
+    assert card.calibration is not None
+    assert card.calibration.data == "held-out tracklets"
     assert card.calibration != Embedder(whole, device="cpu").card.calibration
 
 
