@@ -70,6 +70,31 @@ def test_whitening_rounds_the_scatter_within_identities() -> None:
     np.testing.assert_allclose(mild @ mild.T * 1e6 * np.mean(within(vectors)), np.eye(4), atol=0.3)
 
 
+def test_the_calibration_is_against_look_alikes_and_has_intervals() -> None:
+    from recipe.scoring import calibrate
+
+    from reid.calibration import fit_calibration
+
+    rng = np.random.default_rng(0)
+    identity = np.repeat(np.arange(400), 6)
+    family, own = rng.normal(0, 1, (200, 32))[identity // 2], rng.normal(0, 0.6, (400, 32))[identity]
+    vectors = family + own + rng.normal(0, 0.5, (2400, 32))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    fit = calibrate(vectors, identity, seed=0)
+    first, second = np.triu_indices(len(vectors), 1)
+    others = rng.random(len(first)) < 1 / 399  # about as many strangers as there are look-alikes
+    some = (identity[first] // 2 == identity[second] // 2) | others
+    first, second = first[some], second[some]
+    plain = fit_calibration(np.einsum("nd,nd->n", vectors[first], vectors[second]), identity[first] == identity[second])
+    assert fit.slope == pytest.approx(plain.slope, rel=0.05)
+    assert (fit.identities, fit.limit) == (400, pytest.approx(np.log(400)))
+    assert fit.threshold_fpr_1e2 == pytest.approx(plain.threshold_fpr_1e2, abs=0.01)
+    assert fit.interval_fpr_1e2 is not None
+    assert fit.interval_fpr_1e2[0] < fit.threshold_fpr_1e2 < fit.interval_fpr_1e2[1]
+    assert fit.data == "crops of 400 rendered figures, half of the strangers look-alikes"
+    assert fit.caution is not None
+
+
 def test_people_of_another_size_and_an_empty_folder_are_refused(tmp_path: Path) -> None:
     from recipe.sources import load_people
 

@@ -34,6 +34,7 @@ def run(out: Path, people: Path, *more: str) -> str:
         "epoch-steps": 2,
         "families": 9,
         "held-out": 8,
+        "calibrate-on": 10,
         "crops": 3,
         "site-crops": 2,
         "seed": 3,
@@ -46,19 +47,32 @@ def run(out: Path, people: Path, *more: str) -> str:
 
 
 def test_a_short_run_writes_an_embedder_with_its_card_and_another_goes_on_from_it(tmp_path: Path) -> None:
+    from recipe.card import graph_hash
+
     people = tmp_path / "people"
     write_people(people)
     said = run(tmp_path / "out", people)
     assert said.count("step 2/2: loss") == 2
     embedder = Embedder(tmp_path / "out" / "default.onnx", device="cpu")
     assert embedder.info.dimension == 192
-    assert embedder.info.calibration is not None
+    fit = embedder.info.calibration
+    assert fit is not None
+    assert (fit.identities, fit.data) == (20, "crops of 20 rendered figures, half of the strangers look-alikes")
+    assert "no photographs" in (fit.caution or "")
+    scored = {(score.data, score.measure): (score.low, score.value, score.high) for score in embedder.card.scores}
+    assert scored.keys() == {
+        (f"{who} held out, everybody with a look-alike", measure)
+        for who in ("16 rendered figures", "2 rendered people")
+        for measure in ("AUC", "mAP", "rank-1")
+    }
+    assert all(low <= value <= high for low, value, high in scored.values())
     crop = np.random.default_rng(1).integers(0, 256, (128, 64, 3), np.uint8)[None]
     vector = embedder.crops(crop)
     assert vector.shape == (1, 192)
     text = (tmp_path / "out" / "CARD.md").read_text(encoding="utf-8")
-    assert "--figure-epochs 1 --mixed-epochs 1 --epoch-steps 2 --families 9 --held-out 8" in text
+    assert "--figure-epochs 1 --mixed-epochs 1 --epoch-steps 2 --families 9 --held-out 8 --calibrate-on 10" in text
     assert "| as shipped |" in text
+    assert f"without the metadata, {graph_hash(tmp_path / 'out' / 'default.onnx')}." in text
     assert "16 rendered figures that it was not trained on" in text
     assert "2 rendered people that it was not trained on" in text
     # what is trained already is not trained again

@@ -145,7 +145,10 @@ def test_verify_says_it_by_its_exit_code(folder: Path, uncalibrated: str, capsys
     assert said.startswith("same\ncosine ")
     assert "probability  0.9" in said
     assert main(different) == 3
-    assert capsys.readouterr().out.startswith("different\n")
+    said = capsys.readouterr().out
+    assert said.startswith("different\n")
+    assert "1 in 1000 pairs of strangers passes in crops of 300 rendered figures" in said
+    assert "\ncaution      rendered figures are no photographs" in said
     assert main([*same, "--model", uncalibrated]) == 4
     said = capsys.readouterr().out
     assert said.startswith("no verdict\n")
@@ -153,6 +156,7 @@ def test_verify_says_it_by_its_exit_code(folder: Path, uncalibrated: str, capsys
     assert main([*same, "--model", uncalibrated, "--threshold", "0.9", "--json", "-"]) == 0
     values = json.loads(capsys.readouterr().out)
     assert (values["same"], values["probability"], values["model"]) == (True, None, "means")
+    assert values["caution"] is None
     assert main([*different, "--quiet", "--json", "v.json"]) == 3
     assert capsys.readouterr().out == ""
     assert json.loads((folder / "v.json").read_text())["same"] is False
