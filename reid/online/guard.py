@@ -47,6 +47,7 @@ class SwapGuard:
         self._embedder, self._watch, self._record, self._camera = embedder, Watch(config), record, camera
         self._model_hash = self._good_hash = embedder.info.model_hash
         self._asked = False  # for the model before to be live again
+        self._doubted = False  # the one that is live, and somebody was told
         self._others: dict[str, Any] = {}  # what is known of other cameras, the one that ran last at the end
         self._seen: dict[str, Any] = {}  # what is to be written
         self._written, self._writing = self._watch.blocks, False
@@ -76,13 +77,17 @@ class SwapGuard:
             self._good_hash = self._model_hash
         if verdict.phase == "worse" and not self._asked:
             self._asked = True
-            self._embedder.roll_back(verdict.reason, self._model_hash)
+            # margins alone may have fallen with the light, for which the hours are not to blame
+            self._embedder.roll_back(verdict.reason, self._model_hash, keep_harvest=verdict.margins_alone)
+        if verdict.doubt and not self._doubted:
+            self._doubted = True
+            self._embedder.doubt(verdict.doubt, self._model_hash, self._camera)
         if self._watch.blocks != self._written:
             self._note()
         return verdict
 
     def _changed(self, model_hash: str) -> None:
-        self._model_hash, self._asked = model_hash, False
+        self._model_hash, self._asked, self._doubted = model_hash, False, False
         if self._embedder.is_quarantined(self._good_hash):  # by hand, or at another camera: it is no measure any more
             self._watch, self._good_hash = Watch(self._watch.config), model_hash
         if model_hash == self._good_hash:
@@ -101,6 +106,7 @@ class SwapGuard:
                 return
             self._watch.restore(here["watch"])
             model_hash, self._good_hash = str(here["model"]), str(here["good"])
+            self._doubted = bool(here.get("doubted"))
         except (KeyError, TypeError, ValueError) as error:
             _logger.warning("what was seen of earlier models is not used: %r", error)
             self._watch = Watch(self._watch.config)
@@ -112,7 +118,9 @@ class SwapGuard:
     def _note(self) -> None:
         """Have what is known written, by a thread that does not keep the tracking waiting."""
         self._written = self._watch.blocks
-        here = {"model": self._model_hash, "good": self._good_hash, "watch": self._watch.saved()}
+        here = {
+            "model": self._model_hash, "good": self._good_hash, "doubted": self._doubted, "watch": self._watch.saved(),
+        }  # fmt: skip
         others = list(self._others.items())[-(_MOST_CAMERAS - 1) :]
         self._seen = {"cameras": dict([*others, (self._camera, here)])}
         if self._record is not None and not self._writing:

@@ -152,20 +152,33 @@ class LiveEmbedder:
         _logger.info("model %d is live, in the place of model %d", number, old_number)
         return old.info, embedder.info
 
-    def roll_back(self, reason: str, model_hash: str) -> None:
+    def roll_back(self, reason: str, model_hash: str, *, keep_harvest: bool = False) -> None:
         """Have a model that was live here rolled back from; if it still is, the one before it is ready a moment later.
 
         Args:
             reason: why, for the history.
             model_hash: of the model that was judged: whoever judges what was tracked may be late, and another live.
+            keep_harvest: go on learning from what it was the first to learn from.
 
         Raises:
             InputError: that model was never live here.
         """
-        number = self._numbers.get(model_hash)
-        if number is None:
-            raise InputError(f"model_hash must be of a model that was live here, got {model_hash!r}")
-        self.run_beside(lambda: self._registry.roll_back(reason, number=number))
+        number = self._number_of(model_hash)
+        self.run_beside(lambda: self._registry.roll_back(reason, number=number, keep_harvest=keep_harvest))
+
+    def doubt(self, reason: str, model_hash: str, camera: str) -> None:
+        """Have the history say that a model that was live here may be worse than the one before it.
+
+        Args:
+            reason: why, for the history.
+            model_hash: of the model.
+            camera: name of the source at which it seems so.
+
+        Raises:
+            InputError: that model was never live here.
+        """
+        note = {"number": self._number_of(model_hash), "camera": camera, "reason": reason}
+        self.run_beside(lambda: self._registry.folder.history.append("doubted", **note))
 
     def is_quarantined(self, model_hash: str) -> bool:
         """Whether a model was rolled back from, by whomever; False where that cannot be read now."""
@@ -238,6 +251,12 @@ class LiveEmbedder:
             Mean vectors (n, D) of unit length, and how many crops made them (n,); zeros where there was none.
         """
         return mean_vectors(self._memory, self._live, ids, until_s)
+
+    def _number_of(self, model_hash: str) -> int:
+        number = self._numbers.get(model_hash)
+        if number is None:
+            raise InputError(f"model_hash must be of a model that was live here, got {model_hash!r}")
+        return number
 
     # ---- the thread ----------------------------------------------------------------------------------------------
 

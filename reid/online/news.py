@@ -25,6 +25,12 @@ def verdict_in_words(event: Mapping[str, Any]) -> str | None:
         return None
 
 
+def doubt_of(number: int, events: Sequence[Mapping[str, Any]]) -> str | None:
+    """What was said last against a model that stayed live, where anything was."""
+    said = [in_words(each) for each in events if each["event"] == "doubted" and each.get("number") == number]
+    return said[-1] if said else None
+
+
 def harvest_waits(events: Sequence[Mapping[str, Any]]) -> str | None:
     """Why harvesting pauses, where that is the last that is said of it."""
     for event in reversed(events):
@@ -51,6 +57,10 @@ def _rolled_back(event: Mapping[str, Any]) -> str:
     return f"model {event['quarantined']['number']} is rolled back from, to model {event['number']}{_because(event)}"
 
 
+def _doubted(event: Mapping[str, Any]) -> str:
+    return f"model {event['number']} is in doubt at {event['camera']}{_because(event)}"
+
+
 def _switched(event: Mapping[str, Any]) -> str:
     what = f"harvesting of {event.get('camera')}" if event.get("by") == "harvest" else "learning"
     return f"{what} {'pauses' if event['event'] == 'paused' else 'goes on'}{_because(event)}"
@@ -73,6 +83,7 @@ _SAID: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "admitted": _admitted,
     "swapped": lambda e: f"model {e['number']} is live in the place of model {e['before']}",
     "rolled_back": _rolled_back,
+    "doubted": _doubted,
     "fell_back": lambda e: f"model {e['number']} is to be live{_because(e)}",
     "paused": _switched,
     "resumed": _switched,

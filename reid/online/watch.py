@@ -6,8 +6,8 @@ to how many people were in the picture, and what share of the others look less l
 
 The first two move with the traffic: in a crowd more tracks break, and who comes out of a door where another went in may
 seem to be the same person anew. So they never make a model worse alone. The mean of the margins is moved neither by how
-many there are nor by how long they stay, but by the light. A model is worse where both speak against it, or where
-margins fall far.
+many there are nor by how long they stay, but by the light. A model is worse where both speak against it. Where margins
+alone do, it is in doubt, and worse only where they fall so far that it tells hardly anybody from another.
 """
 
 from __future__ import annotations
@@ -49,9 +49,10 @@ class WatchConfig:
     """So many times as many new identities or broken tracks as before do not yet speak against a model."""
     margin_loss: float = 0.02
     """Nor does it that so much fewer of the others, as a share, look less like somebody than the own track does."""
-    margin_loss_alone: float = 0.05
+    margin_loss_alone: float = 0.2
     """More than so much fewer make a model worse though neither new identities nor broken tracks are more: one that
-    tells nobody from another loses nobody."""
+    tells nobody from another loses nobody. It must be more than worse light costs; a model that guesses loses 0.4 or
+    more, since half of the others look less alike then. A smaller loss alone is told as a doubt."""
 
     def __post_init__(self) -> None:
         for name in ("before_s", "after_s", "block_s"):
@@ -98,6 +99,19 @@ class Verdict:
     """For how long it was watched, of the seconds in which people were in the picture."""
     comparisons: tuple[Comparison, ...] = ()
     """Of the last look."""
+
+    @property
+    def margins_alone(self) -> bool:
+        """Whether margins speak against the model and nothing else does: that may be the light."""
+        return {each.measure for each in self.comparisons if each.worse} == {"margins"}
+
+    @property
+    def doubt(self) -> str:
+        """What speaks against the model, though not enough to be worse; nothing where that is nothing."""
+        if self.phase == "worse" or not self.margins_alone:
+            return ""
+        (margins,) = (each for each in self.comparisons if each.worse)
+        return f"{margins}, and neither new identities nor broken tracks are more: the light, or the embedder"
 
     @property
     def reason(self) -> str:

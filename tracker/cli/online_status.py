@@ -54,7 +54,7 @@ def _state(folder: OnlineFolder) -> dict[str, Any]:
     from reid.online.burst_store import burst_totals
     from reid.online.learning import learning_of
     from reid.online.locks import holder_of
-    from reid.online.news import harvest_waits
+    from reid.online.news import doubt_of, harvest_waits
     from reid.online.registry import ModelRegistry
 
     registry = ModelRegistry(folder)
@@ -69,6 +69,7 @@ def _state(folder: OnlineFolder) -> dict[str, Any]:
     at_work = {kind: holder_of(lock) for kind, lock in locks.items() if is_locked(lock)}
     return {
         "live": {"number": live.number, "sha256": live.sha256, "since_unix_s": live.since_unix_s},
+        "doubt": doubt_of(live.number, events),
         "begun_with": folder.base.name,
         "rolled_back": [{"number": bad.number, "reason": bad.reason} for bad in registry.quarantined],
         "harvest": harvest,
@@ -91,6 +92,8 @@ def _lines(said: dict[str, Any]) -> list[str]:
     lines = [
         f"live: model {live['number']} ({live['sha256'][:12]}), since {since} UTC; begun with {said['begun_with']}"
     ]
+    if said["doubt"] is not None:
+        lines.append(f"beware: {said['doubt']}")
     lines += [f"rolled back: model {bad['number']}: {bad['reason']}" for bad in said["rolled_back"]]
     lines += [
         f"harvest of {camera}: {size['crops']} crops of {size['tracklets']} tracklets in {size['hours']} hours, "

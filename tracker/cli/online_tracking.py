@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from reid.online import OnlineTrainer
     from reid.online.config import OnlineConfig
 
-_TOLD = ("refused", "admitted", "swapped", "rolled_back", "fell_back", "forgotten", "paused", "resumed", "worker")
+_SUMMED_UP = ("refused", "admitted", "swapped", "doubted", "rolled_back", "fell_back")
+"""Events that stand in the summary."""
+_TOLD = (*_SUMMED_UP, "forgotten", "paused", "resumed", "worker")
 """Events that are worth a line of their own while it tracks."""
 
 
@@ -73,7 +75,7 @@ def report(trainer: OnlineTrainer, began_with: int, context: Context) -> None:
     lost = counts.crowded_out + counts.paused
     say(f"harvested {counts.written} crops{f', {lost} lost to a slow or full disk' if lost else ''}")
     for event in events:
-        if event["event"] in ("refused", "admitted", "swapped", "rolled_back", "fell_back"):
+        if event["event"] in _SUMMED_UP:
             say(in_words(event))
     say(f"learning: {status.learning}")
     changed = f", model {began_with} at the start" if status.model != began_with else ""

@@ -22,12 +22,19 @@ class Embedder:
         self.info = SimpleNamespace(model_hash=model)
         self.reasons: list[str] = []
         self.left: list[str] = []
+        self.kept_harvest: list[bool] = []
+        self.doubts: list[tuple[str, str]] = []
         self.quarantined: set[str] = set()
         self.jobs: list[Callable[[], object]] = []
 
-    def roll_back(self, reason: str, model_hash: str) -> None:
+    def roll_back(self, reason: str, model_hash: str, *, keep_harvest: bool) -> None:
         self.reasons.append(reason)
         self.left.append(model_hash)
+        self.kept_harvest.append(keep_harvest)
+
+    def doubt(self, reason: str, model_hash: str, camera: str) -> None:
+        assert "the light, or the embedder" in reason
+        self.doubts.append((model_hash, camera))
 
     def is_quarantined(self, model_hash: str) -> bool:
         return model_hash in self.quarantined
@@ -51,12 +58,13 @@ class Run:
         self.embedder = Embedder(model)
         self.guard = SwapGuard(self.embedder, CONFIG, record=self.record, camera=camera)  # type: ignore[arg-type]
 
-    def go_on(self, seconds: float, model: str | None, births: int) -> str:
+    def go_on(self, seconds: float, model: str | None, births: int, margin: float | None = None) -> str:
         phases = set()
         for k in range(round(seconds / 2)):
             self.time_s += 2.0
             born = births if k % 5 == 0 else 0
-            margins = (0.9 - 0.02 * (births - 1),)  # who is lost more often is told from others less well
+            # who is lost more often is told from others less well
+            margins = (0.9 - 0.02 * (births - 1) if margin is None else margin,)
             verdict = self.guard.update(self.time_s, model, objects=10, births=born, breaks=born, margins=margins)
             self.embedder.do_jobs()
             phases.add(verdict.phase)
@@ -73,6 +81,21 @@ def test_a_worse_model_is_rolled_back_from_once_and_the_one_before_is_not_watche
     assert run.go_on(1300, "three", 4) == "worse"
     assert len(run.embedder.reasons) == 2
     assert run.embedder.left == ["two", "three"]
+
+
+def test_margins_that_fall_alone_are_told_once_and_their_hours_are_kept(tmp_path: Path) -> None:
+    run = Run(tmp_path / "watch.json")
+    run.go_on(1300, "one", 1)
+    run.go_on(600, "two", 1, margin=0.8)
+    assert run.embedder.doubts == [("two", "door")]
+    run.start("two")
+    assert run.go_on(1300, "two", 1, margin=0.8) == "kept"
+    assert (run.embedder.doubts, run.embedder.left) == ([], []), "that was told before"
+    run.go_on(600, "three", 1, margin=0.6)
+    assert run.embedder.doubts == [("three", "door")]
+    assert run.go_on(1300, "four", 1, margin=0.4) == "worse"
+    assert run.go_on(1300, "five", 4, margin=0.4) == "worse"
+    assert (run.embedder.left, run.embedder.kept_harvest) == (["four", "five"], [True, False])
 
 
 def test_the_model_that_was_judged_is_left_though_another_is_live_by_now() -> None:

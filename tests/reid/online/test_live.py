@@ -368,6 +368,9 @@ def test_it_is_rolled_back_on_demand_and_the_model_before_it_goes_live(
     swapped(embedder)
     assert (embedder.number, embedder.info.name) == (0, "model 0")
     assert registry.quarantined[0].window == (1.0, 2.0)
+    embedder.doubt("it may be the light", embedder.info.model_hash, "door")
+    until(lambda: "doubted" in events(registry))
+    assert [event["number"] for event in registry.folder.history.read() if event["event"] == "doubted"] == [0]
     embedder.roll_back("again", embedder.info.model_hash)  # from the base nothing leads back
     until(lambda: embedder.problem)
     assert "base" in str(embedder.problem)
@@ -417,11 +420,11 @@ def test_a_rollback_that_fails_is_tried_again_and_told_once(
     swapped(embedder)
     roll_back, tries = registry.roll_back, [0]
 
-    def full_disk(reason: str, *, number: int | None = None) -> int:
+    def full_disk(reason: str, **options: Any) -> int:
         tries[0] += 1
         if tries[0] < 4:
             raise OSError("no space left")
-        return roll_back(reason, number=number)
+        return roll_back(reason, **options)
 
     monkeypatch.setattr(registry, "roll_back", full_disk)
     embedder.roll_back("it was worse", embedder.info.model_hash)

@@ -86,9 +86,18 @@ def test_twice_as_many_new_identities_are_found_within_minutes_where_margins_agr
 
 
 def test_lower_margins_are_found() -> None:
-    verdicts = [watched(seed, SHORT, Stream(kept=0.5), loss=0.15) for seed in range(20)]
+    verdicts = [watched(seed, SHORT, Stream(kept=0.5), loss=0.35) for seed in range(20)]
     assert all(verdict.phase == "worse" for verdict in verdicts)
     assert all("own above others" in verdict.reason for verdict in verdicts)
+    assert all(verdict.margins_alone and not verdict.doubt for verdict in verdicts)
+
+
+def test_lower_margins_alone_may_be_the_light_and_leave_a_doubt() -> None:
+    verdicts = [watched(seed, SHORT, Stream(kept=0.5), loss=0.15) for seed in range(20)]
+    assert {verdict.phase for verdict in verdicts} == {"kept"}
+    assert all("own above others: 0." in verdict.doubt for verdict in verdicts)
+    assert not watched(0, SHORT, Stream(kept=0.5)).doubt
+    assert not watched(0, SHORT, Stream(), worse=4.0).doubt
 
 
 def test_neither_more_new_identities_nor_slightly_lower_margins_are_enough_alone() -> None:

@@ -82,6 +82,7 @@ CHANGES = {
     "the crowd goes": (replace(USUAL, people=15), replace(USUAL, people=3)),
     "night falls": (replace(USUAL, people=12), replace(USUAL, people=2.5, stay_s=20, blur=0.01)),
     "the light is worse, and nothing else": (USUAL, replace(USUAL, blur=0.05)),
+    "night falls, and nothing else": (USUAL, replace(USUAL, blur=0.15)),
 }
 
 
@@ -90,6 +91,14 @@ def test_other_traffic_is_no_bad_model(change: str) -> None:
     verdicts = [watched(seed, *CHANGES[change]) for seed in range(30)]
     assert sum(verdict.phase == "worse" for verdict in verdicts) == 0
     assert sum(verdict.phase == "kept" for verdict in verdicts) >= 25  # the others were watched for too short a time
+
+
+@pytest.mark.parametrize("blur", [0.1, 0.15])
+def test_margins_that_fall_alone_are_told_and_roll_nothing_back(blur: float) -> None:
+    verdicts = [watched(seed, USUAL, replace(USUAL, blur=blur)) for seed in range(12)]
+    kept = [verdict for verdict in verdicts if verdict.phase == "kept"]
+    assert len(kept) >= 10
+    assert sum("the light, or the embedder" in verdict.doubt for verdict in kept) >= 10
 
 
 BAD = {
@@ -102,7 +111,7 @@ BAD = {
 
 @pytest.mark.parametrize("bad", BAD)
 def test_a_bad_model_is_found_whatever_the_traffic_does(bad: str) -> None:
-    verdicts = [watched(seed, USUAL, BAD[bad]) for seed in range(12)]
+    verdicts = [watched(seed, USUAL, BAD[bad], WatchConfig()) for seed in range(12)]
     found = [verdict.watched_s for verdict in verdicts if verdict.phase == "worse"]
     assert len(found) >= 10
     assert np.median(found) <= 10 * 60

@@ -267,6 +267,7 @@ def test_a_run_says_what_became_of_rounds_and_why(
         history.append("refused", round=1, reason="re-association did not improve")
         figures = {"round": 2}
         history.append("admitted", number=1, model={"figures": figures}, reason="it is better")
+        history.append("doubted", number=0, camera="scene", reason="margins fell")
         history.append("rolled_back", number=0, quarantined={"number": 1}, reason="tracks broke")
 
     monkeypatch.setattr("reid.online.trainer.OnlineTrainer._start_worker", worker)
@@ -275,6 +276,7 @@ def test_a_run_says_what_became_of_rounds_and_why(
     rounds = [
         "round 1 refused: re-association did not improve",
         "round 2 admitted as model 1: it is better",
+        "model 0 is in doubt at scene: margins fell",
         "model 1 is rolled back from, to model 0: tracks broke",
     ]
     assert [line for line in said.err.splitlines() if "round " in line or "model " in line] == [
@@ -282,10 +284,12 @@ def test_a_run_says_what_became_of_rounds_and_why(
     ]
     summary = said.out.splitlines()
     begin = next(k for k, line in enumerate(summary) if line.startswith("harvested"))
-    assert summary[begin + 1 : begin + 4] == rounds
+    assert summary[begin + 1 : begin + 5] == rounds
     crops = int(summary[begin].split()[1])
-    assert summary[begin + 4] == f"learning: no worker, {crops} of 500 crops for the next round"
-    assert summary[begin + 5].startswith("embedder: model 0 of site")
+    assert summary[begin + 5] == f"learning: no worker, {crops} of 500 crops for the next round"
+    assert summary[begin + 6].startswith("embedder: model 0 of site")
+    assert main(["online", "status", "site"]) == 0
+    assert "beware: model 0 is in doubt at scene: margins fell\n" in capsys.readouterr().out
     monkeypatch.setattr("tracker.cli.progress._LINE_EVERY_S", -1.0)
     assert track("--online", "site") == 0
     line = next(line for line in capsys.readouterr().err.splitlines() if line.startswith("frame 40"))
