@@ -16,12 +16,18 @@ from reid.online.folder import OnlineFolder
 from reid.online.hours import HOUR_S, hour_begin
 from reid.online.ledger import hour_folders
 from reid.online.registry import ModelRegistry
+from reid.online.registry_state import Quarantined
 from reid.tracklets import tidy_tracklets
 
 
 def hours_left_out(hours: Iterable[str], registry: ModelRegistry) -> set[str]:
-    """Those of the hours that a model was the first to learn from which made tracking worse."""
-    bad = [window for each in registry.quarantined if (window := each.window) is not None]
+    """Those of the hours that a model was the first to learn from which was rolled back from."""
+    return hours_left_out_for(registry.quarantined, hours)
+
+
+def hours_left_out_for(rolled_back: Iterable[Quarantined], hours: Iterable[str]) -> set[str]:
+    """Those of the hours that one of these models was the first to learn from."""
+    bad = [window for each in rolled_back if (window := each.window) is not None]
     begins = {hour: hour_begin(hour) for hour in hours}
     return {
         hour

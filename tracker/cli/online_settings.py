@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 from tracker.cli.context import Context
 from tracker.cli.errors import UsageError
 from tracker.cli.flags import parse_arguments
+from tracker.cli.progress import counted
 from tracker.cli.schema import argument
 
 if TYPE_CHECKING:
     from reid.online import OnlineFolder
+    from reid.online.ledger import HourTotal
+    from reid.online.registry_state import Quarantined
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,20 @@ def open_folder(path: Path) -> OnlineFolder:
         return OnlineFolder.open(path)
     except DataError as error:
         raise UsageError(str(error)) from error
+
+
+def left_out(bad: Quarantined, totals: Sequence[HourTotal]) -> dict[str, int]:
+    """How many crops, of how many hours of a camera, are not learned from since a model was rolled back from."""
+    from reid.online.setting_aside import hours_left_out_for
+
+    hours = hours_left_out_for([bad], {total.hour for total in totals})
+    found = [total.size.crops for total in totals if total.hour in hours]
+    return {"crops": sum(found), "hours": len(found)}
+
+
+def crops_in_words(left: Mapping[str, int]) -> str:
+    """What `left_out` found: `800 crops of 20 hours`."""
+    return f"{counted(left['crops'], 'crop')} of {counted(left['hours'], 'hour')}"
 
 
 def switch(argv: Sequence[str], context: Context, *, command: str, summary: str, paused: bool) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracker.cli.context import Context
 from tracker.cli.flags import parse_arguments
-from tracker.cli.online_settings import open_folder
+from tracker.cli.online_settings import crops_in_words, left_out, open_folder
 from tracker.cli.schema import argument, flag_only
 
 if TYPE_CHECKING:
@@ -71,7 +71,10 @@ def _state(folder: OnlineFolder) -> dict[str, Any]:
         "live": {"number": live.number, "sha256": live.sha256, "since_unix_s": live.since_unix_s},
         "doubt": doubt_of(live.number, events),
         "begun_with": folder.base.name,
-        "rolled_back": [{"number": bad.number, "reason": bad.reason} for bad in registry.quarantined],
+        "rolled_back": [
+            {"number": bad.number, "reason": bad.reason, "left_out": left_out(bad, totals)}
+            for bad in registry.quarantined
+        ],
         "harvest": harvest,
         "harvest_waits": harvest_waits(events) if "tracker" in at_work else None,
         "bursts": {
@@ -94,7 +97,10 @@ def _lines(said: dict[str, Any]) -> list[str]:
     ]
     if said["doubt"] is not None:
         lines.append(f"beware: {said['doubt']}")
-    lines += [f"rolled back: model {bad['number']}: {bad['reason']}" for bad in said["rolled_back"]]
+    for bad in said["rolled_back"]:
+        lines.append(f"rolled back: model {bad['number']}: {bad['reason']}")
+        if bad["left_out"]["crops"]:
+            lines.append(f"left out of learning, since it learned from them first: {crops_in_words(bad['left_out'])}")
     lines += [
         f"harvest of {camera}: {size['crops']} crops of {size['tracklets']} tracklets in {size['hours']} hours, "
         f"{size['disk_bytes'] / 1e6:.1f} MB"

@@ -166,8 +166,9 @@ def test_pause_resume_history_and_rollback(scene: Path, capsys: pytest.CaptureFi
     assert "the base cannot be rolled back from" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("keep", [False, True])
 def test_an_embedder_that_was_admitted_is_used_and_may_be_rolled_back_from(
-    scene: Path, capsys: pytest.CaptureFixture[str]
+    keep: bool, scene: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     torch = pytest.importorskip("torch", reason="needs the extra [train]")
     from reid.learning.graph import OnnxGraph, write_graph
@@ -178,14 +179,21 @@ def test_an_embedder_that_was_admitted_is_used_and_may_be_rolled_back_from(
     with torch.no_grad():
         network.weights["turn"].mul_(1 + 0.01 * torch.randn(192, 192, generator=torch.Generator().manual_seed(0)))
     better = write_graph(network, network.card, scene / "better.onnx")
-    assert ModelRegistry(OnlineFolder.open(scene / "site")).admit(better) == 1
+    window = (0.0, time.time() + 3600)
+    assert ModelRegistry(OnlineFolder.open(scene / "site")).admit(better, window=window) == 1
     capsys.readouterr()
     assert track("--online", "site") == 0
     assert "embedder: model 1 of site" in capsys.readouterr().out
-    assert main(["online", "rollback", "site", "--reason", "a test"]) == 0
-    assert "model 0 is live in the place of 1" in capsys.readouterr().out
+    assert main(["online", "rollback", "site", "--reason", "a test", *(["--keep-harvest"] if keep else [])]) == 0
+    said = capsys.readouterr().out
+    assert "model 0 is live in the place of 1" in said
+    harvested = sum(total.size.crops for total in harvest_totals(OnlineFolder.open(scene / "site")))
+    assert (f"left out of learning from now on: {harvested} crops of 1 hour\n" in said) is not keep
     assert main(["online", "status", "site"]) == 0
-    assert "rolled back: model 1: a test" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "rolled back: model 1: a test" in said
+    assert (f"it learned from them first: {harvested} crops of 1 hour\n" in said) is not keep
+    assert f"{harvested if keep else 0} of 500 crops" in said
 
 
 def test_somebody_is_forgotten(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
