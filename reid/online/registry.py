@@ -305,9 +305,9 @@ class ModelRegistry:
             next_number=max(state.next_number, model.number + 1),
             live=live,
         ).kept(self.config.keep if why == "admitted" else None)  # who rolls back may know of no such setting
-        state = replace(state, event=state.told(model, why, reason))
+        state = replace(state, event=state.told(model, why, reason, now))
         self._files.write(state)
-        self._files.make_good(state)
+        self._files.make_good(state, changed_now=True)
         return state
 
 

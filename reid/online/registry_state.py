@@ -128,10 +128,11 @@ class RegistryState:
             live=self.live[-MOST_PERIODS:],
         )
 
-    def told(self, model: ModelRecord, why: Why, reason: str) -> dict[str, Any]:
+    def told(self, model: ModelRecord, why: Why, reason: str, unix_s: float) -> dict[str, Any]:
         """The line of the history that says that this model is live by this change: enough to do without the rest."""
         event: dict[str, Any] = {
             "event": why,
+            "unix_s": round(unix_s, 3),
             "number": model.number,
             "change": self.change,
             "reason": reason,

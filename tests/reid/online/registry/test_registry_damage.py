@@ -6,6 +6,7 @@ import errno
 import json
 import logging
 import os
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -120,6 +121,43 @@ def test_a_history_that_forgot_its_beginning_still_leads_to_the_base(
     registry.folder.current.unlink()
     next(registry.folder.models.glob("1-*")).unlink()
     assert registry.current().number == 0
+
+
+def test_a_change_that_the_history_has_forgotten_is_no_news(
+    registry: ModelRegistry, model: MakeModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.admit(model(1))
+    history = registry.folder.history
+    monkeypatch.setattr(history, "_most_bytes", 2000)
+    monkeypatch.setattr(history, "_clock", lambda: time.time() + 3600)
+    for number in range(50):
+        history.append("refused", round=number, reason="it was no better")
+    known = history.read()
+    assert not any("change" in event for event in known)
+    assert again(registry).current().number == 1
+    assert history.read() == known
+    assert again(registry).admit(model(2)) == 2
+    assert [event["change"] for event in history.read() if "change" in event] == [3]
+
+
+def test_a_change_that_could_not_be_told_is_told_later_with_the_time_at_which_it_was(
+    registry: ModelRegistry, model: MakeModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    registry.admit(model(1))
+    history = registry.folder.history
+    with monkeypatch.context() as patch:
+        patch.setattr(history, "append", full)
+        registry.roll_back("it was worse")
+    ended = time.time()
+    monkeypatch.setattr(history, "_clock", lambda: ended + 3600)
+    history.append("refused", round=1, reason="it was no better")
+    again(registry)
+    last = history.read()[-1]
+    assert last["event"] == "rolled_back"
+    assert last["unix_s"] <= ended
 
 
 def test_a_clock_that_steps_back_changes_no_order(model: MakeModels, tmp_path: Path) -> None:
