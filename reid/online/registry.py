@@ -22,7 +22,7 @@ from typing import Any
 
 from reid.checks import check_whole
 from reid.embedder import DEFAULT_MODEL
-from reid.errors import ModelError
+from reid.errors import DataError, ModelError
 from reid.online.folder import OnlineFolder
 from reid.online.registry_files import RegistryFiles, card_sha256_of, sha256_of
 from reid.online.registry_state import (
@@ -73,6 +73,8 @@ class ModelRegistry:
             an ONNX file. None: the copy that is there, else `default`.
         config: which models are kept.
         clock: gives Unix seconds.
+        repair: whether what is damaged is repaired at once; False for whoever only reads, and may not be allowed to
+            write: then it is when something is asked that cannot be told without.
 
     Raises:
         ModelError: the base is not sound, or is another one than the folder's, or no sound model is left.
@@ -87,6 +89,7 @@ class ModelRegistry:
         base: str | Path | None = None,
         config: RegistryConfig | None = None,
         clock: Callable[[], float] = time.time,
+        repair: bool = True,
     ) -> None:
         self.folder = folder
         self.config = config or RegistryConfig()
@@ -98,8 +101,9 @@ class ModelRegistry:
                 f"({sha256[:12]}): give the same base, or another folder"
             )
         self._thread_lock = threading.Lock()
-        with self._changing():
-            pass  # what is damaged is repaired
+        if repair:
+            with self._changing():
+                pass
 
     # ---- what is asked -------------------------------------------------------------------------------------------
 
@@ -111,12 +115,12 @@ class ModelRegistry:
 
         Raises:
             ModelError: no sound model is left.
+            DataError: something is damaged, and this user may not write the folder.
             OSError: the folder cannot be written where it must be.
         """
         state, damage = self._files.read()
-        if state is None or damage or self._damage(state):
-            with self._changing() as repaired:
-                state = repaired
+        if state is None or (damage := damage or self._damage(state)):
+            state = self._repaired(damage)
         live = state.live[-1]
         return CurrentModel(live.number, self._files.path(_of(state, live.number)), live.sha256, live.since_unix_s)
 
@@ -243,10 +247,16 @@ class ModelRegistry:
 
     def _state(self) -> RegistryState:
         state, damage = self._files.read()
-        if state is not None and not damage:
-            return state
-        with self._changing() as repaired:
-            return repaired
+        return state if state is not None and not damage else self._repaired(damage)
+
+    def _repaired(self, damage: str) -> RegistryState:
+        try:
+            with self._changing() as state:
+                return state
+        except PermissionError as error:
+            raise DataError(
+                f"{self.folder.path}: {damage}, which only somebody can repair who may write there: {error}"
+            ) from error
 
     def _damage(self, state: RegistryState) -> str:
         """What is wrong with the model that is live; nothing where all is well."""

@@ -57,7 +57,7 @@ def _state(folder: OnlineFolder) -> dict[str, Any]:
     from reid.online.news import doubt_of, harvest_waits
     from reid.online.registry import ModelRegistry
 
-    registry = ModelRegistry(folder)
+    registry = ModelRegistry(folder, repair=False)
     live, totals, events = registry.current(), harvest_totals(folder), folder.history.read()
     learning = learning_of(folder, registry, totals)
     harvest: dict[str, dict[str, int]] = {}

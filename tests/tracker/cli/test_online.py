@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import re
 import shutil
@@ -164,6 +165,24 @@ def test_pause_resume_history_and_rollback(scene: Path, capsys: pytest.CaptureFi
     assert [line.partition(" UTC  ")[2] for line in lines] == ["learning pauses", "learning goes on"]
     assert main(["online", "rollback", "site"]) == 1
     assert "the base cannot be rolled back from" in capsys.readouterr().err
+
+
+def test_who_may_only_read_the_folder_is_told_how_it_stands(
+    scene: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(path: Path, **_: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    assert track("--online", "site") == 0
+    monkeypatch.setattr("reid.online.locks.FileLock.attempt", denied)
+    capsys.readouterr()
+    assert main(["online", "status", "site"]) == 0
+    assert "live: model 0" in capsys.readouterr().out
+    (scene / "site" / "current.json").write_text("damaged")
+    assert main(["online", "status", "site"]) == 1
+    said = capsys.readouterr().err
+    assert "current.json cannot be read" in said
+    assert "which only somebody can repair who may write there" in said
 
 
 @pytest.mark.parametrize("keep", [False, True])
