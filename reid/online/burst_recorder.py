@@ -21,7 +21,7 @@ from reid.data.pictures import Image, encode
 from reid.embedder import crop_corners
 from reid.errors import InputError, ReidError
 from reid.online.burst import Burst, BurstInfo
-from reid.online.burst_store import BurstStore, discard_drafts
+from reid.online.burst_store import BurstStore
 from reid.online.harvest_writer import at_most
 from reid.online.sightings import check_picture, checked_ids, checked_time
 
@@ -93,9 +93,14 @@ class BurstRecorder:
         self._due_s = self._tidy_s = self._last_s = np.inf
         self._waiting_bytes, self._lock = 0, threading.Lock()
         self._jobs: SimpleQueue[tuple[_Recording | None, Callable[[], None]] | None] = SimpleQueue()
-        self._jobs.put((None, partial(discard_drafts, store.root)))
+        self._jobs.put((None, store.open))
         self._thread = threading.Thread(target=self._work, name="reidtrack-bursts", daemon=True)
         self._thread.start()
+
+    @property
+    def undeleted(self) -> str | None:
+        """Why a burst is still there that is too old or too much; None where none is."""
+        return self._store.undeleted
 
     def observe(
         self,

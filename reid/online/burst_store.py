@@ -10,9 +10,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
+import operator
 import os
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from reid.atomic import sync_folder
 from reid.errors import DataError
 from reid.online.burst import Burst, BurstInfo, read_burst_info
 from reid.online.burst_config import BurstConfig
-from reid.online.files import check_free, delete_each, read_json, write_json
+from reid.online.files import Undeleted, check_free, delete_each, read_json, write_json
 from reid.online.folder import OnlineFolder
 from reid.online.harvest_store import HarvestStore
 from reid.online.hours import DAY_S, camera_folder
@@ -76,6 +77,7 @@ class BurstStore:
         self._proven = ProvenClock(before_unix_s, wall=clock, steady=steady)
         self._here = root / camera_folder(camera)
         self._keep_s, self._least_free_mb = keep_days * DAY_S, least_free_mb
+        self._undeleted = Undeleted()
 
     @classmethod
     def beside(
@@ -92,6 +94,16 @@ class BurstStore:
             keep_days=harvest.config.keep_days, least_free_mb=harvest.config.least_free_mb,
             before_unix_s=harvest.before_unix_s, clock=clock, steady=steady,
         )  # fmt: skip
+
+    @property
+    def undeleted(self) -> str | None:
+        """Why a burst is still there that is too old or too much; None where none is."""
+        return self._undeleted.why
+
+    def open(self) -> None:
+        """Delete what killed processes left half recorded."""
+        with self._undeleted.noted():
+            discard_drafts(self.root)
 
     def begin(self, began_unix_s: float) -> Path | None:
         """The empty draft of a burst that is being recorded; None where somebody was forgotten since it began.
@@ -132,13 +144,23 @@ class BurstStore:
         return True
 
     def tidy(self) -> None:
-        """Delete what was kept for long enough for certain, and what is too much: the oldest first."""
+        """Delete what was kept for long enough for certain, and what is too much: the oldest first.
+
+        What cannot be deleted keeps none of the others, see `undeleted`.
+        """
         now_s, passed_s = self.clock(), self._proven.passed_unix_s()
-        expire_bursts(self.root, now_s, passed_s, self._keep_s)
-        for path in burst_files(self._here)[: -self.config.bursts]:
-            path.unlink(missing_ok=True)
-        while (excess := _excess(self.root, self.config.most_mb * _MB)) is not None:
-            excess.unlink(missing_ok=True)
+
+        def expire() -> None:
+            expire_bursts(self.root, now_s, passed_s, self._keep_s)
+
+        def keep_the_last() -> None:
+            delete_each(_delete, burst_files(self._here)[: -self.config.bursts])
+
+        def keep_within_bytes() -> None:
+            delete_each(_delete, _excess(self.root, self.config.most_mb * _MB))
+
+        with self._undeleted.noted():
+            delete_each(operator.call, (expire, keep_the_last, keep_within_bytes))
 
 
 def expire_bursts(root: Path, now_s: float, passed_s: float, keep_s: float) -> None:
@@ -153,7 +175,7 @@ def expire_bursts(root: Path, now_s: float, passed_s: float, keep_s: float) -> N
     def delete(burst: tuple[Path, BurstInfo | None]) -> None:
         path, info = burst
         if info is not None and passed_s - _since_unix_s(path, info, now_s) > keep_s:
-            path.unlink(missing_ok=True)
+            _delete(path)
 
     delete_each(delete, _infos(root))
 
@@ -179,9 +201,12 @@ def _forgotten_unix_s(root: Path) -> float:
 
 
 def discard_drafts(root: Path) -> None:
-    """Delete what is being recorded below a folder, and what killed processes left: they never become bursts."""
-    for draft in root.rglob(".*.npz-draft"):
-        draft.unlink(missing_ok=True)
+    """Delete what is being recorded below a folder, and what killed processes left: they never become bursts.
+
+    Raises:
+        OSError: one cannot be deleted; the others are deleted all the same.
+    """
+    delete_each(_delete, root.rglob(".*.npz-draft"))
 
 
 def burst_totals(folder: OnlineFolder) -> tuple[BurstTotal, ...]:
@@ -196,6 +221,11 @@ def burst_totals(folder: OnlineFolder) -> tuple[BurstTotal, ...]:
 def burst_infos(root: Path) -> list[BurstInfo]:
     """What every burst below a folder is of; the damaged are passed over."""
     return [info for _, info in _infos(root) if info is not None]
+
+
+def dated_bursts(root: Path) -> list[tuple[Path, float]]:
+    """Every burst below a folder, and when it began, seconds since 1970; the damaged are passed over."""
+    return [(path, info.began_unix_s) for path, info in _infos(root) if info is not None]
 
 
 def forget_bursts(
@@ -246,16 +276,26 @@ def _since_unix_s(path: Path, info: BurstInfo, now_s: float) -> float:
     return now_s
 
 
-def _excess(root: Path, most_bytes: int) -> Path | None:
-    """The oldest burst of the camera that has most, where all take more than they may."""
-    sizes = _sizes(root)
-    if sum(sizes.values()) <= most_bytes:
-        return None
-    cameras: dict[Path, int] = {}
-    for path, size in sizes.items():
-        cameras[path.parent] = cameras.get(path.parent, 0) + size
-    most = max(cameras, key=lambda camera: (cameras[camera], camera.name))
-    return next(path for path in sizes if path.parent == most)
+def _excess(root: Path, most_bytes: int) -> Iterator[Path]:
+    """The oldest burst of the camera that has most, each time, until all take no more than they may.
+
+    The caller deletes each before asking for the next; one that is still there then is passed over.
+    """
+    named: set[Path] = set()
+    while sum((sizes := _sizes(root)).values()) > most_bytes:
+        cameras: dict[Path, int] = {}
+        for path in sizes.keys() - named:
+            cameras[path.parent] = cameras.get(path.parent, 0) + sizes[path]
+        if not cameras:
+            return
+        most = max(cameras, key=lambda camera: (cameras[camera], camera.name))
+        oldest = next(path for path in sizes if path.parent == most and path not in named)
+        named.add(oldest)
+        yield oldest
+
+
+def _delete(path: Path) -> None:
+    path.unlink(missing_ok=True)
 
 
 def _sizes(root: Path) -> dict[Path, int]:

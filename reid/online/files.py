@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
+import logging
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from reid.atomic import sync_folder, write_whole
 from reid.errors import DataError
 
-__all__ = ["check_free", "delete_each", "is_full", "read_json", "sync_folder", "write_json", "write_whole"]
+__all__ = ["Undeleted", "check_free", "delete_each", "is_full", "read_json", "sync_folder", "write_json", "write_whole"]
 
+_logger = logging.getLogger(__name__)
 _Thing = TypeVar("_Thing")
 
 
@@ -55,6 +58,26 @@ def delete_each(delete: Callable[[_Thing], None], things: Iterable[_Thing]) -> N
             failed = error
     if failed is not None:
         raise failed
+
+
+class Undeleted:
+    """Why something is still there that was to be deleted; who keeps other things goes on."""
+
+    why: str | None = None
+    """None once all went that was to go."""
+
+    @contextlib.contextmanager
+    def noted(self) -> Iterator[None]:
+        """Delete within; that something cannot be deleted is said once, and kept in `why`."""
+        try:
+            yield
+        except OSError as error:
+            why = f"what was kept for long enough cannot be deleted: {error}"
+            if why != self.why:
+                _logger.warning("%s", why)
+            self.why = why
+        else:
+            self.why = None
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

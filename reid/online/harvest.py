@@ -72,6 +72,11 @@ class Harvester:
         return self._writer.failure
 
     @property
+    def undeleted(self) -> str | None:
+        """Why something is still there that is too old; None where nothing is."""
+        return self._writer.undeleted
+
+    @property
     def totals(self) -> tuple[HourTotal, ...]:
         """How much is stored, by camera and hour, a moment ago."""
         return self._writer.totals

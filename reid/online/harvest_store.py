@@ -14,7 +14,7 @@ import numpy as np
 from reid.checks import check_number, check_whole
 from reid.errors import DataError
 from reid.locking import is_locked
-from reid.online.files import check_free
+from reid.online.files import Undeleted, check_free, delete_each
 from reid.online.folder import OnlineFolder
 from reid.online.hours import DAY_S, camera_folder, hour_name
 from reid.online.ledger import HourTotal, Key, Ledger
@@ -108,6 +108,7 @@ class HarvestStore:
         self._noted = ""
         self._rng = np.random.default_rng(self.config.seed)
         self._ledger = Ledger(folder.harvest)
+        self._undeleted = Undeleted()
         self._writer: TrackletWriter | None = None
         self._stretch: Stretch | None = None
         self._key: Key = (camera_folder(camera), "")
@@ -167,12 +168,13 @@ class HarvestStore:
         """Delete what was kept for long enough, and finish an hour that is over; call it now and then.
 
         What other stores wrote into the folder meanwhile is taken in. `now_s` is until when time has passed for
-        certain, see `ProvenClock`; None believes the clock.
+        certain, see `ProvenClock`; None believes the clock. What cannot be deleted stays, see `undeleted`.
         """
         if self._writer is not None and self._key[1] != hour_name(self._clock()):
             self.rest()
         self._ledger.refresh(skip=None if self._writer is None else self._key)
-        self._ledger.expire(self._clock() if now_s is None else now_s, self.config.keep_days * DAY_S)
+        with self._undeleted.noted():
+            self._ledger.expire(self._clock() if now_s is None else now_s, self.config.keep_days * DAY_S)
         self._ledger.save()
         self._note_hour()
 
@@ -207,6 +209,11 @@ class HarvestStore:
     def disk_bytes(self) -> int:
         """What the harvest of all cameras takes on the disk."""
         return self._ledger.disk_bytes
+
+    @property
+    def undeleted(self) -> str | None:
+        """Why an hour is still there that is too old; None where none is."""
+        return self._undeleted.why
 
     def _note_hour(self) -> None:
         """Leave to the next run what the clock says, and to a worker how long all is kept."""
@@ -249,13 +256,21 @@ class HarvestStore:
         return (self._ledger.path(self._key) / RECORDS).stat().st_size
 
     def _make_room(self) -> None:
-        """Delete hours that nobody can read, and thin the largest of the largest cameras, until there is room again."""
-        room = int(_ROOMY * self.config.most_mb * _MB)
+        """Delete hours that nobody can read, and thin the largest of the largest cameras, until there is room again.
+
+        Raises:
+            OSError: there is no room, since something cannot be deleted; or the hour that is written cannot be thinned.
+        """
+        room, stays = int(_ROOMY * self.config.most_mb * _MB), None
         self._ledger.refresh(skip=self._key)
-        tried = set(self._ledger.unreadable())
-        for key in self._ledger.unreadable():
-            if self._ledger.disk_bytes > room:
-                self._let_go(key)
+        unreadable = self._ledger.unreadable()
+        try:
+            delete_each(self._let_go, (key for key in unreadable if self._ledger.disk_bytes > room))
+        except OSError as error:
+            stays = error
+            if sum(self._ledger.hours[key].size.disk_bytes for key in self._ledger.unreadable()) > room:
+                raise  # whatever else went for it would go in vain
+        tried = set(unreadable)
         while (excess := self._ledger.disk_bytes - room) > 0:
             hours = {key: hour.size.disk_bytes for key, hour in self._ledger.hours.items() if key not in tried}
             if not hours:
@@ -265,9 +280,17 @@ class HarvestStore:
                 cameras[camera] = cameras.get(camera, 0) + taken
             most = max(cameras, key=lambda camera: (cameras[camera], camera))
             key = max((key for key in hours if key[0] == most), key=lambda key: (hours[key], key))
-            if not self._thin(key, min(excess, max(hours[key] // _SHARE, BLOCK_BYTES))):
+            try:
+                thinned = self._thin(key, min(excess, max(hours[key] // _SHARE, BLOCK_BYTES)))
+            except OSError as error:
+                if key == self._key:
+                    raise
+                thinned, stays = False, error
+            if not thinned:
                 tried.add(key)
         self._ledger.save()
+        if stays is not None and self._ledger.disk_bytes > self.config.most_mb * _MB:
+            raise stays
 
     def _let_go(self, key: Key) -> None:
         """Delete an hour that nobody can read: it is of no use, and there is no part of it that could stay."""

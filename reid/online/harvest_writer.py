@@ -94,6 +94,11 @@ class HarvestWriter:
         return self._failure
 
     @property
+    def undeleted(self) -> str | None:
+        """Why something is still there that is too old; None where nothing is."""
+        return self._store.undeleted
+
+    @property
     def totals(self) -> tuple[HourTotal, ...]:
         """How much is stored, by camera and hour, a moment ago."""
         return self._totals

@@ -108,7 +108,7 @@ class Ledger:
                 last = known.get(key)
                 stamp = _stamp(self.path(key))
                 if last is None or stamp is None or last.stamp != stamp:
-                    last = self._look(key, stamp, tidy, None if last is None else last.ahead_since_unix_s)
+                    last = self._look(key, stamp, tidy, last)
                 if last is not None:
                     self.hours[key] = last
 
@@ -201,14 +201,14 @@ class Ledger:
                 hours[camera, hour] = Hour(size, stamp, ahead, readable)
         return hours
 
-    def _look(self, key: Key, stamp: Stamp | None, tidy: bool, ahead_since_unix_s: float | None) -> Hour | None:
+    def _look(self, key: Key, stamp: Stamp | None, tidy: bool, last: Hour | None) -> Hour | None:
         """Measure an hour, after putting it in order where that is wanted and nobody writes it."""
-        path = self.path(key)
-        if not is_tracklet_store(path):
-            if tidy:  # it was being removed when a process was killed
-                self.remove(key)
-            return None
+        path, ahead_since_unix_s = self.path(key), None if last is None else last.ahead_since_unix_s
         try:
+            if not is_tracklet_store(path):
+                if tidy:  # it was being removed when a process was killed
+                    self.remove(key)
+                return None
             if tidy:
                 with contextlib.suppress(DataError):
                     size, _ = tidy_tracklets(path)
@@ -217,7 +217,7 @@ class Ledger:
         except FileNotFoundError:  # deleted meanwhile
             return None
         except (DataError, PermissionError) as error:
-            if tidy:  # else whoever looks after the harvest says so, once
+            if tidy and (last is None or last.readable or last.stamp != stamp):  # else it is said, or is elsewhere
                 _logger.warning("%s; it is left alone until it was kept for long enough, or there is no room", error)
             return Hour(StoreSize(disk_bytes=weigh_tracklets(path)), stamp, ahead_since_unix_s, readable=False)
 

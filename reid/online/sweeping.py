@@ -5,15 +5,30 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from reid.locking import is_locked
-from reid.online.burst_store import expire_bursts
+from reid.online.burst_store import dated_bursts, expire_bursts
 from reid.online.folder import OnlineFolder
+from reid.online.hours import DAY_S
 from reid.online.ledger import Ledger
 from reid.online.locks import FileLock
 from reid.online.proven_clock import ProvenClock, noted_keep_s, noted_unix_s
 
 _EVERY_S = 3600.0
+
+
+def overdue(folder: OnlineFolder, now_unix_s: float) -> tuple[Path, ...]:
+    """Hours and bursts that were to go a day ago and more: they cannot be deleted, or nobody is there to do it.
+
+    Raises:
+        OSError: something cannot be read.
+    """
+    keep_s, ledger = noted_keep_s(folder.clock), Ledger(folder.harvest)
+    ledger.refresh(tidy=False)
+    late_s = now_unix_s - DAY_S
+    bursts = (path for path, began_s in dated_bursts(folder.replay) if began_s + keep_s < late_s)
+    return (*map(ledger.path, ledger.expired(late_s, keep_s)), *bursts)
 
 
 class Sweeper:

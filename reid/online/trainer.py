@@ -75,8 +75,8 @@ class OnlineStatus:
     verdict: str
     """Of the last round that ended in the folder, in short; empty before the first."""
     problems: tuple[str, ...]
-    """What waits, and why: the harvest, the bursts, a model that should be live, what is known of the learning; empty
-    while all is well."""
+    """What waits, and why: the harvest, the bursts, the deletion of what is old, a model that should be live, what is
+    known of the learning; empty while all is well."""
 
     def __str__(self) -> str:
         said = [f"harvested {self.harvested.written}", str(self.learning), f"model {self.model}"]
@@ -227,7 +227,11 @@ class OnlineTrainer:
 
     def status(self) -> OnlineStatus:
         """How it stands, a moment ago; reads no file."""
-        problems = (self._harvester.failure, self._recorder.failure, self.embedder.problem, self._unknown)
+        harvester, recorder = self._harvester, self._recorder
+        problems = (
+            harvester.failure, harvester.undeleted, recorder.failure, recorder.undeleted, self.embedder.problem,
+            self._unknown,
+        )  # fmt: skip
         return OnlineStatus(
             model=self.embedder.number,
             harvested=self._harvester.counts,

@@ -57,12 +57,15 @@ def measure_tracklets(folder: str | Path) -> StoreSize:
 def weigh_tracklets(folder: str | Path) -> int:
     """Bytes that a store's own files and folders take on the disk, in whole blocks, also where nobody can read them.
 
+    Or half of one, that was being deleted: its records go first.
+
     Raises:
         OSError: a folder cannot be looked into.
     """
     folder, taken = Path(folder), 0
-    with contextlib.suppress(FileNotFoundError):  # it is being deleted
+    with contextlib.suppress(FileNotFoundError):
         taken += on_disk((folder / RECORDS).stat().st_size)
+    with contextlib.suppress(FileNotFoundError):  # it is being deleted
         for tracklet in tracklet_folders(folder):
             pictures = [file.stat().st_size for file in tracklet.iterdir() if is_picture(file)]
             taken += BLOCK_BYTES + sum(map(on_disk, pictures))

@@ -56,6 +56,7 @@ def _state(folder: OnlineFolder) -> dict[str, Any]:
     from reid.online.locks import holder_of
     from reid.online.news import doubt_of, harvest_waits
     from reid.online.registry import ModelRegistry
+    from reid.online.sweeping import overdue
 
     registry = ModelRegistry(folder, repair=False)
     live, totals, events = registry.current(), harvest_totals(folder), folder.history.read()
@@ -80,10 +81,15 @@ def _state(folder: OnlineFolder) -> dict[str, Any]:
         "bursts": {
             kept.camera: {"bursts": kept.bursts, "disk_bytes": kept.disk_bytes} for kept in burst_totals(folder)
         },
+        "overdue": [str(path.relative_to(folder.path)) for path in overdue(folder, time.time())],
         "at_work": at_work,
         "learning": asdict(learning) | {"missing_crops": learning.missing_crops, "in_words": str(learning)},
         "last": events[-1] if events else None,
     }
+
+
+def _and_more(others: int) -> str:
+    return f" and {others} more" if others else ""
 
 
 def _lines(said: dict[str, Any]) -> list[str]:
@@ -112,6 +118,11 @@ def _lines(said: dict[str, Any]) -> list[str]:
         f"detections of {camera}: {kept['bursts']} bursts, {kept['disk_bytes'] / 1e6:.1f} MB"
         for camera, kept in said["bursts"].items()
     ]
+    if said["overdue"]:
+        lines.append(
+            f"kept for too long: {said['overdue'][0]}{_and_more(len(said['overdue']) - 1)}; a tracker or a worker "
+            "deletes what it may, and says why where it may not"
+        )
     lines += [f"{kind} at work: {holder}" for kind, holder in said["at_work"].items()]
     lines.append(f"learning: {learning['in_words']}; {learning['rounds']} rounds so far")
     if said["last"] is not None:

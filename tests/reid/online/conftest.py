@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +23,23 @@ def folder(tmp_path) -> OnlineFolder:
 def fast_disk(monkeypatch):
     """Waits for no disk: what a kill of a process leaves is the same, and hundreds of files are written."""
     monkeypatch.setattr(os, "fsync", lambda file: None)
+
+
+@pytest.fixture
+def protect(monkeypatch) -> Callable[..., None]:
+    """`protect(*paths)`: nobody may delete these and what is below; root, who may run the tests, may delete any."""
+    unlink, kept = Path.unlink, list[Path]()
+
+    def deny(path, missing_ok=False):
+        if any(each == path or each in path.parents for each in kept):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        unlink(path, missing_ok=missing_ok)
+
+    def protect(*paths: Path) -> None:
+        monkeypatch.setattr(Path, "unlink", deny)
+        kept[:] = paths
+
+    return protect
 
 
 class Clock:

@@ -233,6 +233,56 @@ class TestBounds:
                 left.append(len(burst_files(folder.replay)))
         assert left == [1, 1, 0]
 
+    def test_what_cannot_be_deleted_is_told_of_and_keeps_nothing_else(
+        self,
+        folder: OnlineFolder,
+        record: Record,
+        clock: Clock,
+        steady: Clock,
+        protect: Callable[..., None],
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        (folder.replay / "yard").mkdir(parents=True)
+        half, other = (folder.replay / "yard" / f".{number:06d}.npz-draft" for number in (7, 8))
+        for draft in (half, other):
+            draft.write_bytes(b"pictures")
+        protect(half)
+        with record(camera="yard") as recorder:
+            _settle(recorder)
+            assert (half.name in str(recorder.undeleted), recorder.failure) == (True, None)
+            show(recorder, 0, 120)
+        old, others = burst_files(folder.replay)
+        protect(old)
+        clock.now_s += 86400 * 3
+        with record(BurstConfig(first_s=10, every_s=20, length_s=4, least_s=2, bursts=3)) as recorder:
+            show(recorder, 0, 5)
+            _settle(recorder)
+            for each in (clock, steady):
+                each.now_s += 3600
+            show(recorder, 5, 200)
+            _settle(recorder)
+            assert (recorder.bursts, recorder.failure) == (10, None)
+            assert str(old) in str(recorder.undeleted)
+            assert [path.parent.name for path in burst_files(folder.replay)] == ["door"] * 3 + ["yard"]
+            assert not others.exists()
+            assert caplog.text.count(str(old)) == 1
+            protect()
+            recorder._store.tidy()
+            assert (recorder.undeleted, old.exists()) == (None, False)
+        assert not other.exists()
+
+    def test_one_that_cannot_be_deleted_is_passed_over_where_all_take_too_much(
+        self, folder: OnlineFolder, record: Record, protect: Callable[..., None]
+    ) -> None:
+        noise = np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)
+        config = BurstConfig(first_s=0, every_s=20, length_s=4, least_s=1, most_mb=7, most_side_px=300)
+        for end_s in (10, 60):
+            with record(config) as recorder:
+                for time_s in np.arange(0, end_s, 0.5).tolist():  # 2.8 MB a burst
+                    recorder.observe(noise, boxes=[[0, 0, 300, 300]] * 2, scores=[1, 1], time_s=time_s)
+            protect(folder.replay / "door" / "000001.npz")
+        assert [path.name for path in burst_files(folder.replay)] == ["000001.npz", "000004.npz"]
+
     def test_what_a_killed_process_left_goes(self, folder: OnlineFolder, record: Record) -> None:
         (folder.replay / "door").mkdir(parents=True)
         left = folder.replay / "door" / ".000007.npz-draft"

@@ -17,7 +17,7 @@ from reid.online.hours import DAY_S, HOUR_S, hour_name
 from reid.online.ledger import Ledger, hour_folders
 from reid.online.locks import FileLock
 from reid.online.sheaf import Sheaf
-from reid.online.sweeping import Sweeper
+from reid.online.sweeping import Sweeper, overdue
 
 Clock = Any
 pytestmark = pytest.mark.usefixtures("fast_disk")
@@ -93,6 +93,16 @@ def test_a_tracker_that_runs_does_it_itself_and_who_forgets_is_waited_for(site: 
         with lock:
             assert go_on(sweep, clock, steady, 5 * DAY_S) == (2, 2)
     assert go_on(sweep, clock, steady, 0) == (0, 0)
+
+
+def test_what_is_still_there_a_day_after_it_was_to_go_is_said(site: OnlineFolder, clock: Clock) -> None:
+    first, last = (site.harvest / "door" / hour for _, hour in hour_folders(site.harvest))
+    bursts = burst_files(site.replay)
+    since = clock() - 2 * DAY_S  # of the first ones; all are kept for two
+    said = {days: overdue(site, since + days * DAY_S) for days in (2.9, 3.1, 4.1)}
+    assert said == {2.9: (), 3.1: (first, bursts[0]), 4.1: (first, last, *bursts)}
+    site.clock.unlink()
+    assert overdue(site, since + 9 * DAY_S) == ()
 
 
 def test_where_nobody_noted_for_how_long_all_stays(site: OnlineFolder, clock: Clock) -> None:

@@ -245,6 +245,9 @@ def test_whoever_cannot_read_the_state_forgets_all_the_same(make_model: Any, dam
         assert re.search(r"how far the learning is cannot be told: .*state\.json is damaged", made.status().problems[0])
     with trainer(make_model) as made:
         assert made.status().problems, "it begins"
+        made._recorder._store._undeleted.why = "it may not be deleted"
+        assert "it may not be deleted" in made.status().problems
+        made._recorder._store._undeleted.why = None
         assert "no worker, 0 of 500 crops" in str(made.status())
         Path("site/state.json").unlink()
         until(lambda: not made.status().problems)

@@ -391,6 +391,10 @@ def test_the_folder_says_that_harvesting_waits_as_long_as_a_tracker_runs(
     folder.history.append("paused", by="harvest", camera="scene", reason="less than 500 MB are free")
     assert waits(at_work=True)
     assert not waits(at_work=False)
+    (folder.harvest / "scene" / "20200101-00").mkdir()
+    (folder.harvest / "scene" / "20200101-00" / "store.jsonl").write_bytes(b"of somebody else")
+    assert main(["online", "status", "site"]) == 0
+    assert "kept for too long: harvest/scene/20200101-00; a tracker or a worker" in capsys.readouterr().out
     # the one that waited has ended: the next one harvests, of another camera or not
     assert track("--online", "site") == 0
     assert not waits(at_work=True)
