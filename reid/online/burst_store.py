@@ -174,7 +174,7 @@ def expire_bursts(root: Path, now_s: float, passed_s: float, keep_s: float) -> N
 
     def delete(burst: tuple[Path, BurstInfo | None]) -> None:
         path, info = burst
-        if info is not None and passed_s - _since_unix_s(path, info, now_s) > keep_s:
+        if passed_s - _since_unix_s(path, info, now_s) > keep_s:
             _delete(path)
 
     delete_each(delete, _infos(root))
@@ -265,9 +265,12 @@ def _infos(root: Path) -> list[tuple[Path, BurstInfo | None]]:
     return found
 
 
-def _since_unix_s(path: Path, info: BurstInfo, now_s: float) -> float:
-    """Since when a burst is kept. One in the future is of a clock that was wrong: since that was noticed."""
-    if info.began_unix_s <= now_s:
+def _since_unix_s(path: Path, info: BurstInfo | None, now_s: float) -> float:
+    """Since when a burst is kept; a damaged one since it was written.
+
+    One in the future is of a clock that was wrong: since that was noticed.
+    """
+    if info is not None and info.began_unix_s <= now_s:
         return info.began_unix_s
     with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
         if path.stat().st_mtime <= now_s:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import operator
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from reid.locking import is_locked
-from reid.online.burst_store import dated_bursts, expire_bursts
+from reid.online.burst_store import dated_bursts, discard_drafts, expire_bursts
+from reid.online.files import delete_each
 from reid.online.folder import OnlineFolder
 from reid.online.hours import DAY_S
 from reid.online.ledger import Ledger
@@ -33,6 +35,8 @@ def overdue(folder: OnlineFolder, now_unix_s: float) -> tuple[Path, ...]:
 
 class Sweeper:
     """Deletes harvest and bursts of a folder that were kept for as long as its last tracker was to keep them.
+
+    And half bursts, which a tracker left that was killed.
 
     Call it now and then: once an hour it does so, by a clock that has proved itself, unless a tracker is at work, which
     does it itself.
@@ -71,9 +75,19 @@ class Sweeper:
         with lock:
             self._next_s = self._steady() + _EVERY_S
             keep_s = noted_keep_s(self._folder.clock)
-            try:
-                expire_bursts(self._folder.replay, self._wall(), passed_s, keep_s)
-            finally:
-                self._ledger.refresh()
-                self._ledger.expire(passed_s, keep_s)
-                self._ledger.save()
+            replay, ledger = self._folder.replay, self._ledger
+
+            def drafts() -> None:
+                discard_drafts(replay)  # a tracker that began this moment goes without its first burst
+
+            def bursts() -> None:
+                expire_bursts(replay, self._wall(), passed_s, keep_s)
+
+            def hours() -> None:
+                ledger.refresh()
+                try:
+                    ledger.expire(passed_s, keep_s)
+                finally:
+                    ledger.save()
+
+            delete_each(operator.call, (drafts, bursts, hours))

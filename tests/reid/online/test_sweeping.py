@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,25 @@ def test_a_tracker_that_runs_does_it_itself_and_who_forgets_is_waited_for(site: 
         with lock:
             assert go_on(sweep, clock, steady, 5 * DAY_S) == (2, 2)
     assert go_on(sweep, clock, steady, 0) == (0, 0)
+
+
+def test_half_bursts_of_a_tracker_that_was_killed_go_and_damaged_ones_in_their_time(
+    site: OnlineFolder, clock: Clock
+) -> None:
+    steady = type(clock)(0.0)
+    sweep = Sweeper(site, wall=clock, steady=steady)
+    half = site.replay / "door" / ".000003.npz-draft"
+    half.write_bytes(b"pictures")
+    damaged = burst_files(site.replay)[1]
+    damaged.write_bytes(b"pictures")
+    os.utime(damaged, (clock(), clock()))
+    with site.lock_tracker():
+        go_on(sweep, clock, steady, HOUR_S)
+        assert half.exists(), "it may be recording it"
+    go_on(sweep, clock, steady, HOUR_S)
+    assert (half.exists(), damaged.exists()) == (False, True)
+    go_on(sweep, clock, steady, 2 * DAY_S)
+    assert not damaged.exists()
 
 
 def test_what_is_still_there_a_day_after_it_was_to_go_is_said(site: OnlineFolder, clock: Clock) -> None:
