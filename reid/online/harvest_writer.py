@@ -127,11 +127,25 @@ class HarvestWriter:
             return self._changed.wait_for(lambda: not self._left, timeout_s)
 
     def close(self, timeout_s: float = 10.0) -> None:
-        """Write what waits and finish the store; harmless more than once."""
+        """Write what waits and finish the store; harmless more than once. What is not written in time is dropped."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
         self._thread.join(timeout_s)
+        if self._thread.is_alive():
+            lost = self._drop_what_waits()
+            _logger.warning("the harvest is not written after %g s: %d crops that wait are dropped", timeout_s, lost)
+
+    def _drop_what_waits(self) -> int:
+        """All but what is being written; how many crops that is."""
+        with self._changed:
+            lost = sum(len(sheaf.crops) for sheaf in self._queue)
+            self._count(crowded_out=lost)
+            self._left -= len(self._queue)
+            self._waiting_bytes -= sum(map(_bytes_of, self._queue))
+            self._queue.clear()
+            self._changed.notify_all()
+        return lost
 
     def _work(self) -> None:
         try:

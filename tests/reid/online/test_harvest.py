@@ -497,6 +497,17 @@ class TestItNeverStopsTracking:
         assert each.show(9, {1: box(50)}) == 0
         each.harvester.close()
 
+    def test_what_is_not_written_when_nobody_waits_any_longer_is_counted(self, scene, store, caplog):
+        store.gate = threading.Event()
+        each = scene(store=store)
+        each.walk({1: box(50)})
+        until(lambda: len(each.harvester._writer._queue) == 3)  # the first one is being written
+        each.harvester.close(timeout_s=0)
+        assert "not written after 0 s: 3 crops that wait are dropped" in caplog.text
+        store.gate.set()
+        [read] = each.read()
+        assert (len(read), each.harvester.counts.written, each.harvester.counts.crowded_out) == (1, 1, 3)
+
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
