@@ -14,6 +14,9 @@ from typing import Any
 
 from reid.atomic import write_whole
 
+_TAIL_BYTES = 4096
+"""By so much of its end one knows a file again to which lines were added: each has its time."""
+
 
 class History:
     """Events in a file of JSON Lines; several processes may add to it and read it at the same time.
@@ -70,7 +73,7 @@ class History:
         Raises:
             OSError: the file is there and cannot be read.
         """
-        return [event for _, event in self._lines()]
+        return [event for _, event in _lines(self._bytes())]
 
     def follow(self) -> Callable[[], list[dict[str, Any]]]:
         """A function that gives what was added since it was last called, cheap where that is nothing.
@@ -78,34 +81,39 @@ class History:
         Raises:
             OSError: the file is there and cannot be read; so does the function.
         """
-        stamp, known = self._stamp(), {line for line, _ in self._lines()}
+        stamp, data = self._stamp(), self._bytes()
+        known, end, tail = {line for line, _ in _lines(data)}, len(data), data[-_TAIL_BYTES:]
 
         def added() -> list[dict[str, Any]]:
-            nonlocal stamp, known
+            nonlocal stamp, known, end, tail
             now = self._stamp()
             if now == stamp:
                 return []
-            lines = self._lines()
-            # from behind: the older half may have gone meanwhile, and any line may have been damaged
-            old = next((row for row in range(len(lines), 0, -1) if lines[row - 1][0] in known), 0)
-            stamp, known = now, {line for line, _ in lines} or known
+            begin = end - len(tail)
+            data, old = self._bytes(begin), 0
+            if tail and data.startswith(tail):  # lines were added, and nothing else was done to it
+                lines = _lines(data[len(tail) :])
+                known.update(line for line, _ in lines)
+            else:
+                begin, data = 0, self._bytes()
+                lines = _lines(data)
+                # from behind: the older half may have gone meanwhile, and any line may have been damaged
+                old = next((row for row in range(len(lines), 0, -1) if lines[row - 1][0] in known), 0)
+                known = {line for line, _ in lines} or known
+            stamp, end, tail = now, begin + len(data), data[-_TAIL_BYTES:]
             return [event for _, event in lines[old:]]
 
         return added
 
-    def _lines(self) -> list[tuple[bytes, dict[str, Any]]]:
-        """Every whole line that is sound, and the event that it is of."""
+    def _bytes(self, begin: int = 0) -> bytes:
+        """The whole lines from a byte on."""
         try:
-            lines = self.path.read_bytes().split(b"\n")[:-1]
+            with self.path.open("rb") as file:
+                file.seek(begin)
+                data = file.read()
         except FileNotFoundError:
-            return []
-        events = []
-        for line in lines:
-            with contextlib.suppress(ValueError, RecursionError):  # a line may be anything
-                record = json.loads(line)
-                if isinstance(record, dict) and isinstance(record.get("event"), str):
-                    events.append((line, record))
-        return events
+            return b""
+        return data[: data.rfind(b"\n") + 1]
 
     def _stamp(self) -> tuple[int, int] | None:
         try:
@@ -117,6 +125,17 @@ class History:
     def _drop_older_half(self) -> None:
         data = self.path.read_bytes()
         write_whole(self.path, data[data.find(b"\n", len(data) // 2) + 1 :])
+
+
+def _lines(data: bytes) -> list[tuple[bytes, dict[str, Any]]]:
+    """Every whole line that is sound, and the event that it is of."""
+    events = []
+    for line in data.split(b"\n")[:-1]:
+        with contextlib.suppress(ValueError, RecursionError):  # a line may be anything
+            record = json.loads(line)
+            if isinstance(record, dict) and isinstance(record.get("event"), str):
+                events.append((line, record))
+    return events
 
 
 def _cut_to_whole_lines(file: int) -> int:

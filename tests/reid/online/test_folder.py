@@ -268,6 +268,17 @@ class TestHistory:
         assert seen == list(range(150))
         assert added() == []
 
+    def test_whoever_follows_it_reads_no_more_than_was_added(self, folder, monkeypatch):
+        history, parsed, loads = folder.history, [], json.loads
+        history.path.write_bytes(b"".join(b'{"event":"tick","k":%d}\n' % k for k in range(5000)))
+        added = history.follow()
+        monkeypatch.setattr(json, "loads", lambda line: parsed.append(line) or loads(line))
+        for k in range(3):
+            history.append("more", k=k)
+            history.append("still more", k=k)
+            assert [(event["event"], event["k"]) for event in added()] == [("more", k), ("still more", k)]
+        assert len(parsed) == 6
+
     def test_whoever_follows_it_is_told_nothing_again_where_lines_are_damaged(self, folder):
         for k in range(4):
             folder.history.append("tick", k=k)
