@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -22,12 +23,13 @@ import pytest
 
 from reid.embedder import DEFAULT_MODEL, Embedder
 from reid.locking import is_locked
-from reid.online import OnlineFolder, harvest_totals
+from reid.online import BaseModel, OnlineFolder, harvest_totals
 from reid.online.burst import read_burst
 from reid.online.config import CycleConfig
 from reid.online.hours import hour_name
 from reid.online.learning import WorkerNote
 from reid.online.locks import holder_of
+from reid.online.registry import ModelRegistry
 from tracker.cli.main import main
 from tracker.cli.replaying import replays_of
 
@@ -401,9 +403,9 @@ def test_the_folder_says_that_harvesting_waits_as_long_as_a_tracker_runs(
 
 
 @contextmanager
-def beside(scene: Path) -> Iterator[subprocess.Popen[bytes]]:
+def beside(scene: Path, settings: str = "") -> Iterator[subprocess.Popen[bytes]]:
     """A worker as a tracker starts it, which holds the other end of its standard input; all is done to it at once."""
-    (scene / "site.yaml").write_text("cycle:\n  least_new_crops: 100000\n")
+    (scene / "site.yaml").write_text(f"cycle:\n  least_new_crops: 100000\n{settings}")
     command = [sys.executable, "-m", "tracker.cli.main", "online", "worker", "site", "--with-parent"]
     with (
         (scene / "said.txt").open("wb") as said,
@@ -429,6 +431,17 @@ def test_a_worker_whose_tracker_is_gone_before_it_is_ready_ends(scene: Path) -> 
         assert worker.stdin is not None
         worker.stdin.close()  # as the system does for a tracker that was killed
         assert worker.wait(500) == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "getpriority"), reason="the system knows no nice levels")
+def test_a_worker_stands_back_behind_other_work(scene: Path) -> None:
+    pytest.importorskip("torch", reason="the worker needs the extra [train]")
+    folder = OnlineFolder.make(scene / "site", BaseModel("default", Embedder("default", device="cpu").info.model_hash))
+    ModelRegistry(folder, base=DEFAULT_MODEL)
+    path = folder.worker_lock
+    with beside(scene, "nice: 19\n") as worker:
+        until(lambda: holder_of(path).startswith(f"process {worker.pid} "))
+        assert os.getpriority(os.PRIO_PROCESS, worker.pid) == 19
 
 
 def test_a_worker_waits_for_the_one_of_a_tracker_that_was_killed(scene: Path) -> None:

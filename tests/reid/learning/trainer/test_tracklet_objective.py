@@ -10,11 +10,14 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch.nn import functional
 
 from reid.learning.relations import DIFFERENT, SAME, UNKNOWN, relations_from_labels
 from reid.learning.trainer import AlarmConfig, TrainProgress
 from reid.learning.trainer.alarm import CollapseAlarm, CollapseError
 from reid.learning.trainer.cost import Batch
+from reid.learning.trainer.loss_config import LossConfig
+from reid.learning.trainer.metric import MetricLoss
 from reid.learning.trainer.tracklet_objective import TrackletObjective
 
 LABELS = torch.arange(4).repeat_interleave(3)
@@ -70,6 +73,22 @@ def after(earlier: Batch, batch: Batch, **changes: Any) -> tuple[float, torch.Te
 NORTH, EAST, UP, NEAR_NORTH = [1.0, 0, 0, 0, 0, 0], [0, 1.0, 0, 0, 0, 0], [0, 0, 1.0, 0, 0, 0], [0.9, 0.1, 0, 0, 0, 0]
 ALONE = ([0, 1], [NORTH, EAST])
 """Two crops of piece 0, and nobody beside them: nothing to learn without a memory."""
+
+
+def test_semi_hard_triplets_come_first_and_then_the_hardest_with_a_soft_margin() -> None:
+    vectors = functional.normalize(torch.randn((len(LABELS), 6), generator=torch.Generator().manual_seed(0)), dim=1)
+    known = relations_from_labels(LABELS)
+
+    def expected(mining: str, margin: float | str) -> float:
+        loss = LossConfig(mining=mining, margin=margin)  # type: ignore[arg-type]
+        metric = MetricLoss(loss, 6, None, batch_size=0, memory_after=0, seed=0)
+        return float(metric(vectors, replace(batch_of(vectors), relations=known))[0])
+
+    wanted = expected("semi_hard", LossConfig().margin), expected("batch_hard", "soft")
+    assert wanted[0] != pytest.approx(wanted[1], rel=0.01)
+    whole = objective(dropped_positives=0.0)
+    found = [float(whole(batch_of(vectors, step=step)).total.detach()) for step in (1, 120, 121, 300)]
+    assert found == pytest.approx([wanted[0], wanted[0], wanted[1], wanted[1]])
 
 
 def test_who_is_remembered_is_the_same_or_different_only_where_that_is_known() -> None:

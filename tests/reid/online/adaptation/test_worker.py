@@ -26,6 +26,7 @@ from reid.data.stores import read_store_crops  # noqa: E402
 from reid.embedder import DEFAULT_MODEL  # noqa: E402
 from reid.evaluation import EvaluationConfig, evaluate  # noqa: E402
 from reid.learning.graph import OnnxGraph  # noqa: E402
+from reid.learning.trainer import TrainConfig  # noqa: E402
 from reid.online.config import AdaptConfig, LessonConfig  # noqa: E402
 from reid.online.figures import load_figures  # noqa: E402
 from reid.online.gate import NUMBERS, SINCE_BASE, GateConfig  # noqa: E402
@@ -75,6 +76,53 @@ def test_it_learns_from_tracklets_alone_and_the_gate_lets_it_out(film: Film, dim
     assert (counts["crops"], counts["tracklets"]) == (1080, 90)
     assert counts["trained on"] + counts["held out"] + counts["crops left out"] == 1080
     assert [path.name for path in out.parent.iterdir()] == ["better.onnx"]
+
+
+def test_a_lesson_is_as_its_settings_say(
+    film: Film, dim_eyes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, Any] = {}
+
+    def no_training(training: TrainConfig, crops: Crops, held_out: Crops, draft: Path, **more: Any) -> Any:
+        given.update(more, training=training, crops=crops, objective=more["make_objective"](OnnxGraph(dim_eyes), ()))
+        return SimpleNamespace(model=None)
+
+    def objective(_model: OnnxGraph, relate: Callable[..., Any], **settings: Any) -> dict[str, Any]:
+        return settings
+
+    monkeypatch.setattr("reid.online.worker.train", no_training)
+    monkeypatch.setattr("reid.online.worker.TrackletObjective", objective)
+    result = adapt([film(people=90, beside=6)], dim_eyes, tmp_path / "a.onnx", AdaptConfig(), base=DEFAULT_MODEL)
+    assert result.reason == "it was stopped"
+    training = given["training"]
+    assert (training.epochs * training.epoch_steps, training.threads, training.device) == (300, 1, "cpu")
+    optimizer = training.optimizer
+    assert (optimizer.freeze_batch_norm, optimizer.clip_norm, optimizer.average_decay) == (True, 1.0, 0.98)
+    assert optimizer.learning_rate == 5e-4
+    assert optimizer.frozen == OnnxGraph(dim_eyes).all_but_last(0.5) != ()
+    assert training.loss.identity_weight == 0
+    assert (training.sampler.identities, training.sampler.pictures) == (16, 4)
+    objective_of = given["objective"]
+    assert (objective_of["hard_from_step"], objective_of["dropped_positives"]) == (120, 0.05)
+    assert (objective_of["memory_weight"], objective_of["remembered"]) == (5.0, 0)
+    crops, learned = given["crops"], load_figures().learned
+    assert len(crops) == result.counts["trained on"] + len(learned), "the site's crops, and figures"
+    rows, base = np.array([0, len(crops) - 1]), Embedder(DEFAULT_MODEL, device="cpu", threads=1)
+    wanted = base.crops(crops.pixels(rows, base.card.height_px, base.card.width_px))
+    np.testing.assert_allclose(given["teacher"](rows), wanted, atol=1e-3)  # kept in half precision
+
+
+def test_tracklets_that_went_over_to_somebody_else_are_cut(
+    film: Film, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reid.online.worker._Lesson.teach", lambda *_: False)
+    pure, mixed = (
+        adapt([film(name, people=45, switched=switched)], DEFAULT_MODEL, tmp_path / "a.onnx", CONFIG).counts
+        for name, switched in (("pure", 0), ("mixed", 5))
+    )
+    assert (pure["cuts"], pure["pieces"]) == (0, 45)
+    assert mixed["cuts"] >= 8, "of ten"
+    assert mixed["pieces"] == 45 + mixed["cuts"]
 
 
 def test_both_are_tried_on_the_replay(film: Film, dim_eyes: Path, tmp_path: Path) -> None:
