@@ -51,7 +51,7 @@ def open_trainer(settings: TrackSettings, source: SourceInfo, context: Context) 
             camera=source.name,
             rate_hz=source.rate_hz,
             device=settings.device,
-            worker=WORKER,
+            worker=WORKER if settings.online_worker else False,
             least_score=settings.tracker.high_score,
             tracker=asdict(settings.tracker),
             on_event=tell,

@@ -139,6 +139,8 @@ def _check(settings: TrackSettings) -> None:
         raise UsageError("--online needs an embedder to teach, got --embedder none")
     if settings.online_config is not None and settings.online is None:
         raise UsageError("--online-config needs the folder that it is for: --online DIR")
+    if not settings.online_worker and settings.online is None:
+        raise UsageError("--no-online-worker is about learning on site: give --online DIR")
     if settings.online is not None and settings.refine:
         raise UsageError("--refine compares vectors of one embedder, and --online may exchange it: give one of the two")
     if not settings.save and not settings.show and settings.online is None:

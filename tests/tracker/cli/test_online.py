@@ -107,6 +107,21 @@ def test_a_file_of_settings_is_for_the_harvest_and_for_the_worker(
     assert "unknown key detector" in capsys.readouterr().err
 
 
+def test_a_worker_may_have_a_machine_of_its_own(
+    scene: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Any] = []
+    monkeypatch.setattr("reid.online.trainer.OnlineTrainer._start_worker", lambda _self, *words: started.append(words))
+    assert track("--online", "site") == 0
+    assert len(started) == 1
+    assert track("--online", "site", "--no-online-worker") == 0
+    assert len(started) == 1
+    assert "harvested" in capsys.readouterr().out
+    (scene / "track.yaml").write_text("online_worker: false\n")
+    assert track("--online", "site", "--config", "track.yaml") == 0
+    assert len(started) == 1
+
+
 def test_two_trackers_do_not_share_a_folder(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert track("--online", "site") == 0
     with OnlineFolder.open(scene / "site").lock_tracker():
@@ -133,6 +148,7 @@ def test_a_folder_keeps_to_the_embedder_that_it_was_begun_with(scene: Path, caps
         (["track", "scene", "--detector", "det.txt", "--online", "scene"], "must be an online folder, or empty"),
         (["track", "scene", "--detector", "det.txt", "--online", "site", "--refine"], "give one of the two"),
         (["track", "scene", "--online-config", "site.yaml"], "--online-config needs the folder"),
+        (["track", "scene", "--no-online-worker"], "--no-online-worker is about learning on site: give --online DIR"),
         (["online", "status", "nowhere"], "is no online folder"),
         (["online", "history", "nowhere"], "is no online folder"),
         (["online", "worker", "nowhere"], "is no online folder"),
@@ -140,7 +156,19 @@ def test_a_folder_keeps_to_the_embedder_that_it_was_begun_with(scene: Path, caps
         (["online", "forget", "nowhere", "x"], "NUMBER"),
         (["online", "sing"], "unknown command 'online sing'"),
     ],
-    ids=["none", "other-folder", "refine", "config", "status", "history", "worker", "nice", "forget", "unknown"],
+    ids=[
+        "none",
+        "other-folder",
+        "refine",
+        "config",
+        "own-worker",
+        "status",
+        "history",
+        "worker",
+        "nice",
+        "forget",
+        "unknown",
+    ],
 )
 def test_bad_input_is_refused(words: Sequence[str], says: str, scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(list(words)) == 2
