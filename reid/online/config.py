@@ -31,7 +31,7 @@ class LessonConfig:
     learning_rate: float = 5e-4
     """The highest step size."""
     trained_share: float = 0.5
-    """Share of the layers that is trained: the last ones."""
+    """Share of the layers that is trained: the last ones, one at least."""
     freeze_batch_norm: bool = True
     """Keep the statistics of batch norms."""
     memory_weight: float = 5.0
@@ -62,10 +62,11 @@ class LessonConfig:
         for name, least in (("steps", 1), ("identities", 2), ("pictures", 2), ("threads", 1)):
             check_whole(name, getattr(self, name), least)
         for name, most in (
-            ("learning_rate", 1), ("trained_share", 1), ("easy_share", 1), ("dropped_positives", 0.5),
+            ("learning_rate", 1), ("easy_share", 1), ("dropped_positives", 0.5),
             ("most_figure_loss", 1), ("average_decay", 0.9999),
         ):  # fmt: skip
             check_number(name, getattr(self, name), least=0, most=most)
+        check_number("trained_share", self.trained_share, above=0, most=1)
         check_whole("remembered_batches", self.remembered_batches, 0)
         check_number("memory_weight", self.memory_weight, least=0)
 

@@ -105,9 +105,9 @@ class OnnxGraph(nn.Module):
         return found
 
     def all_but_last(self, share: float) -> tuple[str, ...]:
-        """Patterns of the names of all weights but those of the last layers, so large a share of them."""
+        """Patterns of the names of all weights but those of the last layers, so large a share of them, one at least."""
         layers = self.layers()
-        first = round(len(layers) * (1 - share))
+        first = min(round(len(layers) * (1 - share)), len(layers) - 1)
         last = {name for layer in layers[first:] for name in layer}
         return tuple(glob.escape(name) for layer in layers[:first] for name in layer if name not in last)
 

@@ -397,4 +397,8 @@ def test_the_last_layers_alone_are_trained(dim_eyes: Path) -> None:
     assert network.all_but_last(1.0) == ()
     first = ("weights.conv/weight", "weights.conv/bias")
     assert network.all_but_last(0.67) == first
-    assert network.all_but_last(0.34) == (*first, "norms.n.weight", "norms.n.bias")
+    last = network.all_but_last(0.34)
+    assert last == (*first, "norms.n.weight", "norms.n.bias")
+    assert network.all_but_last(0.01) == last, "something is trained"
+    with pytest.raises(InputError, match="trained_share must be above 0 and at most 1, got 0"):
+        LessonConfig(trained_share=0)
