@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,7 +44,13 @@ def of_pieces(crops: Crops, pieces: Pieces) -> Crops:
     )
 
 
-def hold_out(crops: Crops, config: SliceConfig, before: Mapping[str, bool] | None = None) -> NDArray[np.bool_]:
+def hold_out(
+    crops: Crops,
+    config: SliceConfig,
+    before: Mapping[str, bool] | None = None,
+    *,
+    seen_until: Sequence[float] | None = None,
+) -> NDArray[np.bool_]:
     """(N,) which crops are for the gate alone: those of other identities than what is trained on.
 
     Whoever the tracker took for one is on one side, so that nobody is on both unless the tracker missed it. Newcomers
@@ -54,6 +60,9 @@ def hold_out(crops: Crops, config: SliceConfig, before: Mapping[str, bool] | Non
         crops: of pieces.
         config: see `SliceConfig`.
         before: whether somebody was held out earlier, by name (`Crops.kin_names`): that stays as it was.
+        seen_until: where the same videos were learned from before, and were followed anew, what `seen_by_training` said
+            of the first time: names say nothing then, and those newcomers are held out who were not seen up to then,
+            whatever share that is. None: as the share says.
     """
     before = before or {}
     kin = crops.kin[crops.identity]  # (N,)
@@ -62,6 +71,9 @@ def hold_out(crops: Crops, config: SliceConfig, before: Mapping[str, bool] | Non
     known = [{before[name] for name in crops.kin_names[person] if name in before} for person in people.tolist()]
     newcomers = np.array([not known_sides for known_sides in known], np.bool_)
     held_out = np.array([known_sides == {True} for known_sides in known], np.bool_)
+    if seen_until is not None:
+        early = crops.time_s <= np.asarray(seen_until)[crops.group]  # (N,)
+        return np.asarray((held_out | (newcomers & (np.bincount(who, early) == 0)))[who])
     mean = np.bincount(who, _place_in_time(crops)) / count  # (P,)
     latest = np.argsort(-mean, kind="stable")
     latest = latest[newcomers[latest]]
@@ -69,6 +81,24 @@ def hold_out(crops: Crops, config: SliceConfig, before: Mapping[str, bool] | Non
     if missing > 0:
         held_out[latest[: int(np.searchsorted(np.cumsum(count[latest]), missing)) + 1]] = True
     return held_out[who]
+
+
+def seen_by_training(crops: Crops, held_out: NDArray[np.bool_]) -> tuple[float, ...]:
+    """Up to when, in seconds of each run, somebody counts as trained on; all who are trained on have a crop by then.
+
+    That is the middle of the stay of whoever was there first of those who are held out.
+
+    Args:
+        crops: of pieces.
+        held_out: (N,) as `hold_out` shares them out by share alone; some crop must be held out.
+    """
+    place = _place_in_time(crops)
+    who, count = np.unique(crops.kin[crops.identity[held_out]], return_inverse=True, return_counts=True)[1:]
+    early = place <= np.ceil((np.bincount(who, place[held_out]) / count).min())
+    until = np.full(crops.group.max() + 1, -np.inf)
+    np.maximum.at(until, crops.group[early], crops.time_s[early])
+    until[np.setdiff1d(crops.group, crops.group[~early])] = np.inf  # runs that ended before count as a whole
+    return tuple(until.tolist())
 
 
 def sides(crops: Crops, held_out: NDArray[np.bool_]) -> dict[str, bool]:

@@ -52,7 +52,15 @@ from reid.online.groups import draw_groups
 from reid.online.kept_vectors import StoppedError, vectors_of
 from reid.online.latency import BATCH, latencies
 from reid.online.purity import purify
-from reid.online.slices import SliceConfig, accompanied, hold_out, of_pieces, sides, still_told_of
+from reid.online.slices import (
+    SliceConfig,
+    accompanied,
+    hold_out,
+    of_pieces,
+    seen_by_training,
+    sides,
+    still_told_of,
+)
 
 _EPOCH_STEPS = 50
 _MOST_HELD_OUT = 4000  # crops: all their pairs are looked at
@@ -78,6 +86,9 @@ class AdaptResult:
     """The better embedder; None where there is none."""
     counts: Mapping[str, int] = field(default_factory=dict)
     """Crops, tracklets, pieces, cuts, crops left out, crops trained on and held out."""
+    seen_until: Sequence[float] | None = None
+    """Up to when, in seconds of each store's runs, somebody counts as trained on, see `adapt`; None where
+    nothing was shared out, or names said who was trained on."""
 
 
 def adapt(
@@ -88,6 +99,7 @@ def adapt(
     *,
     base: str | Path | None = None,
     people: str | Path | None = None,
+    seen_until: Sequence[float] | None = None,
     replay: Replayer | None = None,
     kept_in: str | Path | None = None,
     seed: int = 0,
@@ -104,6 +116,9 @@ def adapt(
         base: the embedder that the site began with, of which nothing may be forgotten; None: `start`.
         people: a file that says who was held out before, which is read, and written before anything is trained; None:
             nobody was.
+        seen_until: where the same videos were learned from before, and were followed anew, `AdaptResult.seen_until` of
+            the first time: whoever was trained on then is not held out now, though all names are others. None: nobody
+            was trained on.
         replay: tracks bursts of detections again, the same ones with `start`, with the candidate, and with `base` where
             that is another one; None: none are recorded.
         kept_in: a folder in which vectors and training are kept, so that what ended there before its time goes on; the
@@ -127,7 +142,8 @@ def adapt(
         live = Embedder(start, device="cpu", threads=c.lesson.threads)
         try:
             seen = _pure(stores, live, c, None if kept_in is None else folder, stop, counts)
-            trained, held_out = _shared_out(seen, c.slices, None if people is None else Path(people), counts)
+            sides_file = None if people is None else Path(people)
+            trained, held_out, seen_until = _shared_out(seen, c.slices, sides_file, seen_until, counts)
             del seen  # as large as a harvest
             missing = _too_few(trained.crops, held_out.crops, c.slices)
             if missing:
@@ -143,7 +159,7 @@ def adapt(
             return AdaptResult(admitted=False, reason="it was stopped", verdict=None, model=None, counts=counts)
         if verdict.admitted:
             draft.replace(out)
-    return AdaptResult(verdict.admitted, verdict.reason, verdict, out if verdict.admitted else None, counts)
+    return AdaptResult(verdict.admitted, verdict.reason, verdict, out if verdict.admitted else None, counts, seen_until)
 
 
 @contextlib.contextmanager
@@ -204,14 +220,18 @@ def _pure(
     return _Seen(of_pieces(tracklets, pieces), vectors[pieces.piece >= 0])
 
 
-def _shared_out(seen: _Seen, config: SliceConfig, people: Path | None, counts: dict[str, int]) -> tuple[_Seen, _Seen]:
-    """What is trained on, and what is held out; who is on which side is written down."""
+def _shared_out(
+    seen: _Seen, config: SliceConfig, people: Path | None, seen_until: Sequence[float] | None, counts: dict[str, int]
+) -> tuple[_Seen, _Seen, Sequence[float] | None]:
+    """What is trained on, what is held out, `AdaptResult.seen_until`; who is on which side is written down."""
     before = {} if people is None else (read_json(people) or {})
-    held_out = hold_out(seen.crops, config, before)
+    held_out = hold_out(seen.crops, config, before, seen_until=seen_until)
+    if seen_until is None and not before and held_out.any():
+        seen_until = seen_by_training(seen.crops, held_out)
     if people is not None:
         write_json(people, still_told_of(before, seen.crops) | sides(seen.crops, held_out))
     counts |= {"trained on": int((~held_out).sum()), "held out": int(held_out.sum())}
-    return seen.take(~held_out), seen.take(held_out)
+    return seen.take(~held_out), seen.take(held_out), seen_until
 
 
 def _too_few(trained: Crops, held_out: Crops, config: SliceConfig) -> str:

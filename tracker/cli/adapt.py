@@ -116,6 +116,7 @@ def _teach(settings: AdaptSettings, folder: Path, context: Context) -> tuple[lis
     from tracker.cli.replaying import replays_of
 
     admitted: list[Path] = []
+    seen_until: Sequence[float] | None = None
     for number in range(1, settings.passes + 1):
         live = str(admitted[-1]) if admitted else settings.embedder
         draft = folder / f"{number}.onnx"
@@ -123,7 +124,8 @@ def _teach(settings: AdaptSettings, folder: Path, context: Context) -> tuple[lis
         stores = [_store(settings, source, live, kept, replay, context) for source in settings.source]
         with TrainDisplay(context) as display, stop_when_asked(context) as request:
             result = adapt(
-                stores, live, draft, settings.config, replay=partial(replays_of, replay, stop=request.made),
+                stores, live, draft, settings.config,
+                seen_until=seen_until, replay=partial(replays_of, replay, stop=request.made),
                 seed=settings.seed, progress=display, stop=request.made,
             )  # fmt: skip
         if request.made():
@@ -132,6 +134,7 @@ def _teach(settings: AdaptSettings, folder: Path, context: Context) -> tuple[lis
         if not result.admitted:
             break
         admitted.append(draft)
+        seen_until = result.seen_until
     return admitted, False
 
 

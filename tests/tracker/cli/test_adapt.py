@@ -195,13 +195,15 @@ def test_ctrl_c_keeps_what_came_of_the_passes_before(
     from reid.online.worker import AdaptResult
 
     taught: list[str] = []
+    told: list[object] = []
 
-    def adapt(stores: Sequence[Path], live: str, out: Path, *_: object, **_more: object) -> AdaptResult:
+    def adapt(stores: Sequence[Path], live: str, out: Path, *_: object, **more: object) -> AdaptResult:
         taught.append(live)
+        told.append(more["seen_until"])
         out.write_bytes(DEFAULT_MODEL.read_bytes())
         if len(taught) > passes_before:
             signal.raise_signal(signal.SIGINT)
-        return AdaptResult(True, "better", None, out)
+        return AdaptResult(True, "better", None, out, seen_until=(1.5,))
 
     monkeypatch.setattr("reid.online.worker.adapt", adapt)
     words = ["adapt", "street", "--detector", "det.txt", "--out", "site.onnx", "--passes", "3"]
@@ -209,4 +211,5 @@ def test_ctrl_c_keeps_what_came_of_the_passes_before(
     assert f"interrupted; {done}" in capsys.readouterr().err
     assert (street / "site.onnx").exists() == bool(passes_before)
     assert [Path(live).name for live in taught] == ["default", "1.onnx"][: passes_before + 1]
+    assert told == [None, (1.5,)][: passes_before + 1], "who was trained on is not held out later"
     assert not [path for path in street.iterdir() if path.name.startswith(".")]

@@ -13,7 +13,7 @@ from reid.data.config import DataConfig
 from reid.data.stores import read_store_crops
 from reid.errors import InputError
 from reid.online.purity import PurityConfig, purify
-from reid.online.slices import SliceConfig, accompanied, hold_out, of_pieces, sides, still_told_of
+from reid.online.slices import SliceConfig, accompanied, hold_out, of_pieces, seen_by_training, sides, still_told_of
 
 Film = Callable[..., Path]
 
@@ -61,6 +61,43 @@ def test_whoever_was_held_out_once_stays_so_and_nobody_trained_on_ever_is(film: 
     assert crops.time_s[second & ~known].min() > crops.time_s[~second].max()
     # alone they would be held out as the latest
     assert hold_out(earlier, config, dict.fromkeys(before, False)).sum() == 0
+
+
+def test_followed_anew_nobody_is_held_out_who_was_trained_on(film: Film) -> None:
+    """The second time names are others, a gap within the last trained on moves the share, and two are taken for one."""
+    crops = read_store_crops(film(people=30), DataConfig())
+    config = SliceConfig(held_out_share=0.3)
+    first = hold_out(crops, config)
+    until = seen_by_training(crops, first)
+    trained = set(crops.identity[~first].tolist())
+    fewer = crops.subset(crops.identity % 5 != 4)  # of those who are left, the share would take others
+    again = fewer.regrouped(fewer.identity, [f"again {name}" for name in fewer.names], labelled=False, together=[])
+    moved = hold_out(again, SliceConfig(held_out_share=0.5))
+    assert trained & set(again.identity[moved].tolist())
+    second = hold_out(again, SliceConfig(held_out_share=0.5), seen_until=until)
+    held_out = set(again.identity[second].tolist())
+    assert not trained & held_out
+    assert len(held_out) >= 4
+    joined = again.regrouped(
+        again.identity, again.names, labelled=False, together=[],
+        kin=np.where(np.arange(len(again.names)) == max(held_out), min(trained), np.arange(len(again.names))),
+    )  # fmt: skip
+    third = hold_out(joined, SliceConfig(held_out_share=0.5), seen_until=until)
+    assert set(joined.identity[third].tolist()) == held_out - {max(held_out)}
+
+
+def test_followed_anew_every_video_has_its_own_time(film: Film) -> None:
+    one, two = (read_store_crops(film(name, people=12), DataConfig()) for name in ("one", "two"))
+    one.unix_s[:] = two.unix_s[:] = np.nan
+    videos = join_crops([one, two])
+    held_out = hold_out(videos, SliceConfig(held_out_share=0.3))
+    until = seen_by_training(videos, held_out)
+    assert until[0] == np.inf, "of the first video nobody is held out"
+    assert until[1] < 40
+    again = hold_out(videos, SliceConfig(held_out_share=0.9), seen_until=until)
+    assert not (again & (videos.group == 0)).any()
+    assert (again & held_out).any()
+    assert not (again & ~held_out).any()
 
 
 def test_sessions_of_which_nothing_is_left_are_forgotten(film: Film) -> None:

@@ -29,7 +29,7 @@ from reid.learning.graph import OnnxGraph  # noqa: E402
 from reid.learning.trainer import TrainConfig  # noqa: E402
 from reid.online.config import AdaptConfig, LessonConfig  # noqa: E402
 from reid.online.figures import load_figures  # noqa: E402
-from reid.online.gate import NUMBERS, SINCE_BASE, GateConfig  # noqa: E402
+from reid.online.gate import NUMBERS, SINCE_BASE, GateConfig, Verdict  # noqa: E402
 from reid.online.slices import SliceConfig, accompanied  # noqa: E402
 from reid.online.worker import adapt  # noqa: E402
 
@@ -359,6 +359,29 @@ def test_who_was_held_out_is_written_down_before_anything_is_trained_and_stays_s
     people.write_text("{half")
     with pytest.raises(DataError, match=r"people\.json is damaged"):
         adapt([store], dim_eyes, tmp_path / "d.onnx", config, people=people)
+
+
+def test_in_a_second_pass_nobody_is_held_out_who_was_trained_on_in_the_first(
+    film: Film, dim_eyes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared: list[tuple[set[float], set[float]]] = []  # when those were there who are trained on, and held out
+
+    def no_training(_self: object, trained: Any, held_out: Crops, *_: object) -> bool:
+        shared.append((set(trained.crops.time_s.tolist()), set(held_out.time_s.tolist())))
+        return True
+
+    monkeypatch.setattr("reid.online.worker._Lesson.teach", no_training)
+    monkeypatch.setattr("reid.online.worker._Lesson.judge", lambda *_: Verdict(admitted=False, reason="a test"))
+    first = adapt([film("one", people=90, beside=6)], dim_eyes, tmp_path / "a.onnx", CONFIG)
+    moved = AdaptConfig(lesson=LESSON, slices=SliceConfig(held_out_share=0.6))  # as where fewer are followed at the end
+    again = film("two", people=90, beside=6)
+    for seen_until in (None, first.seen_until):
+        second = adapt([again], dim_eyes, tmp_path / "b.onnx", moved, seen_until=seen_until)
+    (trained, _), (_, share), (_, held_out) = shared
+    assert trained & share, "by share alone somebody would be"
+    assert held_out
+    assert not trained & held_out
+    assert second.seen_until == first.seen_until, "nor in a third"
 
 
 def test_what_the_site_began_with_teaches_and_is_what_must_not_be_forgotten(
