@@ -55,7 +55,10 @@ class Resampling:
     """R draws of I identities out of I, with replacement.
 
     What an identity contributes is weighted by how often it was drawn: its queries by that number, a pair of two
-    identities by the product of both. The gallery of a query stays whole.
+    identities by the product of both. The gallery of a query stays whole: those whom it is searched among are not drawn
+    with it, so that intervals of figures of queries are too narrow where few share a gallery, as tracklets do that were
+    seen together. Where nothing had changed, the lower end of a difference of such mean average precisions was above 0
+    in 6 to 9 % of simulated harvests, where 2.5 % would be nominal.
     """
 
     def __init__(self, identities: int, replicates: int, seed: int) -> None:
