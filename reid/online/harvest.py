@@ -109,7 +109,8 @@ class Harvester:
             boxes: (M, 4) `x1, y1, x2, y2` in pixels.
             scores: (M,) of the detector or tracker, 0..1.
             time_s: seconds since the source began. Where it goes back, all tracks are cut.
-            seen: (M,) bool, False where the position is predicted; None for all seen.
+            seen: (M,) bool, False where the position is predicted; None for all seen: then crops are taken of
+                predictions, too.
             covered: (M,) share of each box that something hides, beside the other boxes; None where unknown.
             classes: (M,) of the objects; None for 0.
             frame: number of the frame, from 0 or 1; None to count calls from 1.

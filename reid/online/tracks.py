@@ -29,7 +29,7 @@ class TrackedBoxes:
     classes: ArrayLike | None = None
     """(M,) of the objects; None for 0."""
     seen: ArrayLike | None = None
-    """(M,) bool, False where the position is predicted; None for all seen."""
+    """(M,) bool, False where the position is predicted; None for all seen: then crops are taken of predictions, too."""
     covered: ArrayLike | None = None
     """(M,) share of each box that something hides, beside the other boxes; None where unknown."""
     renamed: Mapping[int, int] = field(default_factory=dict)

@@ -192,7 +192,8 @@ class OnlineTrainer:
 
         Args:
             image: (H, W, 3) uint8 BGR; may be changed after the call.
-            tracks: `TrackedBoxes` of any tracker, or `tracker.Tracks`.
+            tracks: `TrackedBoxes` of any tracker, or `tracker.Tracks`. Boxes that a tracker predicts where nothing was
+                detected must be left out or told as not `seen`: crops are taken of all others.
             time_s: seconds since the source began; None: since this trainer did.
             detections: all that the detector gave, on which candidates are tried before they go live; None: nothing is
                 recorded for that.
