@@ -22,7 +22,7 @@ FrameReader: TypeAlias = Callable[[Path], Iterable[tuple[int, Image]]]
 """Given a video, its frames in order as (number from 1, (H, W, 3) uint8 BGR)."""
 
 _DEFAULT_RATE_HZ = 25.0
-_DRAWN = "annotated"  # the video that `reidtrack track` writes has boxes drawn into it
+_DRAWN = ("annotated", "contact_sheet")  # what `reidtrack` writes beside its tracks has boxes drawn into it
 _DETECTOR = re.compile(r"(MOT17-\d+)-(DPM|FRCNN|SDP)")
 _AT_ONCE = 8  # decoded frames in memory
 _SHOWN = 3
@@ -125,7 +125,7 @@ def _sequence(folder: Path, config: DataConfig, video: Path | None = None) -> Mo
         pictures = pictures_in(frames) if frames.is_dir() else []
         video = None if pictures else _video_in(folder)
         if video is None and not pictures:
-            pictures = pictures_in(folder)
+            pictures = [path for path in pictures_in(folder) if path.stem not in _DRAWN]
     if not pictures and video is None:
         return None
     numbered = [int(p.stem) for p in pictures if p.stem.isdecimal()]
@@ -136,7 +136,7 @@ def _sequence(folder: Path, config: DataConfig, video: Path | None = None) -> Mo
 
 def _video_in(folder: Path) -> Path | None:
     """The video that lies in a folder, if one does."""
-    videos = [path for path in entries(folder)[1] if path.suffix.lower() in VIDEO_SUFFIXES and path.stem != _DRAWN]
+    videos = [path for path in entries(folder)[1] if path.suffix.lower() in VIDEO_SUFFIXES and path.stem not in _DRAWN]
     if len(videos) > 1:
         raise DataError(f"{folder} must hold one video, got {', '.join(p.name for p in videos)}: name the one meant")
     return videos[0] if videos else None

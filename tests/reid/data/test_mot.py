@@ -252,6 +252,12 @@ class TestVideo:
             cv2.imwrite(str(path), np.full((120, 200, 3), number, np.uint8))
         assert open_crops(video.parent).pixels([0, 1], 8, 8)[:, 4, 4, 0].tolist() == [2, 7]
 
+    def test_what_a_demo_drew_is_no_source(self, video):
+        video.rename(video.with_name("annotated.avi"))
+        cv2.imwrite(str(video.with_name("contact_sheet.png")), np.full((120, 200, 3), 255, np.uint8))
+        with pytest.raises(DataError, match=r"holds no data of a known kind: found .*\.png"):
+            open_crops(video.parent)
+
     def test_two_videos_are_one_too_many(self, video):
         (video.parent / "other.mp4").write_bytes(video.read_bytes())
         with pytest.raises(DataError, match=r"must hold one video, got clip\.avi, other\.mp4"):
