@@ -10,6 +10,8 @@ from torch import Tensor
 from reid.errors import InputError
 from reid.learning.loss_choices import DistanceName
 
+_CENTRE_ROWS = 32  # at least, where there are so many: unit vectors' own mean would save 3 % of a square
+
 DISTANCES: tuple[DistanceName, ...] = get_args(DistanceName)
 
 
@@ -109,10 +111,11 @@ def unit(rows: Tensor) -> Tensor:
 
 
 def _centre(rows: Tensor) -> Tensor:
-    """(B, D) -> (D,) the point around which squares lose few digits: the mean, of unit vectors.
+    """(B, D) -> (D,) a point around which squares lose few digits: near the mean, of some of the rows.
 
     Rows count the less the longer they are: one far outlier would draw the mean away from all others.
     """
+    rows = rows[:: max(1, len(rows) // _CENTRE_ROWS)]
     weights = torch.linalg.vector_norm(rows, dim=1).clamp_min(1e-12).reciprocal()  # (B,)
     centre: Tensor = (weights @ rows) / weights.sum()
     return centre
