@@ -25,8 +25,8 @@ Seconds = Callable[[], float]
 
 
 def latencies(
-    live: Embedder,
-    candidate: Embedder,
+    live: Callable[[], Embedder],
+    candidate: Callable[[], Embedder],
     pixels: NDArray[np.uint8],
     most_slower: float,
     *,
@@ -34,13 +34,14 @@ def latencies(
 ) -> tuple[float, float]:
     """Milliseconds that each of the two takes for a crop.
 
-    Both run in turn, and the medians of their runs are taken: what else the machine does meets both alike. Where the
-    candidate is too slow it is measured again, up to five times in all, and the best of these is what counts: a machine
-    that was busy with something else must not speak against it.
+    Both run in turn, now the one first and now the other, and the medians of their runs are taken: what else the
+    machine does meets both alike. Where the candidate is too slow it is measured again, up to five times in all, and
+    the best of these is what counts: a machine that was busy with something else must not speak against it. Each time
+    both are opened anew, since where a model happens to lie in memory may make it some per cent slower than its twin.
 
     Args:
-        live: the embedder that is live.
-        candidate: the one that may take its place, on the same device and with as many threads.
+        live: opens the embedder that is live.
+        candidate: opens the one that may take its place, on the same device and with as many threads.
         pixels: (N, h, w, 3) uint8 BGR, real crops.
         most_slower: from which share more on it is measured again.
         clock: in seconds. By default those that a CPU worked for this process, which others do not lengthen as they do
@@ -49,12 +50,14 @@ def latencies(
     found: list[tuple[float, float]] = []
     while len(found) < _MOST_TIMES and not any(_share(of) <= most_slower for of in found):
         taken: tuple[list[float], list[float]] = [], []
+        turns = list(zip((live(), candidate()), taken, strict=True))
         for number in range(_RUNS + 1):
-            for embedder, its in zip((live, candidate), taken, strict=True):
+            for embedder, its in turns:
                 began_s = clock()
                 embedder.crops(pixels)
                 if number:  # the first run fills the caches
                     its.append(clock() - began_s)
+            turns.reverse()
         found.append((_ms(taken[0], len(pixels)), _ms(taken[1], len(pixels))))
     return min(found, key=_share)
 

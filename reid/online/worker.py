@@ -11,6 +11,7 @@ import copy
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -312,7 +313,7 @@ class _Lesson:
 
     def judge(self, draft: Path, held_out: _Seen) -> Verdict:
         """What the gate says of a candidate."""
-        candidate = Embedder(draft, device="cpu", threads=self._config.lesson.threads)
+        candidate = self._opened(draft)
         if candidate.info.calibration is None:
             return Verdict(admitted=False, reason=_uncalibrated(held_out.crops))
         canary = self._figures.canary
@@ -320,7 +321,8 @@ class _Lesson:
         vectors = self._vectors(candidate, held_out.crops)
         few = np.arange(min(BATCH, len(held_out.crops)))
         pixels = held_out.crops.pixels(few, self._live.card.height_px, self._live.card.width_px)
-        taken_ms = latencies(self._live, candidate, pixels, self._config.gate.most_slower)
+        both = partial(self._opened, self._start), partial(self._opened, draft)
+        taken_ms = latencies(*both, pixels, self._config.gate.most_slower)
         replays = base_replay = None
         if self._replay is not None:
             replays = self._replay(self._live), self._replay(candidate)
@@ -331,6 +333,9 @@ class _Lesson:
             held_out.vectors, vectors, held_out.crops, fixed, self._config.gate,
             replays=replays, base_replay=base_replay, latency_ms=taken_ms, seed=self._seed,
         )  # fmt: skip
+
+    def _opened(self, model: Path) -> Embedder:
+        return Embedder(model, device="cpu", threads=self._config.lesson.threads)
 
     def _teacher(self, trained: _Seen, crops: Crops) -> Teacher:
         """What the site began with, of what is trained on and the figures."""

@@ -34,6 +34,7 @@ from reid.online.slices import SliceConfig, accompanied  # noqa: E402
 from reid.online.worker import adapt  # noqa: E402
 
 Film = Callable[..., Path]
+Opens = Callable[[], Embedder]
 LESSON = LessonConfig(steps=100, learning_rate=5e-3, trained_share=1.0, memory_weight=0.0, most_figure_loss=1.0)
 CONFIG = AdaptConfig(lesson=LESSON)
 HEIGHT_PX, WIDTH_PX = 32, 16
@@ -171,8 +172,8 @@ def test_one_that_takes_longer_is_refused(
 ) -> None:
     asked = []
 
-    def slow(live: Embedder, candidate: Embedder, pixels: NDArray[np.uint8], most_slower: float) -> tuple[float, float]:
-        asked.append((live.info.model_hash, candidate.device, pixels.shape, most_slower))
+    def slow(live: Opens, candidate: Opens, pixels: NDArray[np.uint8], most_slower: float) -> tuple[float, float]:
+        asked.append((live().info.model_hash, candidate().device, pixels.shape, most_slower))
         return 2.0, 2.2
 
     monkeypatch.setattr("reid.online.worker.latencies", slow)
