@@ -66,7 +66,7 @@ class TrackSettings:
     tracking, and use what came of it. Pictures of whoever is there stay in the folder; see docs/online.md."""
     online_config: Path | None = field(default=None, metadata=flag_only("FILE"))
     """Settings of that folder, for the harvest, the worker and the watch over embedders: see configs/online.yaml."""
-    online_worker: bool = True
+    online_worker: bool = field(default=True, metadata=flag_only())
     """Whether a worker is started beside the tracking where it learns on site and torch is installed; switched off,
     that is left to `reidtrack online worker` elsewhere, such as on a machine of its own."""
     show: bool = False

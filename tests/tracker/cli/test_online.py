@@ -117,9 +117,6 @@ def test_a_worker_may_have_a_machine_of_its_own(
     assert track("--online", "site", "--no-online-worker") == 0
     assert len(started) == 1
     assert "harvested" in capsys.readouterr().out
-    (scene / "track.yaml").write_text("online_worker: false\n")
-    assert track("--online", "site", "--config", "track.yaml") == 0
-    assert len(started) == 1
 
 
 def test_two_trackers_do_not_share_a_folder(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:

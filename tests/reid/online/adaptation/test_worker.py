@@ -91,7 +91,7 @@ def test_a_lesson_is_as_its_settings_say(
     def objective(_model: OnnxGraph, relate: Callable[..., Any], **settings: Any) -> dict[str, Any]:
         return settings
 
-    monkeypatch.setattr("reid.online.worker.train", no_training)
+    monkeypatch.setattr("reid.online.worker.run_training", no_training)
     monkeypatch.setattr("reid.online.worker.TrackletObjective", objective)
     result = adapt([film(people=90, beside=6)], dim_eyes, tmp_path / "a.onnx", AdaptConfig(), base=DEFAULT_MODEL)
     assert result.reason == "it was stopped"
