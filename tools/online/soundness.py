@@ -31,7 +31,7 @@ ASKED = {
     "locks": "no lock is held",
     "files": "no file that does not belong there, no draft taken for a whole one, nothing grows",
 }
-_JSON = "(online|clock|current|state|watch|people)"
+_JSON = "(online|clock|starts|current|state|watch|people)"
 _KNOWN = re.compile(
     rf"{_JSON}\.json|\.{_JSON}\.json-draft|history\.jsonl|\.history\.jsonl-draft|\.?worker\.(log|log\.1|json|yaml)(-draft)?|lock\.\w+|models/.+"
     r"|harvest/\.?totals\.json(-draft)?|harvest/[^/]+/\d{8}-\d\d/.+|training/\d+/.+|replay/[^/]+/\.?\d{6}\.npz(-draft)?"

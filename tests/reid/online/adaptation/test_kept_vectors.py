@@ -23,7 +23,7 @@ class Eyes:
     """Mean colours; takes down how many crops it saw."""
 
     def __init__(self, model_hash: str = "aa") -> None:
-        self.card = SimpleNamespace(height_px=4, width_px=2, dimension=3)
+        self.card = SimpleNamespace(height_px=4, width_px=2, dimension=3, resize="linear")
         self.info = SimpleNamespace(model_hash=model_hash)
         self.seen = 0
 
