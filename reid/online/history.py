@@ -24,7 +24,8 @@ class History:
     Args:
         path: the file, made with the first event.
         guard: keeps other writers out while it is open.
-        most_bytes: when the file is longer, its older half goes.
+        most_bytes: when the file is longer, its older half goes, but for the last change of the registry (`change`):
+            without `current.json` it alone says which model is live.
         clock: seconds since 1970.
     """
 
@@ -124,7 +125,12 @@ class History:
 
     def _drop_older_half(self) -> None:
         data = self.path.read_bytes()
-        write_whole(self.path, data[data.find(b"\n", len(data) // 2) + 1 :])
+        cut = data.find(b"\n", len(data) // 2) + 1
+        carried = b""
+        if not any("change" in event for _, event in _lines(data[cut:])):
+            changes = [line for line, event in _lines(data[:cut]) if "change" in event]
+            carried = b"".join(line + b"\n" for line in changes[-1:])
+        write_whole(self.path, carried + data[cut:])
 
 
 def _lines(data: bytes) -> list[tuple[bytes, dict[str, Any]]]:

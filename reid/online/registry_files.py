@@ -8,10 +8,9 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from reid.card_lookup import CARD_SUFFIXES, card_file_beside
 from reid.errors import DataError, ModelError
@@ -70,7 +69,7 @@ class RegistryFiles:
         """What comes after a change: its line in the history, and the end of files that are not kept."""
         history = self._folder.history
         try:
-            if changed_now or not _is_told(state, history.read()):
+            if changed_now or all(event.get("change") != state.change for event in history.read()):
                 history.append(**state.event)
         except (OSError, DataError) as error:
             _logger.warning("%s cannot be written, which the next change tries again: %s", history.path, error)
@@ -138,18 +137,6 @@ class RegistryFiles:
             raise DataError(f"{path} has been locked by another process for {_PATIENCE_S:g} s: end it if it hangs")
         with lock:
             yield
-
-
-def _is_told(state: RegistryState, events: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether the last change has its line in the history, or had it in the half that has gone since.
-
-    That half is gone where the history says nothing of any change, and begins later than this one was.
-    """
-    changes = [event["change"] for event in events if "change" in event]
-    if changes or not events:
-        return state.change in changes
-    told, begins = state.event.get("unix_s"), events[0].get("unix_s")
-    return isinstance(told, int | float) and isinstance(begins, int | float) and told < begins
 
 
 def sha256_of(path: Path) -> str:

@@ -123,21 +123,26 @@ def test_a_history_that_forgot_its_beginning_still_leads_to_the_base(
     assert registry.current().number == 0
 
 
-def test_a_change_that_the_history_has_forgotten_is_no_news(
+def test_the_last_change_outlives_the_older_half_of_the_history(
     registry: ModelRegistry, model: MakeModels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registry.admit(model(1))
     history = registry.folder.history
-    monkeypatch.setattr(history, "_most_bytes", 2000)
+    told = history.read()[-1]
+    monkeypatch.setattr(history, "_most_bytes", 3000)
     monkeypatch.setattr(history, "_clock", lambda: time.time() + 3600)
-    for number in range(50):
+    for number in range(100):
         history.append("refused", round=number, reason="it was no better")
     known = history.read()
-    assert not any("change" in event for event in known)
+    assert [event for event in known if "change" in event] == [told], "at its own time"
+    assert known[0] == told
+    assert history.path.stat().st_size <= 3000
     assert again(registry).current().number == 1
-    assert history.read() == known
-    assert again(registry).admit(model(2)) == 2
-    assert [event["change"] for event in history.read() if "change" in event] == [3]
+    assert history.read() == known, "nothing is told twice"
+    registry.folder.current.write_bytes(b"\0" * 100)
+    assert again(registry).current().number == 1
+    assert registry.path(1).exists()
+    assert registry.admit(model(2)) == 2
 
 
 def test_a_change_that_could_not_be_told_is_told_later_with_the_time_at_which_it_was(
