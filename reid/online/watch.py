@@ -7,7 +7,8 @@ to how many people were in the picture, and what share of the others look less l
 The first two move with the traffic: in a crowd more tracks break, and who comes out of a door where another went in may
 seem to be the same person anew. So they never make a model worse alone. The mean of the margins is moved neither by how
 many there are nor by how long they stay, but by the light. A model is worse where both speak against it. Where margins
-alone do, it is in doubt, and worse only where they fall so far that it tells hardly anybody from another.
+alone do, it is in doubt, and worse only where they fall so far that it tells hardly anybody from another: so
+far below the last model that was kept without a doubt, however many were kept with one since.
 """
 
 from __future__ import annotations
@@ -52,7 +53,8 @@ class WatchConfig:
     margin_loss_alone: float = 0.2
     """More than so much fewer make a model worse though neither new identities nor broken tracks are more: one that
     tells nobody from another loses nobody. It must be more than worse light costs; a model that guesses loses 0.4 or
-    more, since half of the others look less alike then. A smaller loss alone is told as a doubt."""
+    more, since half of the others look less alike then. A smaller loss alone is told as a doubt, and such losses add
+    up: what counts is how far margins are below those of the last model that was kept without a doubt."""
 
     def __post_init__(self) -> None:
         for name in ("before_s", "after_s", "block_s"):
@@ -138,7 +140,8 @@ class Watch:
 
     The chance of a false alarm is `false_alarm` at most, over all looks together, where margins fall by no more than
     `margin_loss`, whatever the traffic does to the rest; and, where neither rate is more than `ratio` times what it
-    was, about so much where they fall by no more than `margin_loss_alone`, as in worse light. What must hold together
+    was, about so much where they are no more than `margin_loss_alone` below those of the last model that was kept
+    without a doubt, as in worse light. What must hold together
     needs no share of that chance of its own (intersection-union test, Berger 1982). Each look gets an equal share, of
     which new identities and broken tracks, either of which will do, get half each (alpha spending, Lan and DeMets 1983,
     in its simplest form, which by Bonferroni's inequality holds however they depend on each other). The looks are the
@@ -159,6 +162,7 @@ class Watch:
         self._alpha = c.false_alarm / len(self._looks)  # of one look
         self._before: deque[_Block] = deque(maxlen=round(c.before_s / c.block_s))
         self._after: list[_Block] = []
+        self._sure: list[_Block] = []  # what the last model was compared with before one was kept in doubt; else none
         self._open = _Block()
         self._settling_s = 0.0
         self._last: tuple[float, int] | None = None  # time of the last update, and how many were in the picture
@@ -224,8 +228,9 @@ class Watch:
 
     def saved(self) -> dict[str, Any]:
         """All that `restore` needs, as JSON can say it."""
-        before, after = ([list(astuple(block)) for block in part] for part in (self._before, self._after))
-        return {"phase": self.verdict.phase, "before": before, "after": after}
+        parts = {"before": self._before, "after": self._after, "sure": self._sure}
+        blocks = {name: [list(astuple(block)) for block in part] for name, part in parts.items()}
+        return {"phase": self.verdict.phase, **blocks}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Go on from what was `saved`, but for a block that had not ended.
@@ -237,12 +242,13 @@ class Watch:
         phase = next((phase for phase in phases if phase == saved["phase"]), None)
         if phase is None:
             raise ValueError(f"phase must be one of {', '.join(phases)}, got {saved['phase']!r}")
-        before, after = ([_block(row) for row in saved[name]] for name in ("before", "after"))
-        if not all(block.margins > 0 for block in (*before, *after)):
+        before, after, sure = ([_block(row) for row in saved[name]] for name in ("before", "after", "sure"))
+        if not all(block.margins > 0 for block in (*before, *after, *sure)):
             raise ValueError("a block must have margins")
         if phase in ("watching", "worse") and (len(before) < LEAST_GROUPS or (phase == "worse" and len(after) < 2)):
             raise ValueError("there must be something to compare")
         self._before.extend(before)
+        self._sure = sure
         self._after = after[-(self._looks[-1] - 1) :]  # settings may have changed: there is a look to come
         if phase in ("watching", "worse"):
             comparisons = self._compare() if phase == "worse" else ()
@@ -266,17 +272,30 @@ class Watch:
         phase: Phase = "worse" if self._is_worse(comparisons) else "kept" if over else "watching"
         self.verdict = Verdict(phase, count * self.config.block_s, comparisons)
         if phase == "kept":
+            if self.verdict.doubt:
+                self._sure = self._sure or list(self._before)
+            elif self._sure and not self._are_lower(self._sure, self.config.margin_loss):
+                self._sure = []  # all that was lost is there again
             self._before.extend(self._after)
             self._after = []
 
     def _is_worse(self, comparisons: Sequence[Comparison]) -> bool:
-        """Whether margins are, and also what moves with the traffic, or margins by far."""
+        """Whether margins are, and also what moves with the traffic, or margins by far.
+
+        By far is meant from the last model that was kept without a doubt, else each could lose a little more. Light
+        that stays worse makes it not worse for that: margins must fall at this exchange, too.
+        """
         against = {each.measure for each in comparisons if each.worse}
         if "margins" not in against:
             return False
-        before, after = _columns(self._before), _columns(self._after)
-        far = lower(before.margins, after.margins, self.config.margin_loss_alone) <= self._alpha
-        return len(against) > 1 or far
+        best = max(
+            (part for part in (self._before, self._sure) if part), key=lambda part: _columns(part).margins.mean()
+        )
+        return len(against) > 1 or self._are_lower(best, self.config.margin_loss_alone)
+
+    def _are_lower(self, before: deque[_Block] | list[_Block], loss: float) -> bool:
+        """Whether margins are surely by more than a loss."""
+        return lower(_columns(before).margins, _columns(self._after).margins, loss) <= self._alpha
 
     def _compare(self) -> tuple[Comparison, ...]:
         before, after, c = _columns(self._before), _columns(self._after), self.config

@@ -91,7 +91,7 @@ def test_margins_that_fall_alone_are_told_once_and_their_hours_are_kept(tmp_path
     run.start("two")
     assert run.go_on(1300, "two", 1, margin=0.8) == "kept"
     assert (run.embedder.doubts, run.embedder.left) == ([], []), "that was told before"
-    run.go_on(600, "three", 1, margin=0.6)
+    run.go_on(600, "three", 1, margin=0.72)
     assert run.embedder.doubts == [("three", "door")]
     assert run.go_on(1300, "four", 1, margin=0.4) == "worse"
     assert run.go_on(1300, "five", 4, margin=0.4) == "worse"

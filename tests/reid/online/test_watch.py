@@ -169,6 +169,46 @@ def test_a_second_swap_while_watching_is_compared_with_what_was_found_good() -> 
     assert "36 before" in watch.verdict.reason
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_losses_that_are_told_as_doubts_add_up(restarted: bool) -> None:
+    watch = Watch(SHORT)
+    now = feed(watch, 1300, births=1, margin=0.97)
+    phases = []
+    for margin in (0.82, 0.67):
+        if restarted:
+            saved = json.loads(json.dumps(watch.saved()))
+            watch = Watch(SHORT)
+            watch.restore(saved)
+        watch.swapped()
+        now = feed(watch, 1300, start_s=now, births=1, margin=margin)
+        phases.append((watch.verdict.phase, bool(watch.verdict.doubt)))
+    assert phases == [("kept", True), ("worse", False)]
+    assert "0.82 before, 0.67 after" in watch.verdict.reason
+
+
+def test_light_that_stays_worse_makes_no_later_model_worse() -> None:
+    watch = Watch(SHORT)
+    now = feed(watch, 1300, births=1, margin=0.97)
+    watch.swapped()
+    now = feed(watch, 1300, start_s=now, births=1, margin=0.82)
+    now = feed(watch, 1300, start_s=now, births=1, margin=0.6)  # more of it, and no other model
+    for _ in range(2):
+        watch.swapped()
+        now = feed(watch, 1300, start_s=now, births=1, margin=0.6)
+        assert watch.verdict.phase == "kept"
+        assert not watch.verdict.doubt
+
+
+def test_once_all_is_there_again_it_counts_from_there() -> None:
+    watch = Watch(SHORT)
+    now, phases = feed(watch, 1300, births=1, margin=0.9), []
+    for margin in (0.8, 0.98, 0.8, 0.74):  # the last is by less than 0.2 lower than the first was
+        watch.swapped()
+        now = feed(watch, 1300, start_s=now, births=1, margin=margin)
+        phases.append((watch.verdict.phase, bool(watch.verdict.doubt)))
+    assert phases == [("kept", True), ("kept", False), ("kept", True), ("worse", False)]
+
+
 @pytest.mark.parametrize("at_s", [600, 1400, 1500, 2000, 2700])
 def test_what_is_saved_goes_on_as_if_nothing_had_happened(at_s: int) -> None:
     def run(watch: Watch, first: int, last: int) -> Watch:
