@@ -32,6 +32,7 @@ class Crops:
         camera: (N,) numbers of cameras, -1 unknown.
         time_s: (N,) seconds on the clock of its group, NaN unknown.
         group: (N,) what was filmed together, such as one video; -1 unknown.
+        groups: how many of these there are, with those of which no crop is here; None: up to the highest number.
         together: (M, 2) pairs of identities that were seen at the same moment, so that they are different.
         unix_s: (N,) seconds since 1970, NaN unknown.
         kin: (I,) identities with the same number may be one object (tracklets that the tracker joined by appearance).
@@ -55,6 +56,7 @@ class Crops:
         camera: ArrayLike | None = None,
         time_s: ArrayLike | None = None,
         group: ArrayLike | None = None,
+        groups: int | None = None,
         unix_s: ArrayLike | None = None,
         together: ArrayLike | None = None,
         kin: ArrayLike | None = None,
@@ -76,6 +78,8 @@ class Crops:
         """(N,) float64 seconds, comparable inside one group; NaN unknown."""
         self.group: NDArray[np.int64] = _column("group", group, n, np.full(n, -1, np.int64))
         """(N,) int64 what was filmed together, such as one video; -1 unknown."""
+        self.groups: int = int(self.group.max(initial=-1)) + 1 if groups is None else groups
+        """How many numbers groups have, whether or not a crop of each is here."""
         self.unix_s: NDArray[np.float64] = _column("unix_s", unix_s, n, np.full(n, np.nan))
         """(N,) float64 seconds since 1970; NaN unknown."""
         self.kin: NDArray[np.int64] = _column("kin", kin, count, np.arange(count))
@@ -134,6 +138,7 @@ class Crops:
             camera=self.camera[chosen],
             time_s=self.time_s[chosen],
             group=self.group[chosen],
+            groups=self.groups,
             unix_s=self.unix_s[chosen],
             together=self.together,
             kin=self.kin,
@@ -165,6 +170,7 @@ class Crops:
             camera=self.camera[kept],
             time_s=self.time_s[kept],
             group=self.group[kept],
+            groups=self.groups,
             unix_s=self.unix_s[kept],
             together=together,
             kin=kin,
@@ -219,6 +225,8 @@ class Crops:
         _check_range("picture", self._picture, len(self._cache.pictures))
         _check_range("together", pairs, len(self.names))
         _check_range("kin", self.kin, len(self.kin_names))
+        if self.group.max(initial=-1) >= self.groups:
+            raise InputError(f"groups must be above each of them, got {self.groups} and {self.group.max()}")
         if (pairs[:, 0] == pairs[:, 1]).any():
             raise InputError("together must be pairs of two different identities")
 
@@ -245,7 +253,8 @@ def join_crops(parts: Sequence[Crops], *, cache_mb: int = DEFAULT_CACHE_MB) -> C
         picture=np.concatenate([part._picture + k for part, k in zip(parts, start, strict=False)]),
         camera=_number_on([part.camera for part in parts]),
         time_s=np.concatenate([part.time_s for part in parts]),
-        group=_number_on([part.group for part in parts]),
+        group=_number_on([part.group for part in parts], [part.groups for part in parts]),
+        groups=sum(part.groups for part in parts),
         unix_s=np.concatenate([part.unix_s for part in parts]),
         together=np.concatenate([part.together + k for part, k in zip(parts, before, strict=False)]),
         kin=_number_on([part.kin for part in parts], [len(part.kin_names) for part in parts]),

@@ -64,7 +64,8 @@ def read_store_crops(folder: Path, config: DataConfig) -> Crops:
         names,
         labelled=False,
         time_s=np.concatenate([store.time_s[kept] for store, kept in zip(stores, rows, strict=True)]),
-        group=np.unique(table[:, :2], axis=0, return_inverse=True)[1].reshape(-1),
+        group=_runs(stores, table),
+        groups=sum(len(store.runs) for store in stores),
         unix_s=np.concatenate([_unix_s(store)[kept] for store, kept in zip(stores, rows, strict=True)]),
         together=_together(stores, tracklets),
         kin=kin,
@@ -72,6 +73,13 @@ def read_store_crops(folder: Path, config: DataConfig) -> Crops:
         licence=config.licence,
         cache=PixelCache(pictures, config.cache_mb << 20),
     )
+
+
+def _runs(stores: list[Tracklets], table: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(N,) which of all runs each crop is of; one without a crop is counted, so that what is tracked again fits."""
+    place = {key: k for k, key in enumerate((k, run.number) for k, store in enumerate(stores) for run in store.runs)}
+    keys, run_of = np.unique(table[:, :2], axis=0, return_inverse=True)
+    return np.array([place[k, number] for k, number in keys.tolist()])[run_of.reshape(-1)]
 
 
 def _kin(

@@ -62,7 +62,7 @@ def hold_out(
         before: whether somebody was held out earlier, by name (`Crops.kin_names`): that stays as it was.
         seen_until: where the same videos were learned from before, and were followed anew, what `seen_by_training` said
             of the first time: names say nothing then, and those newcomers are held out who were not seen up to then,
-            whatever share that is. None: as the share says.
+            whatever share that is; of a run that is beyond, nobody was seen. None: as the share says.
     """
     before = before or {}
     kin = crops.kin[crops.identity]  # (N,)
@@ -72,7 +72,8 @@ def hold_out(
     newcomers = np.array([not known_sides for known_sides in known], np.bool_)
     held_out = np.array([known_sides == {True} for known_sides in known], np.bool_)
     if seen_until is not None:
-        early = crops.time_s <= np.asarray(seen_until)[crops.group]  # (N,)
+        of_runs = np.concatenate((seen_until, np.full(max(0, crops.groups - len(seen_until)), -np.inf)))
+        early = crops.time_s <= of_runs[crops.group]  # (N,)
         return np.asarray((held_out | (newcomers & (np.bincount(who, early) == 0)))[who])
     mean = np.bincount(who, _place_in_time(crops)) / count  # (P,)
     latest = np.argsort(-mean, kind="stable")
@@ -95,7 +96,7 @@ def seen_by_training(crops: Crops, held_out: NDArray[np.bool_]) -> tuple[float, 
     place = _place_in_time(crops)
     who, count = np.unique(crops.kin[crops.identity[held_out]], return_inverse=True, return_counts=True)[1:]
     early = place <= np.ceil((np.bincount(who, place[held_out]) / count).min())
-    until = np.full(crops.group.max() + 1, -np.inf)
+    until = np.full(crops.groups, -np.inf)
     np.maximum.at(until, crops.group[early], crops.time_s[early])
     until[np.setdiff1d(crops.group, crops.group[~early])] = np.inf  # runs that ended before count as a whole
     return tuple(until.tolist())

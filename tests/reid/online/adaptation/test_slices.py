@@ -14,6 +14,7 @@ from reid.data.stores import read_store_crops
 from reid.errors import InputError
 from reid.online.purity import PurityConfig, purify
 from reid.online.slices import SliceConfig, accompanied, hold_out, of_pieces, seen_by_training, sides, still_told_of
+from reid.tracklets import TrackletWriter
 
 Film = Callable[..., Path]
 
@@ -98,6 +99,35 @@ def test_followed_anew_every_video_has_its_own_time(film: Film) -> None:
     assert not (again & (videos.group == 0)).any()
     assert (again & held_out).any()
     assert not (again & ~held_out).any()
+
+
+def test_followed_anew_a_video_may_be_the_first_time_without_a_pure_piece(film: Film) -> None:
+    videos = join_crops([read_store_crops(film(name, people=12), DataConfig()) for name in ("one", "two")])
+    first = videos.subset(videos.group == 0)
+    until = seen_by_training(first, hold_out(first, SliceConfig(held_out_share=0.3)))
+    assert until[1] == -np.inf
+    for known in (until, until[:1]):  # the second as of a run that was not there
+        again = hold_out(videos, SliceConfig(), seen_until=known)
+        assert again[videos.group == 1].all(), "nobody there was trained on"
+        assert 0 < again[videos.group == 0].sum() < len(first)
+
+
+def test_followed_anew_a_run_keeps_its_time_where_another_one_is_empty(tmp_path: Path, film: Film) -> None:
+    def filmed(name: str, wide: tuple[bool, ...]) -> Crops:
+        with TrackletWriter(tmp_path / name) as writer:
+            for number, is_wide in enumerate(wide):
+                writer.begin_run("street", rate_hz=2.0)
+                writer.add_crop(
+                    number, np.zeros((32, 16, 3), np.uint8), identity=number, frame=1, time_s=1.0 + number,
+                    box=np.array([0.0, 0, 40 if is_wide else 1, 90]), score=0.9, covered=0.0, class_number=0,
+                )  # fmt: skip
+        return read_store_crops(tmp_path / name, DataConfig())
+
+    assert filmed("all", (True, True, True)).group.tolist() == [0, 1, 2]
+    one = filmed("one", (False, True, False))
+    assert (one.group.tolist(), one.groups) == ([1], 3)
+    assert join_crops([one, read_store_crops(film(people=3), DataConfig())]).group[[0, 1]].tolist() == [1, 3]
+    assert hold_out(one, SliceConfig(), seen_until=(np.inf, 1.5, np.inf)).all(), "it was there at 2 s"
 
 
 def test_sessions_of_which_nothing_is_left_are_forgotten(film: Film) -> None:
