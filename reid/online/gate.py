@@ -72,9 +72,9 @@ class GateConfig:
     """By how much more of the others in the picture may look more like somebody there than the own track does, 0..1,
     compared with the same two."""
     most_slower: float = 0.05
-    """By what share longer it may take for a crop than the embedder that is live, measured with both in turn on
-    held-out crops, on the CPU with `lesson.threads`, in time that the CPU worked. Beyond, it is measured again, up to
-    five times in all, and refused only where every measurement says so."""
+    """By what share longer it may take for a crop than the embedder that the site began with, so that not every round
+    adds a little, measured with both in turn on held-out crops, in one thread of the CPU, in time that it worked.
+    Beyond, it is measured again, up to five times in all, and refused only where every measurement says so."""
 
     def __post_init__(self) -> None:
         if not self.gaps_s or not all(is_number(gap) and gap > 0 for gap in self.gaps_s):
@@ -91,8 +91,8 @@ class Difference:
     """Candidate less live, by pairs, with its 95 % interval over people, which is too narrow, see `Resampling`."""
 
     live: float
-    """The figure of the embedder that is live; on the canary, and where the name ends with `SINCE_BASE`, of the one
-    that the site began with."""
+    """The figure of the embedder that is live; on the canary, of `LATENCY`, and where the name ends with `SINCE_BASE`,
+    of the one that the site began with."""
     candidate: float
     """That of the candidate."""
     low: float
@@ -149,7 +149,8 @@ def judge(
             nothing to look at, which is said.
         base_replay: of these bursts, with the embedder that the site began with, so that not every round loses a
             little; None where that one is live.
-        latency_ms: how long each of the two takes for a crop; None: nobody measured.
+        latency_ms: how long the embedder that the site began with takes for a crop, so that not every round adds a
+            little, and the candidate; None: nobody measured.
         seed: of the bootstrap. Its intervals are too narrow: of candidates as good as the live embedder 1 to 2 % were
             admitted in simulations.
 

@@ -25,12 +25,12 @@ Seconds = Callable[[], float]
 
 
 def latencies(
-    live: Callable[[], Embedder],
+    base: Callable[[], Embedder],
     candidate: Callable[[], Embedder],
     pixels: NDArray[np.uint8],
     most_slower: float,
     *,
-    clock: Seconds = time.process_time,
+    clock: Seconds = time.thread_time,
 ) -> tuple[float, float]:
     """Milliseconds that each of the two takes for a crop.
 
@@ -40,17 +40,19 @@ def latencies(
     both are opened anew, since where a model happens to lie in memory may make it some per cent slower than its twin.
 
     Args:
-        live: opens the embedder that is live.
-        candidate: opens the one that may take its place, on the same device and with as many threads.
+        base: opens the embedder that the site began with.
+        candidate: opens the one that is taught, on the same device, and on a CPU in one thread as well: more would
+            count as work while they wait for each other, and models that are alike would differ by a fifth.
         pixels: (N, h, w, 3) uint8 BGR, real crops.
         most_slower: from which share more on it is measured again.
-        clock: in seconds. By default those that a CPU worked for this process, which others do not lengthen as they do
-            the time on the wall, in which they had their turns as well.
+        clock: in seconds. By default those that a CPU worked for this thread, in which ONNX Runtime runs a model that
+            has one: others do not lengthen them as they do the time on the wall, in which they had their turns as well.
+            For another device than a CPU, which only waits for it, hand one in that tells the time on the wall.
     """
     found: list[tuple[float, float]] = []
     while len(found) < _MOST_TIMES and not any(_share(of) <= most_slower for of in found):
         taken: tuple[list[float], list[float]] = [], []
-        turns = list(zip((live(), candidate()), taken, strict=True))
+        turns = list(zip((base(), candidate()), taken, strict=True))
         for number in range(_RUNS + 1):
             for embedder, its in turns:
                 began_s = clock()
@@ -64,8 +66,8 @@ def latencies(
 
 def _share(taken: tuple[float, float]) -> float:
     """By what share the candidate is slower; below 0 where it is faster."""
-    live, candidate = taken
-    return candidate / max(live, 1e-9) - 1
+    base, candidate = taken
+    return candidate / max(base, 1e-9) - 1
 
 
 def _ms(runs_s: list[float], crops: int) -> float:

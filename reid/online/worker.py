@@ -313,7 +313,7 @@ class _Lesson:
 
     def judge(self, draft: Path, held_out: _Seen) -> Verdict:
         """What the gate says of a candidate."""
-        candidate = self._opened(draft)
+        candidate = Embedder(draft, device="cpu", threads=self._config.lesson.threads)
         if candidate.info.calibration is None:
             return Verdict(admitted=False, reason=_uncalibrated(held_out.crops))
         canary = self._figures.canary
@@ -321,8 +321,9 @@ class _Lesson:
         vectors = self._vectors(candidate, held_out.crops)
         few = np.arange(min(BATCH, len(held_out.crops)))
         pixels = held_out.crops.pixels(few, self._live.card.height_px, self._live.card.width_px)
-        both = partial(self._opened, self._start), partial(self._opened, draft)
-        taken_ms = latencies(*both, pixels, self._config.gate.most_slower)
+        began = self._start if self._base_file is None else self._base_file
+        base, taught = (partial(Embedder, model, device="cpu", threads=1) for model in (began, draft))
+        taken_ms = latencies(base, taught, pixels, self._config.gate.most_slower)
         replays = base_replay = None
         if self._replay is not None:
             replays = self._replay(self._live), self._replay(candidate)
@@ -333,9 +334,6 @@ class _Lesson:
             held_out.vectors, vectors, held_out.crops, fixed, self._config.gate,
             replays=replays, base_replay=base_replay, latency_ms=taken_ms, seed=self._seed,
         )  # fmt: skip
-
-    def _opened(self, model: Path) -> Embedder:
-        return Embedder(model, device="cpu", threads=self._config.lesson.threads)
 
     def _teacher(self, trained: _Seen, crops: Crops) -> Teacher:
         """What the site began with, of what is trained on and the figures."""

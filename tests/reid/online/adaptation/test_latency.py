@@ -1,14 +1,17 @@
-"""Whether a candidate is slower is said by clocks that are handed in."""
+"""Whether a candidate is slower is said by clocks that are handed in, and of real embedders by their work."""
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
-from reid.online.latency import latencies
+from reid.embedder import DEFAULT_MODEL, Embedder
+from reid.online.latency import BATCH, latencies
 
 PIXELS = np.zeros((4, 8, 4, 3), np.uint8)
 
@@ -38,6 +41,55 @@ class Machine:
     def measure(self, live: Sequence[float], candidate: Sequence[float]) -> tuple[float, float]:
         pair = self.embedder("live", live), self.embedder("candidate", candidate)
         return latencies(*pair, PIXELS, 0.05, clock=lambda: self.now_s)
+
+
+class Twice:
+    """An embedder that works twice for the same crops."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+
+    def crops(self, pixels: Any) -> None:
+        self._embedder.crops(pixels)
+        self._embedder.crops(pixels)
+
+
+class Helped:
+    """Works for a while, and waits for another thread of this process that works ten times as long."""
+
+    def crops(self, _pixels: Any) -> None:
+        work(0.001)
+        helper = threading.Thread(target=work, args=(0.01,))
+        helper.start()
+        helper.join()
+
+
+class Alone:
+    """Works for a while."""
+
+    def crops(self, _pixels: Any) -> None:
+        work(0.001)
+
+
+def work(seconds: float) -> None:
+    until_s = time.thread_time() + seconds
+    while time.thread_time() < until_s:
+        pass
+
+
+def test_real_ones_are_told_apart_by_their_work() -> None:
+    def opened() -> Embedder:
+        return Embedder(DEFAULT_MODEL, device="cpu", threads=1)
+
+    shape = opened().card.height_px, opened().card.width_px
+    pixels = np.random.default_rng(0).integers(0, 256, (BATCH, *shape, 3), np.uint8)
+    one, two = latencies(opened, lambda: cast("Embedder", Twice(opened())), pixels, most_slower=9.0)
+    assert 1.4 < two / one < 2.8
+
+
+def test_what_else_the_process_does_counts_for_neither() -> None:
+    alone, helped = latencies(cast("Any", Alone), cast("Any", Helped), PIXELS, most_slower=99.0)
+    assert helped / alone < 3
 
 
 def test_medians_of_runs_in_turn_are_compared_without_the_first() -> None:

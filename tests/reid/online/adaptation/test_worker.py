@@ -185,6 +185,24 @@ def test_one_that_takes_longer_is_refused(
     assert asked == [(began, "cpu", (16, HEIGHT_PX, WIDTH_PX, 3), 0.05)]
 
 
+def test_how_long_it_takes_is_compared_with_what_the_site_began_with_in_one_thread(
+    film: Film, dim_eyes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def measured(base: Opens, candidate: Opens, *_: object) -> tuple[float, float]:
+        for opens in (base, candidate):
+            options = opens()._session._session.get_session_options()
+            asked.append((opens().info.model_hash, options.intra_op_num_threads))
+        return 1.0, 1.0
+
+    monkeypatch.setattr("reid.online.worker.latencies", measured)
+    two = AdaptConfig(lesson=dataclasses.replace(LESSON, steps=50, threads=2))
+    adapt([film(people=45, beside=6)], dim_eyes, tmp_path / "a.onnx", two, base=DEFAULT_MODEL)
+    assert asked[0] == (Embedder(DEFAULT_MODEL, device="cpu").info.model_hash, 1)
+    assert asked[1][1] == 1
+
+
 def test_what_is_no_better_is_not_written(film: Film, dim_eyes: Path, tmp_path: Path) -> None:
     lesson = dataclasses.replace(LESSON, steps=50, learning_rate=1e-7)
     result = adapt([film(people=90, beside=6)], dim_eyes, tmp_path / "same.onnx", AdaptConfig(lesson=lesson))
