@@ -111,14 +111,15 @@ def unit(rows: Tensor) -> Tensor:
 
 
 def _centre(rows: Tensor) -> Tensor:
-    """(B, D) -> (D,) a point around which squares lose few digits: near the mean, of some of the rows.
+    """(B, D) -> (D,) a point around which squares lose few digits: amid the rows, found from some of them.
 
-    Rows count the less the longer they are: one far outlier would draw the mean away from all others.
+    The middle value of each column: neither a far row nor a row of zeros draws it away from all others.
     """
     rows = rows[:: max(1, len(rows) // _CENTRE_ROWS)]
-    weights = torch.linalg.vector_norm(rows, dim=1).clamp_min(1e-12).reciprocal()  # (B,)
-    centre: Tensor = (weights @ rows) / weights.sum()
-    return centre
+    if not len(rows):
+        return rows.new_zeros(rows.shape[1])
+    # `median` does the same, but on CUDA not where deterministic algorithms are asked for
+    return rows.sort(dim=0).values[len(rows) // 2]
 
 
 def _smallest(values: Tensor) -> float:

@@ -84,6 +84,19 @@ def test_one_far_row_or_a_common_offset_costs_no_digits(longer: float, offset: f
     torch.testing.assert_close(pairwise(a).double(), expected, rtol=1e-6, atol=0)
 
 
+@pytest.mark.parametrize("empty", [0, 5])
+def test_a_row_of_zeros_costs_the_others_no_digits(empty: int) -> None:
+    a = 3 + 0.01 * torch.randn(64, 64, generator=torch.Generator().manual_seed(0))
+    a[empty] = 0
+    others = torch.arange(64) != empty
+    found, expected = pairwise(a)[others][:, others], pairwise(a[others].double())
+    torch.testing.assert_close(found.double(), expected, rtol=2e-5, atol=0)
+
+
+def test_no_rows_have_no_distances() -> None:
+    assert pairwise(rows(0)).shape == (0, 0)
+
+
 @every
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
 @pytest.mark.parametrize("autocast", [False, True])
