@@ -75,8 +75,9 @@ def find_sequences(path: Path, config: DataConfig) -> list[MotSequence]:
     """The sequence that a video or folder is, or those in its folders (up to two levels below).
 
     A sequence is a folder with ground truth in `gt/gt.txt` or `gt.txt` (or with `config.tracks`, a file or a folder of
-    `NAME.txt`, or a `tracks.txt` in it), and with pictures in `img1` or the folder that `seqinfo.ini` names, or else a
-    video, or else pictures in itself. Of MOT17's three copies of a sequence, one a public detector, the first is taken.
+    `NAME.txt`, or a `tracks.txt` in it), and with pictures in `img1` or the folder that `seqinfo.ini` names, or else in
+    itself where numbers are all their names, or else a video, or else any pictures in itself. Of MOT17's three copies
+    of a sequence, one a public detector, the first is taken.
 
     Raises:
         DataError: there is none; the message says what was found and what was expected.
@@ -123,15 +124,27 @@ def _sequence(folder: Path, config: DataConfig, video: Path | None = None) -> Mo
     if video is None:
         frames = folder / info.get("imdir", "img1")
         pictures = pictures_in(frames) if frames.is_dir() else []
+        beside = _undrawn_pictures(folder)
+        if not pictures and _numbered(beside):
+            pictures = beside
         video = None if pictures else _video_in(folder)
         if video is None and not pictures:
-            pictures = [path for path in pictures_in(folder) if path.stem not in _DRAWN]
+            pictures = beside
     if not pictures and video is None:
         return None
-    numbered = [int(p.stem) for p in pictures if p.stem.isdecimal()]
-    numbers = numbered if len(numbered) == len(pictures) and 0 not in numbered else range(1, len(pictures) + 1)
+    numbered = [int(p.stem) for p in pictures] if _numbered(pictures) else []
+    numbers = numbered if numbered and 0 not in numbered else range(1, len(pictures) + 1)
     rate_hz = _rate(info.get("framerate"), folder, video)
     return MotSequence(name, text, truth, rate_hz, tuple(zip(numbers, pictures, strict=True)), video)
+
+
+def _undrawn_pictures(folder: Path) -> list[Path]:
+    return [path for path in pictures_in(folder) if path.stem not in _DRAWN]
+
+
+def _numbered(pictures: list[Path]) -> bool:
+    """Whether names alone say that pictures are frames."""
+    return bool(pictures) and all(path.stem.isdecimal() for path in pictures)
 
 
 def _video_in(folder: Path) -> Path | None:
@@ -145,7 +158,7 @@ def _video_in(folder: Path) -> Path | None:
 def _tell_of_pictures(sequences: Iterable[MotSequence]) -> None:
     """Say which pictures are no frames, since somebody may have thought that they are."""
     for sequence in sequences:
-        beside = [] if sequence.video is None else pictures_in(sequence.video.parent)
+        beside = [] if sequence.video is None else _undrawn_pictures(sequence.video.parent)
         if beside:
             _logger.warning(
                 "frames are those of %s; left out pictures beside it, since frames of their own belong into img1: %s",

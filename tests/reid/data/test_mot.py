@@ -245,6 +245,21 @@ class TestVideo:
         assert said[0].startswith(f"frames are those of {video}; ")
         assert said[0].endswith(": thumbnail.jpg")
 
+    @pytest.mark.parametrize("videos", [1, 2])
+    def test_pictures_that_numbers_name_are_frames_and_a_video_beside_them_is_none(self, video, caplog, videos):
+        for number in range(1, 41):
+            cv2.imwrite(str(video.with_name(f"{number:06d}.png")), np.full((120, 200, 3), number, np.uint8))
+        cv2.imwrite(str(video.with_name("contact_sheet.png")), np.full((120, 200, 3), 255, np.uint8))
+        if videos == 2:
+            (video.parent / "other.mp4").write_bytes(video.read_bytes())
+        assert open_crops(video.parent).pixels([0, 1, 2], 8, 8)[:, 4, 4, 0].tolist() == [2, 7, 40]
+        assert caplog.text == ""
+
+    def test_a_contact_sheet_beside_a_video_is_no_news(self, video, caplog):
+        cv2.imwrite(str(video.with_name("contact_sheet.png")), np.full((120, 200, 3), 255, np.uint8))
+        open_crops(video.parent)
+        assert caplog.text == ""
+
     def test_frames_in_their_folder_come_before_a_video(self, video):
         for number in (2, 7):
             path = video.parent / "img1" / f"{number:06d}.png"
