@@ -73,7 +73,7 @@ def read_market(folder: Path, config: DataConfig) -> Crops:
 
 def _tell_of_distractors(folder: Path, count: int, total: int, *, taken: bool) -> None:
     """Say what became of number 0000, since people who number from 0 mean somebody by it."""
-    if not count or (taken and folder.name == PARTS["gallery"]):  # where Market-1501 itself has them
+    if not count or folder.name == PARTS["gallery"]:  # where Market-1501 itself has them
         return
     _logger.warning(
         "%s: %s %d of %d pictures, since number 0000 is a distractor in Market-1501, nobody in particular: "

@@ -117,7 +117,8 @@ class TestMarket:
         make_picture(tmp_path / "bounding_box_test" / "0000_c1s1_000151_01.jpg")
         make_picture(tmp_path / "bounding_box_test" / "0001_c1s1_000151_01.jpg")
         make_picture(tmp_path / "bounding_box_train" / "0002_c1s1_000151_01.jpg")
-        open_crops(tmp_path, config=DataConfig(part="gallery", distractors=True))
+        for distractors in (False, True):
+            open_crops(tmp_path, config=DataConfig(part="gallery", distractors=distractors))
         open_crops(tmp_path)
         assert caplog.text == ""
 
