@@ -258,7 +258,7 @@ class TestVideo:
     def test_a_contact_sheet_beside_a_video_is_no_news(self, video, caplog):
         cv2.imwrite(str(video.with_name("contact_sheet.png")), np.full((120, 200, 3), 255, np.uint8))
         open_crops(video.parent)
-        assert caplog.text == ""
+        assert "left out" not in caplog.text
 
     def test_frames_in_their_folder_come_before_a_video(self, video):
         for number in (2, 7):
