@@ -50,7 +50,6 @@ def verify(
     """Compare two pictures (h, w, 3) uint8 BGR, each filled by its object.
 
     `threshold` is a cosine, or a rule that takes it from the card's calibration: `fpr_1e3` and `fpr_1e2` let 1 in 1000
-    `threshold` is a cosine, or a rule that takes it from the card's calibration: `fpr_1e3` and `fpr_1e2` let 1 in 1000
     or 100 pairs of strangers pass among crops like those that it was fitted on, whatever the prior; `even` is where the
     probability is one half; and `auto` is `even` where a prior is given, else the first of these that the card has.
     `prior` is the probability of one identity before looking, one half by default.
