@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from reid.errors import DataError, InputError
 
 _HASH_BYTES = 16
 _SHOWN = 5
+# Doubles are in many data sets, a few of them; with more, the held-out data may be a part of what is trained on.
+_MOST_SHARED = 0.1
+_logger = logging.getLogger(__name__)
 
 
 def fingerprint(crops: Crops) -> str:
@@ -38,25 +42,31 @@ def fingerprint(crops: Crops) -> str:
     return f"{len(crops)} crops {digest.hexdigest()[:12]}"
 
 
-def check_apart(crops: Crops, held_out: Crops) -> None:
-    """Refuse held-out crops that are trained on too, whatever their files are called and wherever they lie.
+def without_shared(crops: Crops, held_out: Crops) -> Crops:
+    """The held-out crops that are not trained on too, whatever their files are called and wherever they lie.
 
-    Pictures are compared as by `fingerprint`.
+    Pictures are compared as by `fingerprint`. Those that are left out are told of in a warning.
 
     Raises:
-        InputError: a picture is in both; the message names the first of them.
+        InputError: more than a tenth of them are trained on; the message names the first.
         DataError: a picture cannot be read.
     """
     with _threads() as pool:
         trained = set(pool.map(lambda row: _content_hash(crops, row), range(len(crops))))
         theirs = pool.map(lambda row: _content_hash(held_out, row), range(len(held_out)))
-        shared = [row for row, content in enumerate(theirs) if content in trained]
-    if shared:
+        apart = np.array([content not in trained for content in theirs], np.bool_)  # (N,)
+    shared = np.flatnonzero(~apart).tolist()
+    if not shared:
+        return held_out
+    named = f"{len(shared)} such of {len(held_out)}: {first_few(shared, _SHOWN, held_out.picture_name)}"
+    if len(shared) > _MOST_SHARED * len(held_out):
         raise InputError(
             f"held-out data must hold no picture that is trained on, or its score and calibration say nothing of "
-            f"others; got {len(shared)} such of {len(held_out)}: {first_few(shared, _SHOWN, held_out.picture_name)}. "
+            f"others; got {named}. "
             "Give pictures of other identities, or none (--validate-on), and a share of the identities is held out"
         )
+    _logger.warning("left out held-out pictures that are trained on: %s", named)
+    return held_out.subset(np.flatnonzero(apart))
 
 
 def check_pictures(*parts: Crops) -> None:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from reid.data.fingerprint import check_apart
 from reid.errors import MissingExtraError
 from reid.learning.trainer.config import (
     AlarmConfig,
@@ -75,8 +74,8 @@ def train(
         config: the settings.
         crops: what to learn from. Tracklets are learned from by what is known of each pair; identities only where all
             of them are labels.
-        validation: held-out crops of other identities, and of other pictures; None holds out `config.validation.share`
-            of those in `crops`.
+        validation: held-out crops of other identities, and of other pictures: those that are in `crops`, too, are left
+            out with a warning. None holds out `config.validation.share` of those in `crops`.
         out: the model file to write.
         progress: is called with every row of the history, and at every validation.
         stop: is asked after every step, of several processes with every row of the history; True writes a checkpoint
@@ -89,8 +88,8 @@ def train(
             the model that `config.loss.teacher` names: for vectors that are known already, or of some crops alone.
 
     Raises:
-        InputError: settings that cannot work together or with this data, a picture in `crops` and in `validation`, or a
-            training that is there already.
+        InputError: settings that cannot work together or with this data, more than a tenth of `validation` in `crops`,
+            or a training that is there already.
         ModelError: a checkpoint or a file of weights that cannot be used, or an export that proved wrong.
         DataError: a picture that cannot be read.
         CollapseError: the training learned nothing; the message says what to change.
@@ -103,8 +102,6 @@ def train(
         raise MissingExtraError("torch", "train", "training") from error
     from reid.learning.trainer.running import run_training
 
-    if validation is not None:
-        check_apart(crops, validation)
     return run_training(
         config,
         crops,

@@ -10,7 +10,7 @@ import torch
 
 from reid.card_lookup import refuse_card_beside
 from reid.data import Crops
-from reid.data.fingerprint import check_pictures
+from reid.data.fingerprint import check_pictures, without_shared
 from reid.errors import MissingExtraError
 from reid.learning.trainer.checkpoint import check_same_run, describe_run
 from reid.learning.trainer.config import TrainConfig
@@ -37,12 +37,14 @@ def run_training(
     make_objective: MakeObjective | None,
     teacher: Teacher | None,
 ) -> TrainResult:
-    """See `reid.learning.trainer.train`, which also refuses pictures that are trained on and held out."""
+    """See `reid.learning.trainer.train`."""
     _check_export_possible()
     refuse_card_beside(out)
     device = open_device(config.device)
     if validation is None:
         crops, validation = hold_out(crops, config)
+    else:
+        validation = without_shared(crops, validation)
     if validation is not None:
         check_measurable(validation, config.validation)
     check_pictures(crops, *(() if validation is None else (validation,)))

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from reid.data import Crops, join_crops, open_crops
-from reid.data.fingerprint import check_apart, fingerprint
+from reid.data.fingerprint import fingerprint, without_shared
 from reid.data.pictures import MemoryPictures
 from reid.errors import DataError, InputError
 
@@ -112,17 +112,39 @@ def test_a_picture_that_is_trained_on_is_not_held_out_under_another_name(folder:
     other = tmp_path / "other" / "c"
     other.mkdir(parents=True)
     assert cv2.imwrite(str(other / "new.bmp"), np.full((16, 16, 3), 9, np.uint8))
-    check_apart(open_crops(folder), open_crops(tmp_path / "other"))
+    assert len(without_shared(open_crops(folder), open_crops(tmp_path / "other"))) == 1
     for name in ("a/0.bmp", "b/2.bmp"):  # a large one and a small one
         copy = shutil.copy(folder / name, other / "copy.bmp")
         with pytest.raises(
             InputError, match=rf"must hold no picture that is trained on.* got 1 such of 2: {copy}\. Give"
         ):
-            check_apart(open_crops(folder), open_crops(tmp_path / "other"))
+            without_shared(open_crops(folder), open_crops(tmp_path / "other"))
 
 
 def test_crops_that_were_cut_are_compared_by_their_pixels(folder: Path) -> None:
     both = join_crops([open_crops(folder), in_memory(7)])
-    check_apart(both, in_memory(99).subset([3]))
+    without_shared(both, in_memory(99).subset([3]))
     with pytest.raises(InputError, match=r"got 4 such of 4: 0\.png; 1\.png; "):
-        check_apart(both, in_memory())
+        without_shared(both, in_memory())
+
+
+@pytest.mark.parametrize(("others", "refused"), [(9, False), (8, True)])
+def test_a_few_shared_pictures_are_left_out_and_told_of_and_many_refused(
+    others: int, refused: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    pictures = MemoryPictures(0)
+    for row in range(others + 1):
+        pictures.add(np.full((8, 4, 3), row or 255, np.uint8), f"{row}.png")
+    trained = MemoryPictures(0)
+    trained.add(np.full((8, 4, 3), 255, np.uint8), "other name.png")
+    crops, held_out = (
+        Crops(trained, [0], ["a"]),
+        Crops(pictures, [0, 1] * 5 if others == 9 else [0, 1, 1] * 3, ["b", "c"]),
+    )
+    if refused:
+        with pytest.raises(InputError, match=r"got 1 such of 9: 0\.png\. Give"):
+            without_shared(crops, held_out)
+        return
+    kept = without_shared(crops, held_out)
+    assert [kept.picture_name(row) for row in range(len(kept))] == [f"{row}.png" for row in range(1, 10)]
+    assert caplog.messages == ["left out held-out pictures that are trained on: 1 such of 10: 0.png"]

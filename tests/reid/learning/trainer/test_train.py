@@ -15,8 +15,8 @@ import pytest
 import torch
 
 from reid import Card, Embedder
-from reid.data import Crops, open_crops
-from reid.errors import DataError, InputError, ModelError
+from reid.data import Crops, join_crops, open_crops
+from reid.errors import DataError, DeviceError, InputError, ModelError
 from reid.learning.trainer import LossConfig, OptimizerConfig, TrainConfig, TrainProgress, ValidationConfig, train
 from reid.learning.trainer.distributed import Processes
 from reid.learning.trainer.history import COLUMNS, read_history
@@ -354,6 +354,21 @@ def test_held_out_data_that_is_trained_on_is_refused(
     with pytest.raises(InputError, match=r"must hold no picture that is trained on.* got 60 such of 60"):
         train(config, make_crops(), make_crops(), tmp_path / "m.onnx")
     assert not (tmp_path / "m.train").exists()
+
+
+def test_a_held_out_picture_that_is_trained_on_is_left_out_and_told_of(
+    tmp_path: Path, config: TrainConfig, make_crops: MakeCrops, caplog: pytest.LogCaptureFixture
+) -> None:
+    held_out = join_crops([make_crops(seed=1), make_crops().subset([0])])
+    train(config, make_crops(), held_out, tmp_path / "m.onnx")
+    assert "left out held-out pictures that are trained on: 1 such of 61: 0/0.png" in caplog.text
+
+
+def test_a_device_that_is_not_there_is_refused_before_pictures_are_read(
+    tmp_path: Path, config: TrainConfig, make_crops: MakeCrops
+) -> None:
+    with pytest.raises(DeviceError):
+        train(replace(config, device="cuda:99"), make_crops(), make_crops(), tmp_path / "m.onnx")
 
 
 def test_held_out_data_in_which_nobody_can_be_found_is_refused_at_the_start(
