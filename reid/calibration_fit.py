@@ -59,7 +59,8 @@ def calibrate(
     or where pairs of one identity are no more alike than others, in more than 1 of 40 draws.
 
     Raises:
-        InputError: shapes do not fit, a vector is not finite or not of unit length, or `resamples` is below 40.
+        InputError: shapes do not fit, a vector is not finite or not of unit length, an identity is no whole number, or
+            `resamples` is below 40.
     """
     rows, who = _check(vectors, identity, resamples)
     rng = np.random.default_rng(seed)
@@ -91,6 +92,8 @@ def _check(vectors: ArrayLike, identity: ArrayLike, resamples: int) -> tuple[NDA
     rows, raw = np.asarray(vectors, np.float64), np.asarray(identity)
     if rows.ndim != 2 or raw.shape != rows.shape[:1] or not len(rows):
         raise InputError(f"vectors must be (N, D) and identity (N,), N above 0, got {rows.shape} and {raw.shape}")
+    if raw.dtype.kind not in "biuf" or (raw % 1 != 0).any():  # also catches NaN
+        raise InputError(f"identity must be whole numbers, got {raw.dtype}: {raw[:3].tolist()}...")
     norm = np.linalg.norm(rows, axis=1)  # (N,)
     bad = ~(np.abs(norm - 1) < 1e-2)  # also catches NaN; float16 vectors are off by a thousandth
     if bad.any():

@@ -112,6 +112,12 @@ def test_distractors_are_strangers_to_the_others_and_to_each_other_nobody_knows(
     assert got.threshold_fpr_1e2 == pytest.approx(plain.threshold_fpr_1e2, abs=1e-3)
 
 
+@pytest.mark.parametrize("names", [["a"] * 80, [0.5] * 80, [np.nan] * 80, [None] * 80])
+def test_identities_that_are_no_whole_numbers_are_refused(names: list[Any]) -> None:
+    with pytest.raises(InputError, match="identity must be whole numbers, got "):
+        calibrate(crowd(20, 4)[0], names)
+
+
 def test_nobody_but_distractors_gives_none() -> None:
     vectors, _ = crowd(20, 4)
     assert calibrate(vectors, np.full(80, -1)) is None
