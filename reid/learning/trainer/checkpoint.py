@@ -22,6 +22,9 @@ from reid.learning.model_config import ONNX
 
 VERSION = 1
 _SHOWN = 5
+_DATA = ("training data", "held-out data")
+_CONTENT = "the content of "  # and the option that names the model
+_COMPARED = "pictures compared by"  # before this was written down: by parts of files above 64 KiB
 
 
 def save_atomically(content: Mapping[str, Any], path: Path) -> None:
@@ -84,8 +87,9 @@ def describe_run(config: Any, crops: Crops, validation: Crops | None, processes:
     return {
         **kept,
         **_models(config),
-        "training data": fingerprint(crops),
-        "held-out data": held_out,
+        _DATA[0]: fingerprint(crops),
+        _DATA[1]: held_out,
+        _COMPARED: "all their bytes",
         "processes": str(processes),
     }
 
@@ -95,7 +99,7 @@ def _models(config: Any) -> dict[str, str]:
     read = {"--loss.teacher": config.loss.teacher}
     if config.model.backbone == ONNX:
         read["--model.pretrained"] = config.model.pretrained
-    return {f"the content of {name}": _content(model) for name, model in read.items() if model is not None}
+    return {f"{_CONTENT}{name}": _content(model) for name, model in read.items() if model is not None}
 
 
 def _content(model: Path) -> str:
@@ -108,14 +112,19 @@ def _content(model: Path) -> str:
 def check_same_run(then: Mapping[str, str], now: Mapping[str, str], path: Path) -> None:
     """Refuse to go on with other settings or data than the checkpoint was made with.
 
+    What an older version did not write down of its run is not compared.
+
     Raises:
         ModelError: something differs; the message names it.
     """
-    names = sorted(name for name in {*then, *now} if then.get(name) != now.get(name))
+    unknown = {name for name in now if name not in then and (name == _COMPARED or name.startswith(_CONTENT))}
+    names = sorted(name for name in {*then, *now} - unknown if then.get(name) != now.get(name))
     if not names:
         return
     shown = ", ".join(f"{name} was {then.get(name)}, is {now.get(name)}" for name in names[:_SHOWN])
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    if _COMPARED in unknown and not set(names).isdisjoint(_DATA):
+        more += " (an older version began it, which compared pictures otherwise: they may be the same)"
     raise ModelError(
         f"{path} cannot be resumed: {shown}{more}. Give what it was begun with; or begin anew, with "
         "--model.pretrained to start from its weights"

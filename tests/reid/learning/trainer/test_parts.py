@@ -157,6 +157,19 @@ def test_what_differs_from_the_run_before_is_named() -> None:
         check_same_run(then, {**then, "--epochs": "61"}, Path("c.pt"))
 
 
+def test_what_an_older_version_did_not_write_down_is_no_difference() -> None:
+    then = {"--seed": "0", "training data": "6 crops 12", "held-out data": "none"}
+    now = {**then, "the content of --loss.teacher": "ab", "pictures compared by": "all their bytes"}
+    check_same_run(then, now, Path("c.pt"))
+    other = {"training data": "6 crops 34"}
+    with pytest.raises(ModelError, match=r"was 6 crops 12, is 6 crops 34 \(an older version .* they may be the same\)"):
+        check_same_run(then, {**now, **other}, Path("c.pt"))
+    with pytest.raises(ModelError, match=r"was 6 crops 12, is 6 crops 34\. Give"):
+        check_same_run(now, {**now, **other}, Path("c.pt"))
+    with pytest.raises(ModelError, match=r"the content of --loss\.teacher was ab, is None"):
+        check_same_run(now, {k: v for k, v in now.items() if "content" not in k}, Path("c.pt"))
+
+
 def test_a_model_file_that_was_exchanged_under_its_name_is_another_run(tmp_path: Path) -> None:
     model, card = tmp_path / "strong.onnx", tmp_path / "strong.card.json"
     pictures = MemoryPictures(1 << 20)
