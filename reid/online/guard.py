@@ -47,7 +47,9 @@ class SwapGuard:
         self._embedder, self._watch, self._record, self._camera = embedder, Watch(config), record, camera
         self._model_hash = self._good_hash = embedder.info.model_hash
         self._asked = False  # for the model before to be live again
-        self._doubted = False  # the one that is live, and somebody was told
+        self._doubt = ""  # what speaks against the one that is live
+        self._said = False  # that there is such a doubt
+        self._told: str | None = None  # the model of which the history says so on the disk
         self._others: dict[str, Any] = {}  # what is known of other cameras, the one that ran last at the end
         self._seen: dict[str, Any] = {}  # what is to be written
         self._written, self._writing = self._watch.blocks, False
@@ -79,15 +81,28 @@ class SwapGuard:
             self._asked = True
             # margins alone may have fallen with the light, for which the hours are not to blame
             self._embedder.roll_back(verdict.reason, self._model_hash, keep_harvest=verdict.margins_alone)
-        if verdict.doubt and not self._doubted:
-            self._doubted = True
-            self._embedder.doubt(verdict.doubt, self._model_hash, self._camera)
+        if verdict.doubt:
+            self._doubt = self._doubt or verdict.doubt
+        elif verdict.phase == "kept":
+            self._doubt = ""
+        if bool(self._doubt) != self._said:
+            self._say()
         if self._watch.blocks != self._written:
             self._note()
         return verdict
 
+    def _say(self) -> None:
+        """Have the history say that there is a doubt, or none any more; it is remembered once that is on the disk."""
+        self._said = bool(self._doubt)
+        told = self._model_hash if self._said else None
+
+        def is_told() -> None:
+            self._told = told
+
+        self._embedder.doubt(self._doubt, self._model_hash, self._camera, is_told)
+
     def _changed(self, model_hash: str) -> None:
-        self._model_hash, self._asked, self._doubted = model_hash, False, False
+        self._model_hash, self._asked, self._doubt, self._said = model_hash, False, "", False
         if self._embedder.is_quarantined(self._good_hash):  # by hand, or at another camera: it is no measure any more
             self._watch, self._good_hash = Watch(self._watch.config), model_hash
         if model_hash == self._good_hash:
@@ -106,7 +121,8 @@ class SwapGuard:
                 return
             self._watch.restore(here["watch"])
             model_hash, self._good_hash = str(here["model"]), str(here["good"])
-            self._doubted = bool(here.get("doubted"))
+            self._doubt, self._said = str(here["doubt"]), bool(here["doubted"])
+            self._told = model_hash if self._said else None
         except (KeyError, TypeError, ValueError) as error:
             _logger.warning("what was seen of earlier models is not used: %r", error)
             self._watch = Watch(self._watch.config)
@@ -119,7 +135,8 @@ class SwapGuard:
         """Have what is known written, by a thread that does not keep the tracking waiting."""
         self._written = self._watch.blocks
         here = {
-            "model": self._model_hash, "good": self._good_hash, "doubted": self._doubted, "watch": self._watch.saved(),
+            "model": self._model_hash, "good": self._good_hash, "watch": self._watch.saved(), "doubt": self._doubt,
+            "doubted": self._told == self._model_hash,
         }  # fmt: skip
         others = list(self._others.items())[-(_MOST_CAMERAS - 1) :]
         self._seen = {"cameras": dict([*others, (self._camera, here)])}

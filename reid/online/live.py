@@ -166,19 +166,25 @@ class LiveEmbedder:
         number = self._number_of(model_hash)
         self.run_beside(lambda: self._registry.roll_back(reason, number=number, keep_harvest=keep_harvest))
 
-    def doubt(self, reason: str, model_hash: str, camera: str) -> None:
-        """Have the history say that a model that was live here may be worse than the one before it.
+    def doubt(self, reason: str, model_hash: str, camera: str, then: Callable[[], object]) -> None:
+        """Have the history say that a model that was live here may be worse than the one before it, or not any more.
 
         Args:
-            reason: why, for the history.
+            reason: why, for the history; nothing takes back what was said.
             model_hash: of the model.
             camera: name of the source at which it seems so.
+            then: called by another thread, once that is on the disk.
 
         Raises:
             InputError: that model was never live here.
         """
         note = {"number": self._number_of(model_hash), "camera": camera, "reason": reason}
-        self.run_beside(lambda: self._registry.folder.history.append("doubted", **note))
+
+        def tell() -> None:
+            self._registry.folder.history.append("doubted" if reason else "trusted", **note)
+            then()
+
+        self.run_beside(tell)
 
     def is_quarantined(self, model_hash: str) -> bool:
         """Whether a model was rolled back from, by whomever; False where that cannot be read now."""

@@ -26,9 +26,14 @@ def verdict_in_words(event: Mapping[str, Any]) -> str | None:
 
 
 def doubt_of(number: int, events: Sequence[Mapping[str, Any]]) -> str | None:
-    """What was said last against a model that stayed live, where anything was."""
-    said = [in_words(each) for each in events if each["event"] == "doubted" and each.get("number") == number]
-    return said[-1] if said else None
+    """What was said last against a model that stayed live, where anything was that was not taken back since."""
+    said: dict[str, str] = {}  # by camera, since each judges for itself
+    for each in events:
+        if each["event"] in ("doubted", "trusted") and each.get("number") == number:
+            said.pop(str(each.get("camera")), None)
+            if each["event"] == "doubted":
+                said[str(each.get("camera"))] = in_words(each)
+    return list(said.values())[-1] if said else None
 
 
 def harvest_waits(events: Sequence[Mapping[str, Any]]) -> str | None:
@@ -84,6 +89,7 @@ _SAID: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "swapped": lambda e: f"model {e['number']} is live in the place of model {e['before']}",
     "rolled_back": _rolled_back,
     "doubted": _doubted,
+    "trusted": lambda e: f"model {e['number']} is in doubt at {e['camera']} no more",
     "fell_back": lambda e: f"model {e['number']} is to be live{_because(e)}",
     "paused": _switched,
     "resumed": _switched,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from reid.online import OnlineTrainer
     from reid.online.config import OnlineConfig
 
-_SUMMED_UP = ("refused", "admitted", "swapped", "doubted", "rolled_back", "fell_back")
+_SUMMED_UP = ("refused", "admitted", "swapped", "doubted", "trusted", "rolled_back", "fell_back")
 """Events that stand in the summary."""
 _TOLD = (*_SUMMED_UP, "forgotten", "paused", "resumed", "worker")
 """Events that are worth a line of their own while it tracks."""

@@ -24,6 +24,8 @@ class Embedder:
         self.left: list[str] = []
         self.kept_harvest: list[bool] = []
         self.doubts: list[tuple[str, str]] = []
+        self.trusted: list[tuple[str, str]] = []
+        self.disk_is_full = False
         self.quarantined: set[str] = set()
         self.jobs: list[Callable[[], object]] = []
 
@@ -32,9 +34,12 @@ class Embedder:
         self.left.append(model_hash)
         self.kept_harvest.append(keep_harvest)
 
-    def doubt(self, reason: str, model_hash: str, camera: str) -> None:
-        assert "the light, or the embedder" in reason
-        self.doubts.append((model_hash, camera))
+    def doubt(self, reason: str, model_hash: str, camera: str, then: Callable[[], object]) -> None:
+        assert not reason or "the light, or the embedder" in reason
+        (self.doubts if reason else self.trusted).append((model_hash, camera))
+        if self.disk_is_full:
+            return
+        then()
 
     def is_quarantined(self, model_hash: str) -> bool:
         return model_hash in self.quarantined
@@ -96,6 +101,40 @@ def test_margins_that_fall_alone_are_told_once_and_their_hours_are_kept(tmp_path
     assert run.go_on(1300, "four", 1, margin=0.4) == "worse"
     assert run.go_on(1300, "five", 4, margin=0.4) == "worse"
     assert (run.embedder.left, run.embedder.kept_harvest) == (["four", "five"], [True, False])
+
+
+def test_a_doubt_that_the_sun_disperses_is_taken_back_once(tmp_path: Path) -> None:
+    run = Run(tmp_path / "watch.json")
+    run.go_on(1300, "one", 1)
+    assert run.go_on(240, "two", 1, margin=0.8) == "watching"
+    assert run.embedder.doubts == [("two", "door")]
+    run.start("two")
+    assert run.go_on(1300, "two", 1) == "kept"
+    assert (run.embedder.doubts, run.embedder.trusted) == ([], [("two", "door")])
+    run.start("two")
+    run.go_on(1300, "two", 1)
+    run.go_on(1300, "three", 1)
+    assert (run.embedder.doubts, run.embedder.trusted) == ([], []), "of the third nothing was said"
+
+
+def test_a_word_that_did_not_reach_the_disk_is_said_by_the_next_process(tmp_path: Path) -> None:
+    run = Run(tmp_path / "watch.json")
+    run.go_on(1300, "one", 1)
+    for full in (True, False):
+        run.embedder.disk_is_full = full
+        assert run.go_on(240, "two", 1, margin=0.8) == "watching"
+        assert run.embedder.doubts == [("two", "door")]
+        run.start("two")
+    run.embedder.disk_is_full = True
+    assert run.go_on(1300, "two", 1) == "kept"
+    assert run.embedder.doubts == [], "it was told"
+    assert run.embedder.trusted == [("two", "door")]
+    run.start("two")
+    run.go_on(60, "two", 1)
+    assert run.embedder.trusted == [("two", "door")], "that was lost"
+    run.start("two")
+    run.go_on(60, "two", 1)
+    assert run.embedder.trusted == []
 
 
 def test_the_model_that_was_judged_is_left_though_another_is_live_by_now() -> None:

@@ -344,6 +344,15 @@ def test_a_run_says_what_became_of_rounds_and_why(
     assert summary[begin + 6].startswith("embedder: model 0 of site")
     assert main(["online", "status", "site"]) == 0
     assert "beware: model 0 is in doubt at scene: margins fell\n" in capsys.readouterr().out
+    history = OnlineFolder.open("site").history
+    history.append("trusted", number=0, camera="yard", reason="")
+    assert main(["online", "status", "site"]) == 0
+    assert "beware" in capsys.readouterr().out, "at the other camera it still is"
+    history.append("trusted", number=0, camera="scene", reason="")
+    assert main(["online", "status", "site"]) == 0
+    last = capsys.readouterr().out
+    assert "beware" not in last
+    assert "UTC  model 0 is in doubt at scene no more\n" in last
     monkeypatch.setattr("tracker.cli.progress._LINE_EVERY_S", -1.0)
     assert track("--online", "site") == 0
     line = next(line for line in capsys.readouterr().err.splitlines() if line.startswith("frame 40"))
