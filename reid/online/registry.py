@@ -12,6 +12,7 @@ What comes after it (its line in the history, the end of files that are not kept
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import threading
 import time
@@ -253,7 +254,9 @@ class ModelRegistry:
         try:
             with self._changing() as state:
                 return state
-        except PermissionError as error:
+        except OSError as error:
+            if not isinstance(error, PermissionError) and error.errno != errno.EROFS:
+                raise
             raise DataError(
                 f"{self.folder.path}: {damage}, which only somebody can repair who may write there: {error}"
             ) from error

@@ -194,11 +194,12 @@ def test_pause_resume_history_and_rollback(scene: Path, capsys: pytest.CaptureFi
     assert "the base cannot be rolled back from" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS])
 def test_who_may_only_read_the_folder_is_told_how_it_stands(
-    scene: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    code: int, scene: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def denied(path: Path, **_: Any) -> None:
-        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        raise OSError(code, os.strerror(code), str(path))
 
     assert track("--online", "site") == 0
     monkeypatch.setattr("reid.online.locks.FileLock.attempt", denied)
