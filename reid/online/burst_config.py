@@ -26,7 +26,8 @@ class BurstConfig:
     burst_mb: int = 50
     """Megabytes of crops in a burst."""
     most_mb: int = 400
-    """Megabytes of the bursts of all cameras. Beyond it the oldest one of the camera that has most goes."""
+    """Megabytes of the bursts of all cameras. Beyond it the oldest one of the camera that has most goes.
+    Where some cannot be deleted, the others may take a quarter of it all the same."""
     most_side_px: int = 256
     """Crops with a longer side are made smaller."""
     jpeg_quality: int = 90

@@ -30,6 +30,7 @@ from reid.online.proven_clock import ProvenClock
 _logger = logging.getLogger(__name__)
 _FORGOTTEN = "forgotten.json"
 _MB = 1_000_000
+_LEAST_SHARE = 0.25  # of the bound, for those that can be deleted: two of the largest bursts by default
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,17 +283,21 @@ def _since_unix_s(path: Path, info: BurstInfo | None, now_s: float) -> float:
 def _excess(root: Path, most_bytes: int) -> Iterator[Path]:
     """The oldest burst of the camera that has most, each time, until all take no more than they may.
 
-    The caller deletes each before asking for the next; one that is still there then is passed over.
+    The caller deletes each before asking for the next. What is still there then leaves the others what it does not take
+    itself, and never less than a share of all: else none of them would stay, and no candidate be tried on any.
     """
     named: set[Path] = set()
-    while sum((sizes := _sizes(root)).values()) > most_bytes:
-        cameras: dict[Path, int] = {}
-        for path in sizes.keys() - named:
-            cameras[path.parent] = cameras.get(path.parent, 0) + sizes[path]
-        if not cameras:
+    while True:
+        sizes = _sizes(root)
+        others = {path: size for path, size in sizes.items() if path not in named}
+        stays = sum(sizes.values()) - sum(others.values())
+        if sum(others.values()) <= max(most_bytes - stays, int(_LEAST_SHARE * most_bytes)):
             return
+        cameras: dict[Path, int] = {}
+        for path, size in others.items():
+            cameras[path.parent] = cameras.get(path.parent, 0) + size
         most = max(cameras, key=lambda camera: (cameras[camera], camera.name))
-        oldest = next(path for path in sizes if path.parent == most and path not in named)
+        oldest = next(path for path in others if path.parent == most)
         named.add(oldest)
         yield oldest
 

@@ -72,7 +72,7 @@ class Undeleted:
         try:
             yield
         except OSError as error:
-            why = f"what was kept for long enough cannot be deleted: {error}"
+            why = f"what should be gone cannot be deleted: {error}"
             if why != self.why:
                 _logger.warning("%s", why)
             self.why = why

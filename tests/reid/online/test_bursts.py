@@ -283,6 +283,24 @@ class TestBounds:
             protect(folder.replay / "door" / "000001.npz")
         assert [path.name for path in burst_files(folder.replay)] == ["000001.npz", "000004.npz"]
 
+    def test_others_keep_a_share_where_those_that_cannot_be_deleted_take_too_much(
+        self, folder: OnlineFolder, protect: Callable[..., None]
+    ) -> None:
+        def sized(camera: str, count: int, size: int) -> None:
+            (folder.replay / camera).mkdir(parents=True)
+            for number in range(1, count + 1):
+                (folder.replay / camera / f"{number:06d}.npz").write_bytes(b"x" * size)
+
+        sized("old", 2, 600_000)
+        sized("door", 5, 60_000)
+        protect(folder.replay / "old")
+        store = BurstStore(folder.replay, "door", "s", BurstConfig(most_mb=1), keep_days=30, least_free_mb=0)
+        for _ in range(2):
+            store.tidy()
+            assert [int(path.stem) for path in burst_files(folder.replay / "door")] == [2, 3, 4, 5], "a quarter"
+            assert len(burst_files(folder.replay / "old")) == 2
+            assert "what should be gone cannot be deleted" in str(store.undeleted)
+
     def test_what_a_killed_process_left_goes(self, folder: OnlineFolder, record: Record) -> None:
         (folder.replay / "door").mkdir(parents=True)
         left = folder.replay / "door" / ".000007.npz-draft"
