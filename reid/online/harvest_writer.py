@@ -74,6 +74,7 @@ class HarvestWriter:
         self._waiting_bytes = 0
         self._left = 0  # sheaves that wait or are being written
         self._closing = False
+        self._given_up = False  # nobody waits for the thread any more
         self._counts = HarvestCounts()
         self._totals: tuple[HourTotal, ...] = ()
         self._open = False
@@ -131,8 +132,9 @@ class HarvestWriter:
         with self._changed:
             self._closing = True
             self._changed.notify_all()
-        self._thread.join(timeout_s)
-        if self._thread.is_alive():
+        self._thread.join(0 if self._given_up else timeout_s)
+        if self._thread.is_alive() and not self._given_up:
+            self._given_up = True
             lost = self._drop_what_waits()
             _logger.warning("the harvest is not written after %g s: %d crops that wait are dropped", timeout_s, lost)
 

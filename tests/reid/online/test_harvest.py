@@ -504,7 +504,10 @@ class TestItNeverStopsTracking:
         until(lambda: len(each.harvester._writer._queue) == 3)  # the first one is being written
         each.harvester.close(timeout_s=0)
         assert "not written after 0 s: 3 crops that wait are dropped" in caplog.text
+        each.harvester.close(timeout_s=1)  # nothing waits any longer
+        assert caplog.text.count("that wait are dropped") == 1
         store.gate.set()
+        each.harvester._writer._thread.join(10)
         [read] = each.read()
         assert (len(read), each.harvester.counts.written, each.harvester.counts.crowded_out) == (1, 1, 3)
 
