@@ -79,6 +79,7 @@ class BurstStore:
         self._here = root / camera_folder(camera)
         self._keep_s, self._least_free_mb = keep_days * DAY_S, least_free_mb
         self._undeleted = Undeleted()
+        self._left_half: set[Path] = set()
 
     @classmethod
     def beside(
@@ -105,6 +106,7 @@ class BurstStore:
         """Delete what killed processes left half recorded."""
         with self._undeleted.noted():
             discard_drafts(self.root)
+        self._left_half = set(_drafts(self.root))
 
     def begin(self, began_unix_s: float) -> Path | None:
         """The empty draft of a burst that is being recorded; None where somebody was forgotten since it began.
@@ -116,6 +118,7 @@ class BurstStore:
         check_free(self._here, self._least_free_mb)
         number = max((int(path.stem) for path in burst_files(self._here)), default=0) + 1
         draft = self._here / f".{number:06d}.npz-draft"
+        self._left_half.discard(draft)
         draft.touch()
         if began_unix_s <= _forgotten_unix_s(self.root) <= self.clock():  # what is ahead is of a clock that was wrong
             draft.unlink(missing_ok=True)
@@ -147,9 +150,13 @@ class BurstStore:
     def tidy(self) -> None:
         """Delete what was kept for long enough for certain, and what is too much: the oldest first.
 
+        What was left half recorded before it was opened goes too, where it could not go then.
         What cannot be deleted keeps none of the others, see `undeleted`.
         """
         now_s, passed_s = self.clock(), self._proven.passed_unix_s()
+
+        def discard_half() -> None:
+            delete_each(_delete, self._left_half)
 
         def expire() -> None:
             expire_bursts(self.root, now_s, passed_s, self._keep_s)
@@ -161,7 +168,7 @@ class BurstStore:
             delete_each(_delete, _excess(self.root, self.config.most_mb * _MB))
 
         with self._undeleted.noted():
-            delete_each(operator.call, (expire, keep_the_last, keep_within_bytes))
+            delete_each(operator.call, (discard_half, expire, keep_the_last, keep_within_bytes))
 
 
 def expire_bursts(root: Path, now_s: float, passed_s: float, keep_s: float) -> None:
@@ -207,7 +214,11 @@ def discard_drafts(root: Path) -> None:
     Raises:
         OSError: one cannot be deleted; the others are deleted all the same.
     """
-    delete_each(_delete, root.rglob(".*.npz-draft"))
+    delete_each(_delete, _drafts(root))
+
+
+def _drafts(root: Path) -> Iterator[Path]:
+    return root.rglob(".*.npz-draft")
 
 
 def burst_totals(folder: OnlineFolder) -> tuple[BurstTotal, ...]:

@@ -251,6 +251,8 @@ class TestBounds:
             _settle(recorder)
             assert (half.name in str(recorder.undeleted), recorder.failure) == (True, None)
             show(recorder, 0, 120)
+            _settle(recorder)
+            assert (half.name in str(recorder.undeleted), recorder.bursts) == (True, 2), "it is still there"
         old, others = burst_files(folder.replay)
         protect(old)
         clock.now_s += 86400 * 3
