@@ -235,21 +235,23 @@ def pk_batches(
 ) -> Iterator[NDArray[np.int64]]:
     """Rows of each batch, (P * K,): `pictures` of each of `identities`, every identity once before any comes twice.
 
-    `labels` (N,) names the identity of each row. An identity with fewer than K pictures gives some of them more than
-    once. The same seed gives the same batches.
+    `labels` (N,) names the identity of each row; a negative number says that nobody knows it, and leaves the row out.
+    An identity with fewer than K pictures gives some of them more than once. The same seed gives the same batches.
 
     Source: Hermans et al. 2017, section 2 ("PK batches").
 
     Raises:
         InputError: there are fewer identities than P, or P or K is too small for triplets.
     """
-    names, inverse = np.unique(np.asarray(labels), return_inverse=True)
+    values = np.asarray(labels)
+    known = np.flatnonzero(values >= 0 if values.dtype.kind in "if" else np.ones(values.shape, np.bool_))  # (n,)
+    names, inverse = np.unique(values[known], return_inverse=True)
     if identities < 2 or pictures < 2:
         raise InputError(f"identities and pictures must be at least 2 to give triplets, got {identities}, {pictures}")
     if len(names) < identities:
         raise InputError(f"labels must name at least {identities} identities, got {len(names)}")
     rng = np.random.default_rng(seed)
-    order = np.argsort(inverse, kind="stable")
+    order = known[np.argsort(inverse, kind="stable")]
     rows_of = np.split(order, np.cumsum(np.bincount(inverse))[:-1])  # rows of each identity
     queue: list[int] = []
     for _ in range(batches):

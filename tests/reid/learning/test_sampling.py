@@ -31,6 +31,23 @@ def test_no_identity_is_twice_in_a_batch_where_rounds_meet() -> None:
         assert len(np.unique(LABELS[rows])) == 5
 
 
+def test_rows_with_a_negative_label_are_in_no_batch() -> None:
+    labels = np.concatenate(([-1, -1, -2], LABELS, [-1]))
+    for rows, without in zip(
+        pk_batches(labels, identities=6, pictures=2, batches=10, seed=0),
+        pk_batches(LABELS, identities=6, pictures=2, batches=10, seed=0),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(rows, without + 3)
+    with pytest.raises(InputError, match="at least 7 identities, got 6"):
+        next(pk_batches(labels, identities=7, pictures=2, batches=1, seed=0))
+
+
+def test_names_may_be_labels() -> None:
+    rows = next(pk_batches(LABELS.astype(str), identities=6, pictures=2, batches=1, seed=0))
+    assert len(np.unique(LABELS[rows])) == 6
+
+
 def test_the_seed_decides() -> None:
     first, again, other = (
         np.stack(list(pk_batches(LABELS, identities=3, pictures=2, batches=8, seed=seed))) for seed in (5, 5, 6)
