@@ -364,6 +364,16 @@ def test_a_held_out_picture_that_is_trained_on_is_left_out_and_told_of(
     assert "left out held-out pictures that are trained on: 1 such of 61: 0/0.png" in caplog.text
 
 
+def test_held_out_distractors_are_nobody_in_the_calibration(
+    tmp_path: Path, config: TrainConfig, make_crops: MakeCrops
+) -> None:
+    nobody = np.arange(24) >= 14
+    train(config, make_crops(), make_crops(24, seed=1, distractor=nobody), tmp_path / "m.onnx")
+    card = Card.from_json((tmp_path / "m.onnx").read_text())
+    assert card.calibration is not None
+    assert card.calibration.identities == 14
+
+
 def test_a_device_that_is_not_there_is_refused_before_pictures_are_read(
     tmp_path: Path, config: TrainConfig, make_crops: MakeCrops
 ) -> None:
