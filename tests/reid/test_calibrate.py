@@ -118,6 +118,18 @@ def test_identities_that_are_no_whole_numbers_are_refused(names: list[Any]) -> N
         calibrate(crowd(20, 4)[0], names)
 
 
+def test_strangers_of_distractors_make_intervals_narrower() -> None:
+    vectors, names = crowd(40, 4)
+    nobody, _ = crowd(100, 1, seed=1)  # they are in every draw of the identities
+    got = calibrate(np.concatenate((vectors, nobody)), np.concatenate((names, np.full(100, -1))))
+    alone = calibrate(vectors, names)
+    assert got is not None
+    assert alone is not None
+    assert got.interval_fpr_1e2 is not None
+    assert alone.interval_fpr_1e2 is not None
+    assert np.ptp(got.interval_fpr_1e2) < 0.6 * np.ptp(alone.interval_fpr_1e2)
+
+
 def test_nobody_but_distractors_gives_none() -> None:
     vectors, _ = crowd(20, 4)
     assert calibrate(vectors, np.full(80, -1)) is None
