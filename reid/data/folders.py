@@ -85,8 +85,8 @@ def _cameras(paths: Sequence[Path]) -> NDArray[np.int64] | None:
     cameras = np.array([int(match[1]) for match in found if match], np.int64)
     count = len(np.unique(cameras))
     if count > 1:
-        _logger.warning(
-            "%d cameras read from names of pictures, such as %d from %s: --no-data.cameras-in-names if they are none",
+        _logger.info(
+            "%d cameras read from names of pictures, such as %d from %s: data.cameras_in_names off if they are none",
             count, cameras[0], paths[0].name,
         )  # fmt: skip
     return cameras
