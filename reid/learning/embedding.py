@@ -63,7 +63,6 @@ class EmbeddingModel(nn.Module):
     ) -> None:
         super().__init__()
         self.backbone = backbone
-        self.size_px = (height_px, width_px)
         self.form: CropForm = (height_px, width_px, "linear")
         self.learned_share = learned_share
         shape = (1, 3, 1, 1)
@@ -75,6 +74,11 @@ class EmbeddingModel(nn.Module):
         if colour_dimension:
             self.histogram = StripedHistogram(height_px, width_px)
             self.register_buffer("projection", torch.zeros(self.histogram.dimension, colour_dimension))
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Height and width of the crops that it takes."""
+        return self.form[:2]
 
     def pictures(self, pixels: Tensor) -> Tensor:
         """(B, h, w, 3) uint8 BGR -> (B, 3, h, w) float as the backbone wants them."""

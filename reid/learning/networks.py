@@ -9,7 +9,8 @@ from reid.learning.graph import OnnxGraph
 from reid.learning.model_config import ONNX, ModelConfig
 
 Network: TypeAlias = EmbeddingModel | OnnxGraph
-"""Takes (B, h, w, 3) uint8 BGR of its `size_px`; gives features before and after a neck, and unit vectors."""
+"""Takes (B, h, w, 3) uint8 BGR of its `size_px`, resized as its `form` says; gives features before and after a neck,
+and unit vectors."""
 
 
 def build_network(config: ModelConfig, *, seed: int = 0) -> Network:

@@ -79,15 +79,18 @@ class OnnxGraph(nn.Module):
         embedder = Embedder(path, device="cpu", card=card, threads=1)
         self.card: Card = embedder.card
         """What the file says of itself."""
-        self.size_px = (self.card.height_px, self.card.width_px)
-        """Height and width of the crops that it takes."""
-        self.form: CropForm = (*self.size_px, self.card.resize)
-        """The same, and how crops are resized."""
+        self.form: CropForm = (self.card.height_px, self.card.width_px, self.card.resize)
+        """Height and width of the crops that it takes, and how crops are resized to them."""
         proto = onnx.load(self.path)
         self.file: bytes = proto.SerializeToString()  # bytes: copies of the network share them
         """The ONNX file as it was."""
         self._read(onnx, proto)
         self._check(embedder)
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Height and width of the crops that it takes."""
+        return self.form[:2]
 
     def layers(self) -> list[tuple[str, ...]]:
         """Names of the weights of each layer that has some, from the picture to the vector."""
