@@ -22,6 +22,7 @@ from reid.checks import check_number
 from reid.embedder import Embedder, EmbedderInfo
 from reid.errors import DataError, InputError, ModelError
 from reid.online.crop_memory import CropMemory, CropMemoryConfig, look_at, mean_vectors
+from reid.online.news import put_off_of
 from reid.online.registry import CurrentModel, ModelRegistry
 from reid.online.smoke import open_checked
 
@@ -302,6 +303,7 @@ class LiveEmbedder:
                 self._waiting, self._ready = None, False
             if wanted.sha256 == self._live.info.model_hash:
                 self._numbers[wanted.sha256], self.problem = wanted.number, None
+                self._errands.append(lambda: self._tell(wanted.number, None))
                 return
             if self._waiting is not None or self._tried is not None:
                 return
@@ -323,7 +325,9 @@ class LiveEmbedder:
                 self._registry.roll_back(str(error), number=wanted.number, keep_harvest=True)
                 self._wake.set()  # to look at the one before it
         except Exception as error:  # noqa: BLE001 - such as a machine without memory or threads left, which may change
-            self._put_off(wanted.sha256, f"model {wanted.number} cannot be used on {self._device} now: {error}")
+            problem = f"model {wanted.number} cannot be used on {self._device} now: {error}"
+            self._put_off(wanted.sha256, problem)
+            self._errands.append(lambda: self._tell(wanted.number, problem))
         return None
 
     def _is_to_blame(self, wanted: CurrentModel) -> bool:
@@ -395,6 +399,13 @@ class LiveEmbedder:
         elif self.problem == self._waits_for:
             self.problem = None
         self._waits_for = waits_for
+
+    def _tell(self, number: int, problem: str | None) -> None:
+        """Have the history say, once, that a model that is to be live is put off, or that it is live for all that."""
+        history = self._registry.folder.history
+        if (put_off_of(number, history.read()) is None) != (problem is None):
+            fields = {} if problem is None else {"reason": problem}
+            history.append("taken_up" if problem is None else "put_off", number=number, **fields)
 
     def _put_off(self, model_hash: str, problem: str) -> None:
         self._tried, self._again_s = model_hash, time.monotonic() + self.config.retry_s

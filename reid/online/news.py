@@ -36,6 +36,14 @@ def doubt_of(number: int, events: Sequence[Mapping[str, Any]]) -> str | None:
     return list(said.values())[-1] if said else None
 
 
+def put_off_of(number: int, events: Sequence[Mapping[str, Any]]) -> str | None:
+    """Why a model that is to be live is not used, where that is the last that is said of it."""
+    for event in reversed(events):
+        if event["event"] in ("put_off", "swapped", "taken_up") and event.get("number") == number:
+            return in_words(event) if event["event"] == "put_off" else None
+    return None
+
+
 def harvest_waits(events: Sequence[Mapping[str, Any]]) -> str | None:
     """Why harvesting pauses, where that is the last that is said of it."""
     for event in reversed(events):
@@ -87,6 +95,8 @@ _SAID: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "refused": lambda e: f"round {e['round']} refused{_because(e)}",
     "admitted": _admitted,
     "swapped": lambda e: f"model {e['number']} is live in the place of model {e['before']}",
+    "put_off": lambda e: str(e["reason"]),
+    "taken_up": lambda e: f"model {e['number']} is live at last",
     "rolled_back": _rolled_back,
     "doubted": _doubted,
     "trusted": lambda e: f"model {e['number']} is in doubt at {e['camera']} no more",

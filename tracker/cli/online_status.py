@@ -54,7 +54,7 @@ def _state(folder: OnlineFolder) -> dict[str, Any]:
     from reid.online.burst_store import burst_totals
     from reid.online.learning import learning_of
     from reid.online.locks import holder_of
-    from reid.online.news import doubt_of, harvest_waits
+    from reid.online.news import doubt_of, harvest_waits, put_off_of
     from reid.online.registry import ModelRegistry
     from reid.online.sweeping import overdue
 
@@ -71,6 +71,7 @@ def _state(folder: OnlineFolder) -> dict[str, Any]:
     return {
         "live": {"number": live.number, "sha256": live.sha256, "since_unix_s": live.since_unix_s},
         "doubt": doubt_of(live.number, events),
+        "put_off": put_off_of(live.number, events),
         "begun_with": folder.base.name,
         "rolled_back": [
             {"number": bad.number, "reason": bad.reason, "left_out": left_out(bad, totals)}
@@ -101,6 +102,8 @@ def _lines(said: dict[str, Any]) -> list[str]:
     lines = [
         f"live: model {live['number']} ({live['sha256'][:12]}), since {since} UTC; begun with {said['begun_with']}"
     ]
+    if said["put_off"] is not None:
+        lines.append(f"not used yet: {said['put_off']}")
     if said["doubt"] is not None:
         lines.append(f"beware: {said['doubt']}")
     for bad in said["rolled_back"]:

@@ -16,6 +16,7 @@ from reid.card import METADATA_KEY
 from reid.embedder import DEFAULT_MODEL
 from reid.online import BaseModel, OnlineFolder, live
 from reid.online.live import LiveConfig, LiveEmbedder
+from reid.online.news import put_off_of
 from reid.online.registry import ModelRegistry
 from reid.online.smoke import open_checked
 
@@ -330,6 +331,38 @@ def test_it_begins_with_the_one_before_where_the_device_cannot_take_the_live_one
         refused.clear()
         swapped(embedder)
         assert embedder.number == 3
+
+
+def test_a_model_that_is_put_off_is_told_once_and_so_is_that_it_went_live(
+    registry: ModelRegistry, model: MakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history, tries = registry.folder.history, []
+
+    def picky(path: Path, *, device: str = "cpu", **options: Any) -> Embedder:
+        if device != "cpu" and path.name[0] == "1":
+            tries.append(path)
+            out_of_threads(path)
+        return open_checked(path, **options)
+
+    def told() -> list[str]:
+        return [event for event in events(registry) if event in ("put_off", "swapped", "taken_up")]
+
+    monkeypatch.setattr(live, "open_checked", picky)
+    registry.admit(model(1))
+    config = LiveConfig(poll_s=0.01, retry_s=0.05)
+    for _ in range(2):  # in another process neither
+        with LiveEmbedder(registry, device="cuda", config=config):
+            tries.clear()
+            until(lambda: len(tries) > 6)
+    assert told() == ["put_off"]
+    assert "pthread_create failed" in str(put_off_of(1, history.read()))
+    monkeypatch.undo()
+    for _ in range(2):
+        with LiveEmbedder(registry, device="cpu", config=config) as embedder:
+            assert embedder.number == 1
+            until(lambda: "taken_up" in told())
+    assert told() == ["put_off", "taken_up"]
+    assert put_off_of(1, history.read()) is None
 
 
 def test_a_look_that_fails_is_repeated(

@@ -346,9 +346,15 @@ def test_a_run_says_what_became_of_rounds_and_why(
     assert main(["online", "status", "site"]) == 0
     assert "beware: model 0 is in doubt at scene: margins fell\n" in capsys.readouterr().out
     history = OnlineFolder.open("site").history
+    history.append("put_off", number=0, reason="model 0 cannot be used on cuda now: no memory")
+    assert main(["online", "status", "site"]) == 0
+    assert "not used yet: model 0 cannot be used on cuda now: no memory\n" in capsys.readouterr().out
+    history.append("taken_up", number=0)
     history.append("trusted", number=0, camera="yard", reason="")
     assert main(["online", "status", "site"]) == 0
-    assert "beware" in capsys.readouterr().out, "at the other camera it still is"
+    last = capsys.readouterr().out
+    assert "beware" in last, "at the other camera it still is"
+    assert "not used yet" not in last
     history.append("trusted", number=0, camera="scene", reason="")
     assert main(["online", "status", "site"]) == 0
     last = capsys.readouterr().out
