@@ -22,8 +22,8 @@ class TrainSettings(TrainConfig):
     out: Path = field(default=Path("model.onnx"), metadata=flag_only("FILE"))
     """The model file to write; checkpoints, history and curves go to a folder beside it, model.train."""
     validate_on: Path | None = field(default=None, metadata=flag_only("DATA"))
-    """Other data to validate on, no picture of which is in DATA; of a whole Market-1501-style data set its gallery.
-    Without it some identities of DATA are held out."""
+    """Other data to validate on; pictures of DATA in it are left out. Of a whole Market-1501-style data set its
+    gallery. Without it some identities of DATA are held out."""
     resume: bool = field(default=False, metadata=flag_only())
     """Go on where a training that was stopped or killed left off; give everything else as before."""
     overwrite: bool = field(default=False, metadata=flag_only())
