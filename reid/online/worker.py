@@ -286,7 +286,6 @@ class _Lesson:
         crops = join_crops([trained.crops, self._figures.learned])
         frozen = self._began.all_but_last(lesson.trained_share)
         training = _training(lesson, self._start, frozen, self._live, self._seed)
-        # not `train`, which refuses crops that stand on both sides: a clip that is tracked twice gives the same again
         result = run_training(
             training,
             crops,
@@ -303,6 +302,7 @@ class _Lesson:
                 seed=self._seed,
             ),
             teacher=self._teacher(trained, crops) if lesson.memory_weight > 0 else None,
+            may_share=True,
             existing="resume" if Folder.beside(draft).checkpoint.exists() else "refuse",
             progress=progress,
             stop=self._stop,

@@ -36,14 +36,19 @@ def run_training(
     existing: Existing,
     make_objective: MakeObjective | None,
     teacher: Teacher | None,
+    may_share: bool = False,
 ) -> TrainResult:
-    """See `reid.learning.trainer.train`."""
+    """See `reid.learning.trainer.train`.
+
+    `may_share`: pictures of `crops` stay in `validation`: where another judge decides, and a clip that a site tracked
+    twice gives the same ones on both sides.
+    """
     _check_export_possible()
     refuse_card_beside(out)
     device = open_device(config.device)
     if validation is None:
         crops, validation = hold_out(crops, config)
-    else:
+    elif not may_share:
         validation = without_shared(crops, validation)
     if validation is not None:
         check_measurable(validation, config.validation)

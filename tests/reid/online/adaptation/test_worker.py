@@ -219,6 +219,14 @@ def test_too_little_to_learn_from_is_said(film: Film, dim_eyes: Path, tmp_path: 
     assert result.verdict is None
 
 
+def test_a_clip_that_was_tracked_twice_may_give_the_same_crops_to_both_sides(
+    film: Film, dim_eyes: Path, tmp_path: Path
+) -> None:
+    config = AdaptConfig(lesson=dataclasses.replace(LESSON, steps=50))
+    stores = [film(str(people), people=people, beside=6) for people in (60, 48, 36, 24)]  # the same pictures so far
+    assert adapt(stores, dim_eyes, tmp_path / "a.onnx", config, base=DEFAULT_MODEL).verdict is not None
+
+
 def test_a_store_given_twice_is_refused(film: Film, dim_eyes: Path, tmp_path: Path) -> None:
     store = film(people=30)
     with pytest.raises(InputError, match="given once each"):
