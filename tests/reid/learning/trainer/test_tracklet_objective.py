@@ -150,7 +150,8 @@ def test_a_memory_that_is_gone_on_with_is_the_same() -> None:
 
 
 def test_everybody_as_far_from_everybody_is_told_whichever_triplets_are_taken() -> None:
-    corners = torch.eye(12)  # no mean cosine gives them away
+    # no mean cosine gives them away; of distances that are the same to the last digit none is semi-hard
+    corners = torch.eye(12) + 1e-3 * torch.randn(12, 12, generator=torch.Generator().manual_seed(0))
     cost_of, alarm = objective(), CollapseAlarm(AlarmConfig(), {})
     row = TrainProgress(
         step=0, steps=300, epoch=1, learning_rate=1e-3, loss=1.0, identity_loss=None, gradient_norm=0.1, data_s=0.0,
@@ -171,5 +172,5 @@ def test_everybody_as_far_from_everybody_is_told_whichever_triplets_are_taken() 
             alarm.check(told, cost.parked_at)
 
     go_on(range(10, 201, 10))
-    with pytest.raises(CollapseError, match=r"parked at 0\.6931.* since step 110: this has collapsed"):
+    with pytest.raises(CollapseError, match=r"parked at 0\.69.* since step 110: this has collapsed"):
         go_on(range(210, 211))
