@@ -160,13 +160,13 @@ def judge(
     c = config or GateConfig()
     figures = _figures([_reports(vectors, crops, c, seed) for vectors in (live, candidate)])
     kept = [map_of(vectors, canary[2]) for vectors in canary[:2]]
-    figures["canary mAP"] = Difference(kept[0], kept[1], kept[1] - kept[0], kept[1] - kept[0])
+    figures["canary mAP"] = _without_interval(*kept)
     if replays is not None:
         figures |= _replayed(*replays)
         if base_replay is not None:
             figures |= {name + SINCE_BASE: of for name, of in _replayed(base_replay, replays[1]).items()}
     if latency_ms is not None:
-        figures[LATENCY] = Difference(*latency_ms, *(latency_ms[1] - latency_ms[0],) * 2)
+        figures[LATENCY] = _without_interval(*latency_ms)
     if not c.enabled:
         return Verdict(admitted=True, reason="the gate is off", figures=figures)
     if refusal := _refusal(figures, crops, c):
@@ -224,7 +224,11 @@ def _replayed(before: Sequence[Replay | None], candidate: Sequence[Replay | None
     if not both:
         return {}
     old, new = (_conduct(of) for of in zip(*both, strict=True))
-    return {name: Difference(of, new[name], new[name] - of, new[name] - of) for name, of in old.items()}
+    return {name: _without_interval(of, new[name]) for name, of in old.items()}
+
+
+def _without_interval(live: float, candidate: float) -> Difference:
+    return Difference(live, candidate, candidate - live, candidate - live)
 
 
 def _conduct(replays: Sequence[Replay]) -> dict[str, float]:
