@@ -315,20 +315,24 @@ class LiveEmbedder:
     def _load(self, wanted: CurrentModel) -> Embedder | None:
         """The model, once it was checked; None where it does not serve, now or ever."""
         try:
-            try:
-                return self._opened(wanted)
-            except ModelError as error:
-                if not self._is_to_blame(wanted):
-                    raise
-                self._report(f"model {wanted.number} cannot serve: {error}")
-                # what it learned from did not keep it from being opened
-                self._registry.roll_back(str(error), number=wanted.number, keep_harvest=True)
-                self._wake.set()  # to look at the one before it
+            return self._opened_or_rolled_back(wanted)
         except Exception as error:  # noqa: BLE001 - such as a machine without memory or threads left, which may change
             problem = f"model {wanted.number} cannot be used on {self._device} now: {error}"
             self._put_off(wanted.sha256, problem)
             self._errands.append(lambda: self._tell(wanted.number, problem))
         return None
+
+    def _opened_or_rolled_back(self, wanted: CurrentModel) -> Embedder | None:
+        try:
+            return self._opened(wanted)
+        except ModelError as error:
+            if not self._is_to_blame(wanted):
+                raise
+            self._report(f"model {wanted.number} cannot serve: {error}")
+            # what it learned from did not keep it from being opened
+            self._registry.roll_back(str(error), number=wanted.number, keep_harvest=True)
+            self._wake.set()  # to look at the one before it
+            return None
 
     def _is_to_blame(self, wanted: CurrentModel) -> bool:
         """Whether it is the model that does not serve, and not this moment or this device.

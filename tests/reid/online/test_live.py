@@ -207,6 +207,16 @@ def test_a_model_that_cannot_serve_here_is_rolled_back_from(
     assert embedder.number == 2
 
 
+def waited_for(embedder: LiveEmbedder, registry: ModelRegistry, problem: str, mend: Callable[[], object]) -> None:
+    """Model 1 cannot be used now, for which it is not to blame; it is live once that is mended."""
+    until(lambda: embedder.problem)
+    assert problem in str(embedder.problem)
+    assert (registry.current().number, embedder.number, registry.quarantined) == (1, 0, ())
+    mend()
+    swapped(embedder)
+    assert (embedder.number, embedder.problem) == (1, None)
+
+
 def test_a_device_that_is_full_for_a_while_is_waited_for(
     embedder: LiveEmbedder, registry: ModelRegistry, model: MakeModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -215,12 +225,7 @@ def test_a_device_that_is_full_for_a_while_is_waited_for(
 
     monkeypatch.setattr(live, "open_checked", full)
     registry.admit(model(1))
-    until(lambda: embedder.problem)
-    assert "no memory left" in str(embedder.problem)
-    assert (registry.current().number, embedder.number, registry.quarantined) == (1, 0, ())
-    monkeypatch.undo()
-    swapped(embedder)
-    assert (embedder.number, embedder.problem) == (1, None)
+    waited_for(embedder, registry, "no memory left", monkeypatch.undo)
 
 
 def out_of_threads(path: Path, **options: Any) -> Embedder:
@@ -232,12 +237,7 @@ def test_no_model_is_to_blame_where_none_can_be_opened(
 ) -> None:
     monkeypatch.setattr(live, "open_checked", out_of_threads)
     registry.admit(model(1))
-    until(lambda: embedder.problem)
-    assert "pthread_create failed" in str(embedder.problem)
-    assert (registry.current().number, embedder.number, registry.quarantined) == (1, 0, ())
-    monkeypatch.undo()
-    swapped(embedder)
-    assert (embedder.number, embedder.problem) == (1, None)
+    waited_for(embedder, registry, "pthread_create failed", monkeypatch.undo)
 
 
 def test_a_model_that_can_be_opened_a_moment_later_is_not_to_blame(
@@ -302,12 +302,7 @@ def test_a_model_that_serves_on_the_cpu_is_not_to_blame_for_another_device(
     monkeypatch.setattr(live, "open_checked", full)
     monkeypatch.setattr(embedder, "_device", "cuda")
     registry.admit(model(1))
-    until(lambda: embedder.problem)
-    assert "out of memory" in str(embedder.problem)
-    assert (registry.current().number, embedder.number, registry.quarantined) == (1, 0, ())
-    busy.clear()
-    swapped(embedder)
-    assert (embedder.number, embedder.problem) == (1, None)
+    waited_for(embedder, registry, "out of memory", busy.clear)
 
 
 def test_it_begins_with_the_one_before_where_the_device_cannot_take_the_live_one(
