@@ -173,6 +173,11 @@ class Card:
         return complete_card(parse_card_keys(text, "card"), {}, "card")
 
 
+def utf8_text(text: str) -> str:
+    """A text for a card, which is UTF-8: names of files need not be."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def read_card_file(path: Path) -> dict[str, Any]:
     """Keys of a JSON or YAML file; some may be left out (see `complete_card`).
 

@@ -86,9 +86,11 @@ def run(argv: Sequence[str], context: Context) -> int:
 
 
 def _name(settings: ReidExportSettings) -> str:
-    """What the data are called on a card, which is UTF-8, as names of folders need not be."""
+    """What the data are called on a card."""
+    from reid.card import utf8_text
+
     assert settings.data is not None, "checked where the settings are made"
-    return settings.data.resolve().name.encode("utf-8", "backslashreplace").decode("utf-8")
+    return utf8_text(settings.data.resolve().name)
 
 
 def _source(settings: ReidExportSettings) -> Path:

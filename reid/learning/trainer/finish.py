@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from reid.calibration import Calibration
 from reid.calibration_fit import calibrate
-from reid.card import Card, Score, Source
+from reid.card import Card, Score, Source, utf8_text
 from reid.data import SAME, UNKNOWN, Crops
 from reid.evaluation import Report
 from reid.evaluation.sightings import Sightings
@@ -63,11 +63,13 @@ def export_trained(
         MissingExtraError: onnx or onnxscript is not installed.
     """
     said = config.card
-    data = _utf8(said.data or "the pictures given to reidtrack train")
-    name = _utf8(said.name or out.stem)
+    data = utf8_text(said.data or "the pictures given to reidtrack train")
+    name = utf8_text(said.name or out.stem)
     kind = "identities" if bool(crops.labelled[crops.identities].all()) else "tracklets"
     start = (
-        "a random start" if config.model.pretrained is None else f"the weights of {_utf8(config.model.pretrained.name)}"
+        "a random start"
+        if config.model.pretrained is None
+        else f"the weights of {utf8_text(config.model.pretrained.name)}"
     )
     training = (
         f"{steps} steps from {start} on {len(crops)} crops of {len(crops.identities)} {kind}; "
@@ -106,11 +108,6 @@ def export_trained(
     return export_onnx(model, card, out, seed=config.seed)
 
 
-def _utf8(text: str) -> str:
-    """Names of files need not be UTF-8, and a card is."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
 def _learned_by(loss: LossConfig) -> str:
     """The loss between vectors, and the teacher, in a few words."""
     if loss.kind != "triplet":
@@ -119,7 +116,7 @@ def _learned_by(loss: LossConfig) -> str:
         kind = f"{loss.mining} triplets{' of the whole data set' if loss.offline else ''}"
     if loss.memory_batches:
         kind += f", memory of {loss.memory_batches} batches"
-    return kind if loss.teacher is None else f"{kind}, cosines of {_utf8(loss.teacher.name)}"
+    return kind if loss.teacher is None else f"{kind}, cosines of {utf8_text(loss.teacher.name)}"
 
 
 def _measured(held_out: HeldOut | None, config: TrainConfig, data: str) -> tuple[Calibration | None, tuple[Score, ...]]:
