@@ -124,12 +124,10 @@ def _sequence(folder: Path, config: DataConfig, video: Path | None = None) -> Mo
     if video is None:
         frames = folder / info.get("imdir", "img1")
         pictures = pictures_in(frames) if frames.is_dir() else []
-        beside = _undrawn_pictures(folder)
-        if not pictures and _numbered(beside):
-            pictures = beside
-        video = None if pictures else _video_in(folder)
-        if video is None and not pictures:
-            pictures = beside
+        if not pictures:
+            beside = _undrawn_pictures(folder)
+            video = None if _numbered(beside) else _video_in(folder)
+            pictures = beside if video is None else []
     if not pictures and video is None:
         return None
     numbered = [int(p.stem) for p in pictures] if _numbered(pictures) else []
