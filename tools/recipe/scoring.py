@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 import reid
 from reid.calibration import Calibration
 from reid.card import Score
+from reid.data.relations import DIFFERENT, SAME, UNKNOWN
 from reid.evaluation import EvaluationConfig, evaluate
 from reid.evaluation.metrics import auc, cmc, mean_average_precision
 
-_SAME, _DIFFERENT, _LEFT_OUT = 1, 0, -1
 _CAUTION = (
     "rendered figures are no photographs: strangers of one real scene are more alike, so more of them pass, and "
     "probabilities are too high"
@@ -63,10 +63,10 @@ def calibrate(vectors: NDArray[np.float64], identity: NDArray[np.int64], seed: i
     twin = ~same & (identity[first] // 2 == identity[second] // 2)
     twins = np.flatnonzero(twin)
     strangers = rng.choice(np.flatnonzero(~same & ~twin), len(twins), replace=False)
-    relations = np.full((len(vectors), len(vectors)), _LEFT_OUT, np.int8)
-    relations[first[same], second[same]] = _SAME
-    relations[first[twins], second[twins]] = _DIFFERENT
-    relations[first[strangers], second[strangers]] = _DIFFERENT
+    relations = np.full((len(vectors), len(vectors)), UNKNOWN, np.int8)
+    relations[first[same], second[same]] = SAME
+    relations[first[twins], second[twins]] = DIFFERENT
+    relations[first[strangers], second[strangers]] = DIFFERENT
     data = f"crops of {len(np.unique(identity))} rendered figures, half of the strangers look-alikes"
     fit = reid.calibrate(vectors, identity, relations=lambda rows: relations[np.ix_(rows, rows)], seed=seed, data=data)
     if fit is None:

@@ -143,6 +143,11 @@ def plates(identities: int, seed: int) -> Crops:
     return Crops(source, np.repeat(np.arange(identities), 6), names)
 
 
+def further(path: Path, **settings: Any) -> TrainConfig:
+    """A training of the graph at `path`."""
+    return TrainConfig(threads=1, device="cpu", model=ModelConfig("onnx", pretrained=path), **settings)
+
+
 def test_a_training_prepares_crops_as_the_embedder_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tiny(tmp_path / "tiny.onnx")
     model = onnx.load(path)
@@ -152,14 +157,8 @@ def test_a_training_prepares_crops_as_the_embedder_does(tmp_path: Path, monkeypa
     asked: list[tuple[object, ...]] = []
     pixels = Crops.pixels
     monkeypatch.setattr(Crops, "pixels", lambda crops, rows, *form: asked.append(form) or pixels(crops, rows, *form))
-    config = TrainConfig(
-        epochs=1,
-        epoch_steps=2,
-        threads=1,
-        device="cpu",
-        model=ModelConfig("onnx", pretrained=path),
-        loss=LossConfig(teacher=path),
-        sampler=SamplerConfig(identities=4, pictures=3),
+    config = further(
+        path, epochs=1, epoch_steps=2, loss=LossConfig(teacher=path), sampler=SamplerConfig(identities=4, pictures=3)
     )
     train(config, plates(6, 0), plates(4, 1), tmp_path / "area.onnx")
     assert set(asked) == {(HEIGHT_PX, WIDTH_PX, "area")}
@@ -167,12 +166,10 @@ def test_a_training_prepares_crops_as_the_embedder_does(tmp_path: Path, monkeypa
 
 def test_the_trainer_trains_it_goes_on_after_a_stop_and_writes_it(tmp_path: Path) -> None:
     path = tiny(tmp_path / "tiny.onnx")
-    config = TrainConfig(
+    config = further(
+        path,
         epochs=4,
         epoch_steps=5,
-        threads=1,
-        device="cpu",
-        model=ModelConfig("onnx", pretrained=path),
         sampler=SamplerConfig(identities=6, pictures=3),
         optimizer=OptimizerConfig(frozen=("weights.conv*", "norms.*"), freeze_batch_norm=True),
         validation=ValidationConfig(every=4, keep="last"),
