@@ -320,7 +320,7 @@ class _Lesson:
         fixed = self._vectors(self._base, canary), self._vectors(candidate, canary), canary.identity
         vectors = self._vectors(candidate, held_out.crops)
         few = np.arange(min(BATCH, len(held_out.crops)))
-        pixels = held_out.crops.pixels(few, self._live.card.height_px, self._live.card.width_px)
+        pixels = held_out.crops.pixels(few, *self._began.form)
         began = self._start if self._base_file is None else self._base_file
         base, taught = (partial(Embedder, model, device="cpu", threads=1) for model in (began, draft))
         taken_ms = latencies(base, taught, pixels, self._config.gate.most_slower)
