@@ -63,8 +63,8 @@ def run(argv: Sequence[str], context: Context) -> int:
     from reid.errors import DataError
     from reid.online.cycle import work
     from reid.online.learning import WorkerNote
+    from reid.online.pace import Pace
     from reid.online.registry import ModelRegistry
-    from reid.online.worker import adapt
 
     if hasattr(os, "nice"):
         os.nice(max(0, settings.nice - os.nice(0)))
@@ -78,6 +78,8 @@ def run(argv: Sequence[str], context: Context) -> int:
     note = WorkerNote(folder, settings.cycle)
 
     def learn(task: Task, config: AdaptConfig, stop: Stop) -> Learned:
+        from reid.online.worker import adapt  # torch takes seconds and memory, and a worker mostly waits
+
         note.prepares()
         with TrainDisplay(context) as display:
 
@@ -93,9 +95,10 @@ def run(argv: Sequence[str], context: Context) -> int:
 
     with stop_when_asked(context) as request:
 
-        def stop() -> bool:
+        def told_to_stop() -> bool:
             return request.made() or orphaned.is_set()
 
+        stop = Pace(told_to_stop, settings.most_busy if settings.with_parent else 1.0)
         try:
             if not settings.with_parent or _is_our_turn(folder, stop, context):
                 work(

@@ -10,9 +10,11 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -29,6 +31,7 @@ from reid.online.config import CycleConfig
 from reid.online.hours import hour_name
 from reid.online.learning import WorkerNote
 from reid.online.locks import holder_of
+from reid.online.pace import Pace
 from reid.online.registry import ModelRegistry
 from tracker.cli.main import main
 from tracker.cli.replaying import replays_of
@@ -150,6 +153,7 @@ def test_a_folder_keeps_to_the_embedder_that_it_was_begun_with(scene: Path, caps
         (["online", "history", "nowhere"], "is no online folder"),
         (["online", "worker", "nowhere"], "is no online folder"),
         (["online", "worker", "nowhere", "--nice", "20"], "nice must be a whole number within 0..19"),
+        (["online", "worker", "nowhere", "--most-busy", "0"], "most_busy must be above 0 and at most 1, got 0.0"),
         (["online", "forget", "nowhere", "x"], "NUMBER"),
         (["online", "sing"], "unknown command 'online sing'"),
     ],
@@ -163,6 +167,7 @@ def test_a_folder_keeps_to_the_embedder_that_it_was_begun_with(scene: Path, caps
         "history",
         "worker",
         "nice",
+        "busy",
         "forget",
         "unknown",
     ],
@@ -483,6 +488,36 @@ def test_a_worker_stands_back_behind_other_work(scene: Path) -> None:
     with beside(scene, "nice: 19\n") as worker:
         until(lambda: holder_of(path).startswith(f"process {worker.pid} "))
         assert os.getpriority(os.PRIO_PROCESS, worker.pid) == 19
+
+
+@pytest.mark.parametrize(("words", "rests"), [(["--with-parent"], True), ([], False)], ids=["beside", "alone"])
+def test_a_worker_beside_a_tracker_rests_between_its_steps(
+    words: Sequence[str], rests: bool, scene: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch", reason="the worker needs the extra [train]")
+    import reid.online.worker as worker
+    import tracker.cli.online_worker as command
+
+    slept_s: list[float] = []
+
+    def adapt(*_: Any, stop: Callable[[], bool], **__: Any) -> Any:
+        slept_s.clear()
+        until_s = time.process_time() + 0.05
+        while time.process_time() < until_s:
+            pass
+        assert not stop()
+        return worker.AdaptResult(admitted=False, reason="a test", verdict=None, model=None)
+
+    def sleep(seconds: float) -> None:
+        slept_s.append(seconds)
+        time.sleep(seconds)
+
+    assert track("--online", "site") == 0
+    monkeypatch.setattr(worker, "adapt", adapt)
+    monkeypatch.setattr(command, "_when_input_ends", threading.Event)  # whose tests have none
+    monkeypatch.setattr("reid.online.pace.Pace", partial(Pace, sleep=sleep))
+    assert main(["online", "worker", "site", "--once", "--nice", "0", "--most-busy", "0.5", *words]) == 1
+    assert bool(slept_s) == rests
 
 
 def test_a_worker_waits_for_the_one_of_a_tracker_that_was_killed(scene: Path) -> None:
