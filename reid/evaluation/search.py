@@ -41,6 +41,8 @@ class SearchResult:
     """The nearest pictures, nearest first."""
     searched: int
     """Pictures that were compared: those that could be read."""
+    caution: str | None = None
+    """What to keep in mind with the probabilities, as the calibration says it; None where it says nothing."""
 
 
 def gallery_pictures(folder: Path, *, without: Path | None = None) -> list[Path]:
@@ -98,10 +100,11 @@ def search(
     if not paths:
         raise DataError(f"none of {len(gallery)} pictures can be read")
     cosine = np.clip(np.concatenate(cosines).astype(np.float64), -1, 1)  # (G,)
-    chance = probabilities(embedder.card.calibration, cosine)
+    calibration = embedder.card.calibration
+    chance = probabilities(calibration, cosine)
     nearest = np.argsort(-cosine, kind="stable")[:top]
     matches = (Match(paths[i], float(cosine[i]), None if chance is None else float(chance[i])) for i in nearest)
-    return SearchResult(tuple(matches), len(paths))
+    return SearchResult(tuple(matches), len(paths), None if calibration is None else calibration.caution)
 
 
 def _pictures_below(folder: Path) -> Iterator[Path]:

@@ -85,7 +85,13 @@ def run(argv: Sequence[str], context: Context) -> int:
 def _show(found: SearchResult, settings: SearchSettings, model: str, context: Context) -> None:
     if settings.json is not None:
         entries = [{"path": str(m.path), "cosine": m.cosine, "probability": m.probability} for m in found.matches]
-        values = {"query": str(settings.query), "model": model, "searched": found.searched, "found": entries}
+        values = {
+            "query": str(settings.query),
+            "model": model,
+            "searched": found.searched,
+            "caution": found.caution,
+            "found": entries,
+        }
         text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
         if str(settings.json) == "-":
             sys.stdout.write(text)
@@ -94,6 +100,8 @@ def _show(found: SearchResult, settings: SearchSettings, model: str, context: Co
     for rank, match in enumerate(found.matches, start=1):
         chance = "" if match.probability is None else f"{match.probability:7.3f}"
         context.result(f"{rank:>4}  {match.cosine:7.4f}{chance}  {match.path}")
+    if found.caution is not None:
+        context.say(f"reidtrack: caution: {found.caution}")
 
 
 def _draw(query: NDArray[np.uint8], matches: Sequence[Match], settings: SearchSettings) -> None:

@@ -162,15 +162,20 @@ def test_verify_says_it_by_its_exit_code(folder: Path, uncalibrated: str, capsys
     assert json.loads((folder / "v.json").read_text())["same"] is False
 
 
-def test_search_ranks_a_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_search_ranks_a_folder(folder: Path, uncalibrated: str, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["reid", "search", "people/person2/0.png", "people", "--top", "4"]
     assert main([*words, "--out", "found.png", "--json", "found.json"]) == 0
-    lines = capsys.readouterr().out.splitlines()
+    said = capsys.readouterr()
+    lines = said.out.splitlines()
+    assert "reidtrack: caution: rendered figures are no photographs" in said.err
     assert [line.split()[0] for line in lines] == ["1", "2", "3", "4"]
     assert all("person2" in line for line in lines[:3]), "its other pictures, and not itself"
     assert cv2.imread("found.png") is not None
     values = json.loads((folder / "found.json").read_text())
     assert (values["searched"], len(values["found"])) == (19, 4)
+    assert values["caution"].startswith("rendered figures are no photographs")
+    assert main([*words, "--model", uncalibrated]) == 0
+    assert "caution" not in capsys.readouterr().err
     (folder / "people" / "broken.png").write_bytes(b"no picture")
     assert main([*words, "--json", "-"]) == 0
     again = json.loads(capsys.readouterr().out)
