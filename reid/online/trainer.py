@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reid.embedder import DEFAULT_MODEL, Embedder
-from reid.errors import InputError
+from reid.errors import DataError, InputError
 from reid.online.beside import WorkerBeside, worker_command
 from reid.online.burst_recorder import BurstRecorder
 from reid.online.burst_store import BurstStore
@@ -91,7 +91,8 @@ class OnlineTrainer:
     called between two frames, which `tracker.Pipeline` does by itself.
 
     Args:
-        embedder: to begin with, `default` or an ONNX file; always the same one for a folder.
+        embedder: to begin with, `default` or an ONNX file; always the same one for a folder. A folder that was begun
+            with the default embedder of an earlier release goes on with that, of which it has a copy.
         folder: the online folder, made where it is missing; one trainer at a time.
         config: see `OnlineConfig`; the worker gets it, too.
         camera: name of the source.
@@ -139,17 +140,21 @@ class OnlineTrainer:
         self._steady, self._began_s = steady, steady()
         base = DEFAULT_MODEL if str(embedder) == "default" else Path(embedder)
         info = Embedder(base, device=device).info
+        given = BaseModel(info.name, info.model_hash)
+        begun = _earlier_default(Path(folder), given) if str(embedder) == "default" else given
         with contextlib.ExitStack() as opened:
             self._teller = Teller(on_event or _log)
             opened.callback(self._teller.close)  # last of all: nothing waits for whoever is told
-            self.folder = OnlineFolder.make(folder, BaseModel(info.name, info.model_hash))
+            self.folder = OnlineFolder.make(folder, begun)
             """Where all of it lies."""
             self._session = new_session(wall())
             opened.enter_context(self.folder.lock_tracker(session=self._session, camera=camera))
             verdicts = [said for event in self.folder.history.read() if (said := verdict_in_words(event))]
             self._verdict = verdicts[-1] if verdicts else ""
             self._added = self.folder.history.follow()
-            self._registry = registry = ModelRegistry(self.folder, base=base, config=c.models)
+            self._registry = registry = ModelRegistry(
+                self.folder, base=base if begun == given else None, config=c.models
+            )
             self.embedder = opened.enter_context(LiveEmbedder(registry, device=device, config=c.live))
             """The embedder that is live, with `info` and a call as `reid.Embedder` has them."""
             self.guard = SwapGuard(self.embedder, c.watch, record=self.folder.watch, camera=camera)
@@ -327,6 +332,21 @@ class OnlineTrainer:
     def _end_looking(self) -> None:
         self._ending.set()
         self._thread.join()
+
+
+def _earlier_default(path: Path, today: BaseModel) -> BaseModel:
+    """What a folder was begun with where that is the default embedder of another release: an update ends no learning.
+
+    Else today's; `OnlineFolder.make` says what is wrong with the folder, if anything is.
+    """
+    try:
+        begun = OnlineFolder.open(path).base
+    except (DataError, OSError):
+        return today
+    if begun.name != today.name or begun == today:
+        return today
+    _logger.info("%s goes on with the default embedder of the release that it was begun with", path)
+    return begun
 
 
 def _log(event: Event) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from reid.embedder import Embedder
-from reid.errors import DataError, InputError
+from reid.errors import DataError, InputError, ModelError
 from reid.online import BaseModel, HarvestStoreConfig, OnlineFolder, OnlineTrainer, TrackedBoxes, forget, harvest_totals
 from reid.online.beside import worker_command
 from reid.online.burst import read_burst
@@ -392,6 +392,28 @@ def test_whatever_is_refused_leaves_nothing_behind(make_model: Any) -> None:
             OnlineTrainer(make_model(name="base.onnx"), "site", device="cpu", worker=worker)
     assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("reidtrack")]
     trainer(make_model).close()
+
+
+def test_a_folder_goes_on_with_the_default_embedder_of_the_release_before(
+    make_model: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for release in ("before", "today"):
+        (tmp_path / release).mkdir()
+    before, today = make_model(name="before/default.onnx"), make_model(name="today/default.onnx", gain=2.0)
+    monkeypatch.setattr("reid.online.trainer.DEFAULT_MODEL", before)
+    with OnlineTrainer("default", "site", device="cpu") as made:
+        begun = made.embedder.info.model_hash
+    monkeypatch.setattr("reid.online.trainer.DEFAULT_MODEL", today)
+    with OnlineTrainer("default", "other", device="cpu") as made:
+        assert made.embedder.info.model_hash != begun
+    with OnlineTrainer("default", "site", device="cpu") as made:
+        assert (made.embedder.number, made.embedder.info.model_hash) == (0, begun)
+    with pytest.raises(DataError, match="must be used with the embedder that it was begun with"):
+        OnlineTrainer(today, "site", device="cpu")
+    for kept in Path("site/models").glob("*.onnx"):
+        kept.unlink()
+    with pytest.raises(ModelError, match="which is needed again"):
+        OnlineTrainer("default", "site", device="cpu")
 
 
 def test_the_worker_gets_the_settings(tmp_path: Path) -> None:
