@@ -412,7 +412,7 @@ def test_a_folder_goes_on_with_the_default_embedder_of_the_release_before(
         OnlineTrainer(today, "site", device="cpu")
     for kept in Path("site/models").glob("*.onnx"):
         kept.unlink()
-    with pytest.raises(ModelError, match="which is needed again"):
+    with pytest.raises(ModelError, match="no sound model is left in site: give the base again"):
         OnlineTrainer("default", "site", device="cpu")
 
 
