@@ -11,22 +11,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reid.checks import check_whole
-from reid.errors import DataError, InputError
-from reid.online.burst_store import burst_files, burst_infos, forget_bursts, note_forgetting
+from reid.errors import DataError
+from reid.online.burst_store import forget_bursts, note_forgetting
 from reid.online.files import read_json, write_json
-from reid.online.folder import ROUND, OnlineFolder, TrackerStart
-from reid.online.hours import camera_folder, hour_name
+from reid.online.folder import ROUND, OnlineFolder
+from reid.online.hours import camera_folder
 from reid.online.ledger import hour_folders
 from reid.online.locks import FileLock
+from reid.online.meant import PATIENCE_S, cameras_of, session_of, whom
 from reid.online.starts import noted_session
 from reid.tracklets import StoreSize, is_tracklet_store, remove_tracklets, tidy_tracklets
 from reid.tracklets.tidying import Record
 
-_PATIENCE_S = 30.0
-"""A tracker lets go of its store several times a second, but may be writing to a slow disk."""
 _TRIES = 100
-ALL = "all"
-"""In place of a session: every one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +40,6 @@ class Forgotten:
     """Further sessions in which the same number stands for somebody, likely another one: they are as they were."""
     told: bool
     """Whether a tracker is at work that is meant, and was told: it forgets, too, within a second or two."""
-
-
-@dataclass(slots=True)
-class _Trace:
-    """What is there of a session."""
-
-    last: tuple[str, int] = ("", 0)
-    """The last hour of it, and the run in the store of that hour. By no time of a crop: files are tracked faster than
-    they were filmed, so that what is seen in them lies in the future."""
-    numbers: set[int] = field(default_factory=set)
-    """Under which numbers tracklets of the identity were reported; empty where it has none."""
 
 
 @dataclass(slots=True)
@@ -106,26 +92,22 @@ def forget(
     """
     check_whole("identity", identity, -(2**63), 2**63 - 1)  # as anybody's tracker may number
     left, done = dict[Path, DataError](), _Done()
-    lock = FileLock.attempt(folder.harvest_lock, wait_s=_PATIENCE_S)
+    lock = FileLock.attempt(folder.harvest_lock, wait_s=PATIENCE_S)
     if lock is None:
         raise DataError(f"{folder.harvest} is being changed by another process: wait for it")
     with lock:
         last = folder.last_tracker()
-        cameras = _cameras(folder, camera, last)
+        cameras = cameras_of(folder, camera, last)
         if last is not None and last.session and camera_folder(last.camera) not in cameras:
             last = None
+        source = camera or next(iter(cameras), None)
         stores = _stores(folder, cameras, done)
         replays = [folder.replay / name for name in cameras]
         with done.goes_on():
             note_forgetting(folder.replay, clock())  # before looking, see `reid.online.burst_store`
-        traces = _traces(stores, replays, identity, left)
-        meant = _meant(session, last, noted_session(folder, cameras), traces, left)
-        known = [name for name in _latest_first(traces) if traces[name].numbers]
-        chosen = [name for name in known if name in meant]
-        numbers = {name: {identity} | traces.get(name, _Trace()).numbers for name in meant}
-        runs = last.session if last is not None and last.at_work and last.session in numbers else None
-        untold = {name: numbers[name] for name in meant if name in chosen or name == runs}
-        source = camera or next(iter(cameras), None)
+        meant = whom(identity, session, last, noted_session(folder, cameras), stores, replays, left)
+        chosen, numbers, runs = meant.chosen, meant.numbers, meant.runs
+        untold = {name: numbers[name] for name in numbers if name in chosen or name == runs}
         # before anything goes: nobody can say afterwards under which numbers else it went
         with contextlib.suppress(DataError, OSError):  # told once more below, when a full disk has room
             _tell(folder, identity, source, untold)
@@ -150,47 +132,7 @@ def forget(
     done.undone.extend(f"{error} (delete that hour's folder, or wait until it expires)" for error in left.values())
     if done.undone:
         raise DataError(_what_is_left(done, identity, chosen, told=told))
-    return Forgotten(done.size, done.bursts, tuple(chosen), tuple(name for name in known if name not in chosen), told)
-
-
-def _meant(
-    session: str | None,
-    last: TrackerStart | None,
-    noted: str | None,
-    traces: Mapping[str, _Trace],
-    left: Mapping[Path, DataError],
-) -> list[str]:
-    """Sessions of which the number is forgotten, the latest first; `noted` is the last one of the camera.
-
-    Raises:
-        DataError: none is named, and which was the last cannot be told.
-    """
-    begun = [last.session] if last is not None and last.session else []
-    found = _latest_first(traces)
-    if session == ALL:
-        return list(dict.fromkeys([*begun, *found]))
-    if session is not None:
-        return [session]
-    if begun:
-        return begun
-    if last is not None:
-        raise DataError(
-            "nothing is deleted: a tracker is at work that does not say which start of it this is, or begins just now. "
-            f"Call again, or name the session, or {ALL} for all of them"
-        )
-    if noted is not None:
-        return [noted]
-    if left or len(found) > 1:  # the same number of an earlier session is somebody else
-        why = "; ".join(map(str, left.values())) or f"nobody noted it of {', '.join(found)}"
-        raise DataError(
-            "nothing is deleted: which start of the tracker was the last cannot be told, since "
-            f"{why}. Name the session, or {ALL} for all of them"
-        )
-    return found
-
-
-def _latest_first(traces: Mapping[str, _Trace]) -> list[str]:
-    return sorted(traces, key=lambda name: traces[name].last, reverse=True)
+    return Forgotten(done.size, done.bursts, meant.chosen, meant.elsewhere, told)
 
 
 def _tell(folder: OnlineFolder, identity: int, camera: str | None, untold: dict[str, set[int]]) -> None:
@@ -272,59 +214,6 @@ def _forget_sides(folder: OnlineFolder, numbers: Mapping[str, set[int]]) -> None
         write_json(folder.people, {name: side for name, side in sides.items() if not name.endswith(gone)})
 
 
-def _cameras(folder: OnlineFolder, camera: str | None, last: TrackerStart | None) -> list[str]:
-    """Folders of a camera; that of the last tracker is one, whether or not anything of it is there."""
-    known = {path.parent.name for path in burst_files(folder.replay)}
-    if last is not None and last.session:
-        known.add(camera_folder(last.camera))
-    found = sorted(known.union(name for name, _ in hour_folders(folder.harvest)))
-    if camera is None and len(found) > 1:
-        raise InputError(f"camera must be given, since identities of several are harvested: one of {', '.join(found)}")
-    if camera is not None and camera not in found and camera_folder(camera) not in found:
-        raise InputError(f"camera must be one that was harvested, {', '.join(found) or 'none yet'}, got {camera!r}")
-    return found if camera is None else sorted({camera, camera_folder(camera)})
-
-
-def _traces(
-    stores: Sequence[Path], replays: Sequence[Path], identity: int, left: dict[Path, DataError]
-) -> dict[str, _Trace]:
-    """What is there, by session, and of an identity; stores that cannot be looked through go into `left`."""
-    traces: dict[str, _Trace] = {}
-    for burst in (info for replay in replays for info in burst_infos(replay)):
-        trace = traces.setdefault(burst.session, _Trace())
-        trace.last = max((hour_name(burst.began_unix_s), 0), trace.last)
-        if identity in burst.identities:
-            trace.numbers.add(identity)
-    for store in stores:
-        try:
-            _look_for(identity, store, traces)
-        except DataError as error:
-            left[store] = error
-        except OSError as error:  # looking puts it in order, for which a full disk has no room
-            left[store] = DataError(f"{store} cannot be looked through: {error.strerror}")
-    return traces
-
-
-def _session_of(store: Path, crop: Record, runs: Mapping[int, Record]) -> str:
-    run = runs[crop["run"]]
-    return str(run.get("session") or f"{store.name} run {crop['run']}")
-
-
-def _look_for(identity: int, store: Path, traces: dict[str, _Trace]) -> None:
-    """Add what a store has, and has of an identity."""
-
-    def look(crops: list[Record], runs: Mapping[int, Record]) -> list[Record]:
-        tracklets = {crop["tracklet"] for crop in crops if crop["identity"] == identity}
-        for crop in crops:
-            trace = traces.setdefault(_session_of(store, crop, runs), _Trace())
-            trace.last = max((store.name, crop["run"]), trace.last)
-            if crop["tracklet"] in tracklets:
-                trace.numbers.add(crop["identity"])
-        return crops
-
-    tidy_tracklets(store, look, wait_s=_PATIENCE_S)
-
-
 def _forget_in(store: Path, identity: int, sessions: list[str], left: dict[Path, DataError]) -> StoreSize:
     """How much went; a store that cannot be read, or is being written, goes into `left`."""
 
@@ -332,13 +221,13 @@ def _forget_in(store: Path, identity: int, sessions: list[str], left: dict[Path,
         gone = {
             crop["tracklet"]
             for crop in crops
-            if crop["identity"] == identity and _session_of(store, crop, runs) in sessions
+            if crop["identity"] == identity and session_of(store, crop, runs) in sessions
         }
         return [crop for crop in crops if crop["tracklet"] not in gone]
 
     if store not in left:
         try:
-            return tidy_tracklets(store, others, wait_s=_PATIENCE_S)[1]
+            return tidy_tracklets(store, others, wait_s=PATIENCE_S)[1]
         except DataError as error:
             left[store] = error
     return StoreSize()

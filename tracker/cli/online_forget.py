@@ -43,7 +43,7 @@ def run(argv: Sequence[str], context: Context) -> int:
     folder = open_folder(settings.folder)
     from reid.errors import InputError
     from reid.online import forget
-    from reid.online.forgetting import ALL
+    from reid.online.meant import ALL
 
     try:
         gone = forget(folder, settings.identity, camera=settings.camera, session=settings.session)
