@@ -7,8 +7,9 @@ Prints a line for each of twenty parts, and at the end whether
 - memory stays flat: the resident size at the end is at most `--memory-mb` above that after the second part;
 - time stays flat: the median update of the last parts takes at most `--slower` times that of the first ones, in units
   of a fixed piece of arithmetic done beside it, as other programs slow the processor down at times;
-- identities are never reused: a number that is born was never used before, a number that ended comes back only as
-  `recovered` or `recalled`, and no frame has a number twice.
+- identities are never reused: a number that is born was never used before; one that ended or was given up for another
+  comes back only where an event says so, and as `recovered` or `recalled` only where it was known; no number is shown
+  that no event gave; and no frame has a number twice.
 
 Exits with 1 where one of them fails.
 """
@@ -29,7 +30,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy
 import numpy as np
 from crowd import Crowd, CrowdModel
 
-from tracker import Detections, Tracker, Tracks
+from tracker import Detections, Tracker, TrackEvent, Tracks
 
 PARTS = 20
 RATE_HZ = 30.0
@@ -38,12 +39,16 @@ _WARM_UP_PARTS = 2  # the memory of identities fills up and the allocator finds 
 
 @dataclass
 class Numbers:
-    """Watches the numbers that a tracker gives."""
+    """Watches the numbers that a tracker gives. Its sets grow: they belong to the watcher, not to the tracker."""
 
     highest: int = 0
-    """No number above it was given so far."""
-    ended: set[int] = field(default_factory=set)
-    """Numbers that ended and did not come back. Grows: it belongs to the watcher, not to the tracker."""
+    """No number above it was given before this update."""
+    known: set[int] = field(default_factory=set)
+    """Numbers that events ever gave to somebody."""
+    live: set[int] = field(default_factory=set)
+    """Those of them that somebody has who is seen or looked for."""
+    given_up: set[int] = field(default_factory=set)
+    """Those of them that nobody has because their object was, or is, reported under another."""
     born: int = 0
     recalled: int = 0
     faults: list[str] = field(default_factory=list)
@@ -51,25 +56,47 @@ class Numbers:
 
     def watch(self, tracks: Tracks) -> None:
         """Take in what one update said."""
+        for event in tracks.events:  # first, as two who swap take each other's numbers in one update
+            if event.replaces is not None:
+                self._leaves(event, event.replaces)
+                self.given_up.add(event.replaces)
         for event in tracks.events:
-            number, when = event.track_id, f"at {event.time_s:.2f} s"
-            if event.kind == "born":
-                self.born += 1
-                if number <= self.highest:
-                    self.faults.append(f"{number} was born {when} although numbers up to {self.highest} were used")
-            elif event.kind in ("recovered", "recalled"):
-                self.recalled += 1
-                self.ended.discard(number)
-            elif event.kind == "corrected" and number in self.ended:
-                self.faults.append(f"{number} was given by a correction {when} after it had ended")
-            self.highest = max(self.highest, number)
+            if event.kind == "ended":
+                self._leaves(event, event.track_id)
+            else:
+                self._gives(event)
+        self.highest = max((self.highest, *(event.track_id for event in tracks.events)))
         ids = tracks.ids.tolist()
         here = set(ids)
         if len(here) < len(ids):
             self.faults.append(f"a number was given twice at {tracks.time_s:.2f} s: {sorted(ids)}")
-        if back := here & self.ended:
-            self.faults.append(f"{sorted(back)} came back at {tracks.time_s:.2f} s after they had ended, unannounced")
-        self.ended |= {event.track_id for event in tracks.events if event.kind == "ended"} - here
+        if strange := here - self.live:
+            self.faults.append(f"{sorted(strange)} came up at {tracks.time_s:.2f} s unannounced")
+
+    def _leaves(self, event: TrackEvent, number: int) -> None:
+        if number not in self.live:
+            self.faults.append(f"{number}, which nobody had, was taken away at {event.time_s:.2f} s ({event.kind})")
+        self.live.discard(number)
+
+    def _gives(self, event: TrackEvent) -> None:
+        number, when = event.track_id, f"at {event.time_s:.2f} s"
+        new = number > self.highest and number not in self.known
+        if event.kind == "born":
+            self.born += 1
+            if not new:
+                self.faults.append(f"{number} was born {when} although numbers up to {self.highest} were used")
+        elif event.kind == "corrected":
+            if not new and number not in self.given_up:
+                self.faults.append(f"{number} was given by a correction {when}, neither new nor given up before")
+        else:
+            self.recalled += 1
+            if number not in self.known:
+                self.faults.append(f"{number} was {event.kind} {when} although nobody ever had it")
+            elif event.kind == "recalled" and number in self.live:  # a lost one who is recovered is live
+                self.faults.append(f"{number} was recalled {when} although somebody had it")
+        self.known.add(number)
+        self.live.add(number)
+        self.given_up.discard(number)
 
 
 def resident_mb() -> float:
