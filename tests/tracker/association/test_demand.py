@@ -115,14 +115,17 @@ def test_weak_detections_count_as_company_but_are_not_asked_for() -> None:
 
 
 def test_a_lost_track_counts_as_company() -> None:
+    """Far enough off to be no rival, however uncertain its place grows in this time; so near that the two may meet."""
     street = Street()
-    street.walk(lambda t: {1: box(0), 2: box(55)}, CALM_S)
+    street.walk(lambda t: {1: box(0), 2: box(0, 245)}, CALM_S)
     begin = len(street.asked)
-    street.walk(lambda t: {1: box(0)}, 1)  # where the other one is looked for still
+    street.walk(lambda t: {1: box(0)}, 0.6)
     assert np.diff(street.times(1, begin)).max() < WATCH_S + DT_S
+    assert len(street.times(1, begin)) >= 4
+    street.walk(lambda t: {1: box(0)}, 1)  # the other one has ended
     begin = len(street.asked)
-    street.walk(lambda t: {1: box(0)}, 3)  # the other one has ended
-    assert np.diff(street.times(1, begin + 10)).min() >= REFRESH_S / 2
+    street.walk(lambda t: {1: box(0)}, 3)
+    assert np.diff(street.times(1, begin)).min() >= REFRESH_S / 2
 
 
 def test_who_was_missed_for_a_moment_is_asked_for_on_return() -> None:
@@ -145,6 +148,20 @@ def test_who_was_swapped_without_a_trace_is_found_out() -> None:
     assert np.diff(times)[:2].max() < DT_S + 1e-6
     assert 1 not in street.results[-1].ids
     assert len(street.results[-1].ids) == 5
+
+
+def test_whose_last_look_was_odd_is_asked_for_at_once_though_nothing_is_near_any_more() -> None:
+    street = Street()
+    others = {p: box(200 * p) for p in (3, 4, 5, 6)}
+    street.walk(lambda t: {1: box(0), **others}, 4)
+    begin = len(street.asked)
+    for _ in range(10):  # somebody else stands where 1 stood; one who passes, half seen, is why it is looked at soon
+        street.show({2: box(0), 7: box(50), **others}, {7: 0.2})
+        if len(street.times(2, begin)):
+            break
+    street.walk(lambda t: {2: box(0), **others}, 0.4)
+    assert np.diff(street.times(2, begin))[:2] == pytest.approx([DT_S, DT_S])
+    assert 1 not in street.results[-1].ids
 
 
 def test_two_that_fit_a_track_equally_are_both_in_doubt() -> None:
