@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -89,23 +91,45 @@ def test_bad_first_crops_cost_a_number_for_a_moment_only() -> None:
     assert back_s <= recalled.since_s <= back_s + 5 * DT_S + 1e-6  # the bad crops may pass for somebody else's
 
 
-def test_a_look_alike_of_somebody_who_left_gets_a_number_of_their_own_once_the_crops_suffice() -> None:
-    """A stranger at cosine .93 passes for the one who left at first sight; the mean of many crops tells them apart."""
-    rng = np.random.default_rng(0)
+class Crops:
+    """Makes crops of people, which vary."""
 
-    def crop(person: np.ndarray) -> np.ndarray:
-        v = person + rng.normal(size=64) / 8 * 0.3
+    def __init__(self) -> None:
+        self.rng = np.random.default_rng(0)
+
+    def __call__(self, person: np.ndarray) -> np.ndarray:
+        v = person + self.rng.normal(size=64) / 8 * 0.3
         return np.asarray(v / np.linalg.norm(v))
 
-    one = unit(1)
-    other = between(one, unit(2), 0.8)
-    stage = Stage()
+
+def told_after_a_return(like: float, crop: Callable[[np.ndarray], np.ndarray]) -> tuple[int | None, list[int | None]]:
+    """The number of somebody who left, and those of one who comes then and is so much like them, frame by frame."""
+    one, stage = unit(1), Stage()
+
+    def show(*people: tuple[float, np.ndarray]) -> Tracks:
+        stage.bystanders = (crop(unit(101)), crop(unit(102)))
+        return stage.show(*((x, crop(person)) for x, person in people))
+
     for i in range(WALK):
-        number = stage.id_of(stage.show((2.0 * i, crop(one))))
-    stage.empty(60)
-    for i in range(WALK):
-        last = stage.id_of(stage.show((2.0 * i, crop(other))))
-    assert last not in (number, None)
+        number = stage.id_of(show((2.0 * i, one)))
+    for _ in range(60):
+        show()
+    back = between(one, unit(2), like)
+    return number, [stage.id_of(show((2.0 * i, back))) for i in range(WALK)]
+
+
+@pytest.mark.parametrize("like", [0.7, 0.75, 0.8])
+def test_a_look_alike_of_somebody_who_left_gets_a_number_of_their_own_once_the_crops_suffice(like: float) -> None:
+    """As a crop may be by chance, and the mean of many crops of the one who left is not."""
+    number, seen = told_after_a_return(like, Crops())
+    assert seen[-1] not in (number, None)
+
+
+@pytest.mark.parametrize("like", [1.0, 0.95, 0.88])
+def test_who_was_found_again_stays_found_though_more_crops_are_a_little_less_alike(like: float) -> None:
+    """By the light of another day, say: what the first crops left open is not turned round for so little."""
+    number, seen = told_after_a_return(like, Crops())
+    assert seen[5:] == [number] * (WALK - 5)
 
 
 STUBBORN = TrackerConfig(appearance_limit=4.0)
@@ -220,6 +244,19 @@ def test_who_settles_takes_along_at_most_three_times_as_much_of_before() -> None
     _, means, vectors = identities.memory.look_up(np.array([7]))
     np.testing.assert_allclose(means, [np.array([6, 2]) / np.sqrt(40)], rtol=1e-6)
     assert vectors.tolist() == [1002]
+
+
+def test_who_changes_by_and_by_is_known_by_what_they_look_like_now() -> None:
+    """As somebody who walks out of the shade: what they looked like then has faded when they come back."""
+    stage, numbers = Stage(TrackerConfig(appearance_memory_s=1.0)), set()
+    for angle in np.r_[np.zeros(250), np.linspace(0, np.pi / 2, 250), np.full(125, np.pi / 2)]:
+        person = between(unit(1), unit(2), float(np.cos(angle)))
+        numbers.add(stage.id_of(stage.show((200.0, person))))
+    (number,) = numbers
+    stage.empty(60)
+    for _ in range(6):
+        back = stage.id_of(stage.show((200.0, person)))
+    assert back == number
 
 
 def test_the_first_crops_of_a_track_are_never_foreign_to_it() -> None:

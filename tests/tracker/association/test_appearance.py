@@ -71,3 +71,30 @@ def test_a_crop_is_compared_with_the_means_of_others_that_nobody_looked_at() -> 
     before = tracker._appearance._stream._different.count
     tracker.update(Detections(boxes, embeddings=looks, has_embedding=[True, False, False]))
     assert tracker._appearance._stream._different.count == before + 1
+
+
+def test_a_look_stands_for_the_crops_since_the_last_one_alone() -> None:
+    tracker, looks = Tracker(), np.eye(1, 8, dtype=np.float32)
+
+    def learned_from(*, looked: bool) -> float:
+        before = tracker._appearance._stream._same.count
+        tracker.update(Detections([[0, 0, 40, 100]], embeddings=looks, has_embedding=[looked]))
+        return tracker._appearance._stream._same.count - before
+
+    for _ in range(3):
+        learned_from(looked=True)
+    assert [learned_from(looked=False) for _ in range(6)] == [0] * 6
+    assert [learned_from(looked=True) for _ in range(3)] == [7, 1, 1]
+
+
+@pytest.mark.parametrize(("beside_px", "sure"), [(4.0, True), (18.0, False)])
+def test_what_one_object_looks_like_is_learned_where_boxes_leave_no_doubt_that_it_is_one(
+    beside_px: float, sure: bool
+) -> None:
+    """One who comes up beside the place of another may be somebody else, though nobody else is there."""
+    tracker, look, other = Tracker(), *np.eye(2, 8, dtype=np.float32)
+    for _ in range(20):
+        tracker.update(Detections([[0, 0, 40, 100]], embeddings=[look]))
+    before = tracker._appearance.evidence(np.array([0.5]), 0.0)
+    tracker.update(Detections([[beside_px, 0, beside_px + 40, 100]], embeddings=[other]))
+    assert (tracker._appearance.evidence(np.array([0.5]), 0.0) != before).all() == sure
