@@ -102,7 +102,7 @@ class Exchange:
         self._clock.seconds += time.perf_counter() - began
 
     def _rename(self, events: tuple[TrackEvent, ...], now: float) -> None:
-        moved = [(k, event) for k, event in enumerate(events, 1) if event.replaces is not None]
+        moved = [(k, event) for k, event in enumerate(events, 1) if event.corrects]
         # all leave their numbers before anybody takes one: two may exchange theirs
         for k, event in moved:
             assert event.replaces is not None

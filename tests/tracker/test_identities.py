@@ -162,7 +162,8 @@ def test_a_track_that_goes_over_to_a_stranger_gets_a_new_number() -> None:
     assert after not in (before, None)
     assert (stage.events[-1].kind, stage.events[-1].track_id, stage.events[-1].replaces) == ("corrected", after, before)
     assert stage.events[-1].since_s == pytest.approx(over_s)
-    assert {event.since_s for event in stage.events if event.replaces is None} == {None}
+    assert {event.since_s for event in stage.events if not event.corrects} == {None}
+    assert [event.corrects for event in stage.events] == [False, False, False, True]
 
 
 def test_two_who_swap_in_passing_get_their_numbers_back_by_one_correction_each() -> None:
@@ -182,6 +183,7 @@ def test_two_who_swap_in_passing_get_their_numbers_back_by_one_correction_each()
         ("recalled", second, first),
     ]
     assert [e.since_s for e in stage.events] == pytest.approx([swapped_s, swapped_s])
+    assert all(e.corrects for e in stage.events)
 
 
 def test_who_is_lost_in_doubt_is_found_where_they_stood_already() -> None:

@@ -129,7 +129,7 @@ class HistoryRecorder:
         for event in events:
             if (before := self._lives.pop(event.track_id, None)) is not None:
                 self._finish(before)
-            if event.kind != "ended" and event.replaces is None:
+            if event.kind != "ended" and not event.corrects:
                 self._lives[event.track_id] = _Life([_Name(event.track_id, frame.index, frame.time_s)])
         for event, life in moved:
             if len(life.names) == 1:

@@ -22,9 +22,13 @@ class TrackEvent:
     did not reach. `ended`: no longer looked for by motion; remembered, where memory is on and its appearance is known.
     `recalled`: came back from that memory. `corrected`: it was taken for somebody else, and goes on under a number of
     its own.
+
+    What corrects an earlier report need not be `corrected`: it is `recovered` or `recalled` where the object turns out
+    to be one known before, as each of two does who had swapped. `corrects` says it of any kind.
     """
 
     kind: TrackEventKind
+    """What happened. To hear of every correction look at `corrects`, not for one kind."""
     track_id: int
     time_s: float
     replaces: int | None = None
@@ -32,6 +36,11 @@ class TrackEvent:
     since_s: float | None = None
     """Of a correction: since when it holds, looking back. What was reported under `replaces` from then on was this
     object; before that time, if the track is older, it followed somebody else."""
+
+    @property
+    def corrects(self) -> bool:
+        """Whether the object was reported under another number until now: under `replaces`."""
+        return self.replaces is not None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
