@@ -30,7 +30,7 @@ class TrackerConfig:
     """Detections of at least this score may found a track."""
     birth_max_overlap: float = 0.7
     """No track is founded where a detection overlaps a tracked object, or a better one that founds a track, by more
-    than this IoU."""
+    than this IoU. Boxes of two classes that overlap by more are taken for one object: neither hides the other."""
     confirm_s: float = 0.08
     """A new track is reported after it was seen again over this time; until then it ends at its first miss. What is
     there in the first frame of a stream is reported at once."""
@@ -70,7 +70,8 @@ class TrackerConfig:
     """Time constant of a track's mean appearance."""
     appearance_max_overlap: float = 0.35
     """A crop covered by another box, of whatever class, by more than this share does not update the appearance of its
-    track: a box around the whole scene, as of a bus or a stage, hides everybody in it."""
+    track: a box around the whole scene, as of a bus or a stage, hides everybody in it. Boxes of scores nearer to
+    `low_score` than to `high_score` hide nobody."""
 
     settle_s: float = 1.0
     """How long after its first detection an object may still turn out, by better crops, to be one known before."""

@@ -14,7 +14,7 @@ from tracker import lives
 from tracker.arrays import every, some
 from tracker.association import demand, looks
 from tracker.association.appearance import AppearanceModel
-from tracker.association.evidence import Candidates, candidates, covered_share
+from tracker.association.evidence import Boxes, Candidates, candidates, hides
 from tracker.association.matching import Matching, Seen
 from tracker.boxes import cxcywh_to_xyxy, iou
 from tracker.config import TrackerConfig
@@ -270,14 +270,13 @@ class Tracker:
         box = np.empty_like(corners)  # (4, N)
         sides = np.subtract(corners[2:], corners[:2], out=box[2:])
         np.add(corners[:2], sides / 2, out=box[:2])
-        pairs, covered = candidates(motion.box, np.sqrt(motion.covariance[0, 0]), corners, sides)
+        boxes = Boxes(corners, sides, detections.classes, hides(scores, c))
+        pairs, covered = candidates(motion.box, np.sqrt(motion.covariance[0, 0]), boxes, c.birth_max_overlap)
         counted = scores >= c.low_score
         shift = common_shift(motion.box, box, pairs if every(counted) else pairs.select(counted[pairs.detections]))
         if some(shift):
             motion.box[:2] += shift[:, None]
-            pairs, covered = candidates(motion.box, np.sqrt(motion.covariance[0, 0]), corners, sides)
-        if not every(counted):  # what is ignored covers nobody
-            covered[counted] = covered_share(detections.boxes[counted].astype(np.float64))
+            pairs, covered = candidates(motion.box, np.sqrt(motion.covariance[0, 0]), boxes, c.birth_max_overlap)
         wanted = confident.nonzero()[0]
         if embed is not None and c.embed == "auto" and self._time_s is not None:
             wanted = demand.wanted(tracks, pairs, motion.box, corners, scores, now, self._time_s, c)

@@ -316,21 +316,17 @@ def test_an_object_that_hides_does_not_grow_in_predictions() -> None:
     np.testing.assert_allclose(ahead.boxes, later.boxes, atol=0.01)
 
 
-def test_what_is_too_weak_to_count_covers_nobody() -> None:
-    """Detectors that tell everything add boxes of hardly any score to each object."""
-    tracker = Tracker()
-    for i in range(80):
-        left = i >= 40
-        boxes = [box(0), box(300)][: 1 if 20 <= i < 60 else 2]
-        looks = [unit(1), unit(2)][: len(boxes)]
-        ghosts = [box(4), box(304)][: len(boxes)]
-        seen = Detections(
-            boxes + ghosts, [0.9] * len(boxes) + [0.01] * len(ghosts), embeddings=[*looks, *looks],
-            has_embedding=[True] * len(boxes) + [False] * len(ghosts),
-        )  # fmt: skip
-        result = tracker.update(seen, time_s=i * DT_S)
-        assert not left or 2 not in result.ids.tolist() or i >= 60
-    assert result.ids.tolist() == [1, 2]
+@pytest.mark.parametrize(
+    ("double", "score", "class_"),
+    [(box(304), 0.01, 0), (box(304), 0.15, 0), (box(304), 0.8, 1), ([0, 0, 1900, 1000], 0.12, 0)],
+    ids=["ignored", "weak", "another class", "weak, around the scene"],
+)
+def test_who_has_a_second_box_is_known_again(double: list[float], score: float, class_: int) -> None:
+    tracker, looks = Tracker(), [unit(1), unit(2), unit(2)]
+    both = Detections([box(0), box(300), double], [0.9, 0.9, score], [0, 0, class_], looks)
+    alone = Detections([box(0)], [0.9], embeddings=looks[:1])
+    results = feed(tracker, [*[both] * 20, *[alone] * 40, *[both] * 20])
+    assert [results[i].ids.tolist() for i in (19, 59, 79)] == [[1, 2], [1], [1, 2]]
 
 
 def test_who_takes_over_a_track_brings_a_class_of_its_own() -> None:
