@@ -261,6 +261,30 @@ def test_who_changes_by_and_by_is_known_by_what_they_look_like_now() -> None:
     assert back == number
 
 
+@pytest.mark.parametrize(("beside", "recalled"), [(4, True), (8, False)])  # frames
+def test_nobody_takes_the_number_of_somebody_they_were_seen_beside_for_more_than_a_moment(
+    beside: int, recalled: bool
+) -> None:
+    stage, look = Stage(TrackerConfig(max_lost_s=0.2)), unit(1)
+    for _ in range(WALK):
+        number = stage.id_of(stage.show((200.0, look)))
+    for _ in range(beside):
+        stage.show((200.0, look), (500.0, look))
+    for _ in range(WALK):
+        after = stage.id_of(stage.show((500.0, look)))
+    assert (after == number) == recalled
+
+
+def test_who_left_in_doubt_is_remembered_as_seen_until_the_doubt_began() -> None:
+    """From then on the track may have been on somebody else, and they elsewhere already."""
+    for leave in (lambda i, t: i.retire(t, np.arange(2), now=9.0), lambda i, t: i.part(t, np.arange(2))):
+        tracks, identities = TrackTable.zeros(2, 2), Identities(TrackerConfig(), AppearanceModel(None))
+        tracks.ids[:], tracks.settled[:], tracks.vectors[:], tracks.mean[:] = [7, 8], True, 5, [0, 1]
+        tracks.mean_s[:], tracks.doubted_s[:], tracks.seen_s[:], tracks.doubt[:] = 3.0, 4.0, 5.0, [-2.0, 0.0]
+        leave(identities, tracks)
+        assert identities.memory.seen_s.tolist() == [3.0, 5.0]
+
+
 def test_the_first_crops_of_a_track_are_never_foreign_to_it() -> None:
     """One crop is no measure of an object: it may be the one that is wrong."""
     stage, somebody = Stage(STUBBORN), unit(1)

@@ -15,10 +15,11 @@ MatchRefusal: TypeAlias = Literal["evidence", "taken", "matched", "score", "tent
 """Why a detection does not continue a track: `evidence`: all together not above 0. `taken`: it continues another
 track. `matched`: the track continues with another detection. `score`: below `low_score`. `tentative`: a tentative track
 takes confident detections only."""
-IdentityRefusal: TypeAlias = Literal["likeness", "crops", "reach", "evidence", "margin", "taken"]
+IdentityRefusal: TypeAlias = Literal["likeness", "crops", "reach", "beside", "evidence", "margin", "taken"]
 """Why an object is not one of the missing: `likeness`: not as alike as one object is (`needed_cosine`). `crops`: too
-few crops to tell (`identify_vectors`). `reach`: not where, when or as tall as the lost one can be. `evidence`: not
-above `needed_nats`. `margin`: another fits better, or not worse by `recall_margin`. `taken`: it is another object."""
+few crops to tell (`identify_vectors`). `reach`: not where, when or as tall as the lost one can be. `beside`: the
+remembered one was still seen when this object was there already. `evidence`: not above `needed_nats`. `margin`: another
+fits better, or not worse by `recall_margin`. `taken`: it is another object."""
 BirthRefusal: TypeAlias = Literal["score", "overlap", "double"]
 """Why a detection founds no track: `score`: below `birth_score`. `overlap`: a tracked object is there already.
 `double`: a better detection of the same object founds one."""
@@ -174,6 +175,7 @@ class IdentityCandidate:
             "likeness": "not alike enough",
             "crops": "too few crops to tell",
             "reach": "out of reach",
+            "beside": "was seen beside it",
             "evidence": "too little evidence",
             "margin": "another fits better, or as well",
             "taken": "is another object",

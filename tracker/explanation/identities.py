@@ -43,15 +43,16 @@ def _candidates(record: UpdateRecord, asked: Asked, compared: Compared, row: int
     order = np.lexsort((-cosine, -evidence, np.arange(len(cosine)) != chosen))[:_MOST]
     for column in order.tolist():
         weighed, unlike = bool(np.isfinite(evidence[column])), bool(cosine[column] < least[column])
+        lost, tell = column < compared.lost, bool(asked.tell[row])
         yield IdentityCandidate(
             int(compared.numbers[column]),
-            "lost" if column < compared.lost else "remembered",
+            "lost" if lost else "remembered",
             float(record.seen.now - compared.seen_s[column]),
             float(cosine[column]) if asked.vectors[row] else None,
             float(least[column]) if asked.vectors[row] else None,
             float(evidence[column]) if weighed else None,
             float(needed[column]) if weighed else None,
-            None if column == chosen else _refusal(record, bool(asked.tell[row]), unlike, column, evidence, needed),
+            None if column == chosen else _refusal(record, tell, unlike, lost, column, evidence, needed),
         )
 
 
@@ -68,7 +69,7 @@ def _weighed(record: UpdateRecord, compared: Compared, row: int) -> tuple[Double
 
 
 def _refusal(
-    record: UpdateRecord, tell: bool, unlike: bool, column: int, evidence: DoubleArray, needed: DoubleArray
+    record: UpdateRecord, tell: bool, unlike: bool, lost: bool, column: int, evidence: DoubleArray, needed: DoubleArray
 ) -> IdentityRefusal:
     """Which gate of `Identities._choose` a missing one did not pass."""
     if not tell:
@@ -76,7 +77,7 @@ def _refusal(
     if unlike:
         return "likeness"
     if np.isneginf(evidence[column]):
-        return "reach"
+        return "reach" if lost else "beside"
     if evidence[column] <= needed[column]:
         return "evidence"
     rival = np.delete(evidence, column).max(initial=-np.inf)

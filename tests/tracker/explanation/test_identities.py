@@ -88,6 +88,16 @@ def test_a_lost_one_is_recovered_within_reach_and_not_out_of_it(stage):
     assert str(candidate).endswith(": out of reach")
 
 
+def test_who_was_there_beside_the_one_who_left_is_not_the_same(stage):
+    play = stage(TrackerConfig(max_lost_s=0.2))
+    play.play(WALK, lambda i: [(100.0, stage.unit(1))])
+    play.play(8, lambda i: [(100.0, stage.unit(1)), (700.0, stage.unit(1))])
+    results = play.play(12, lambda i: [(700.0, stage.unit(1))])
+    candidate = about(results, 4)[-1].candidates[0]
+    assert (candidate.identity, candidate.kind, candidate.refused) == (3, "remembered", "beside")
+    assert str(candidate).endswith(": was seen beside it")
+
+
 def test_a_stranger_is_refused_by_likeness_and_without_crops_by_them(stage):
     _, results = after_one_left(stage, (0.0, stage.unit(9)))
     born = next(d for d in about(results, 4) if d.outcome == "born")
