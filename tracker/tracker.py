@@ -339,7 +339,7 @@ class Tracker:
             self._tracks = tracks = tracks.select(tracks.proven | matched)
         if every(taken):
             return
-        rows = (~taken & (seen.scores >= c.birth_score)).nonzero()[0]
+        rows = (~taken & (seen.scores >= c.birth_score) & (seen.box[2:].min(axis=0) > 0)).nonzero()[0]
         if not len(rows):
             return
         tracked = (tracks.detection >= 0).nonzero()[0]

@@ -89,6 +89,16 @@ def test_two_boxes_on_one_newcomer_found_one_track() -> None:
     assert results[-1].detections.tolist() == [1, 2]
 
 
+def test_boxes_without_area_are_nobody() -> None:
+    tracker = Tracker(explain=True)
+    flat = Detections([box(0), box(100, w=0), box(200, h=0), box(300, w=0, h=0)])
+    results = feed(tracker, [flat] * 20)
+    assert [r.ids.tolist() for r in results] == [[1]] * 20
+    assert results[0].explanation is not None
+    assert [birth.refused for birth in results[0].explanation.births] == [None, *["area"] * 3]
+    assert str(results[0].explanation.births[1]) == "detection 1 (score 1.00): founds no track: its box has no area"
+
+
 def test_of_boxes_in_a_row_those_found_tracks_that_no_better_one_that_does_so_overlaps() -> None:
     row = Detections([[x, 0, x + 100, 100] for x in (0, 15, 30)], [0.9, 0.8, 0.7])
     tracker = Tracker(explain=True)

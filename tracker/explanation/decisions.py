@@ -20,9 +20,9 @@ IdentityRefusal: TypeAlias = Literal["likeness", "crops", "reach", "beside", "ev
 few crops to tell (`identify_vectors`). `reach`: not where, when or as tall as the lost one can be. `beside`: the
 remembered one was still seen when this object was there already. `evidence`: not above `needed_nats`. `margin`: another
 fits better, or not worse by `recall_margin`. `taken`: it is another object."""
-BirthRefusal: TypeAlias = Literal["score", "overlap", "double"]
-"""Why a detection founds no track: `score`: below `birth_score`. `overlap`: a tracked object is there already.
-`double`: a better detection of the same object founds one."""
+BirthRefusal: TypeAlias = Literal["score", "area", "overlap", "double"]
+"""Why a detection founds no track: `score`: below `birth_score`. `area`: its box has none. `overlap`: a tracked object
+is there already. `double`: a better detection of the same object founds one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +137,8 @@ class BirthDecision:
             return f"{who}: founds a track" + (f", {self.track_id}" if self.track_id else "")
         if self.refused == "score":
             return f"{who}: founds no track: score too low"
+        if self.refused == "area":
+            return f"{who}: founds no track: its box has no area"
         if self.refused == "double":
             return f"{who}: founds no track: a better detection of the same object does"
         by = f"track {self.overlap_with}" if self.overlap_with else "a track without a number"

@@ -72,6 +72,8 @@ class Matches:
                 most_with = record.number_of[int(others[nearest])] if most > 0 else None
             founded, score = row in record.number_of, float(scores[row])
             refusal: BirthRefusal = "double" if (most or 0) <= record.config.birth_max_overlap else "overlap"
+            if record.seen.box[2:, row].min() <= 0:
+                refusal = "area"
             yield BirthDecision(
                 record.seen.now,
                 row,
