@@ -270,13 +270,12 @@ class Tracker:
         box = np.empty_like(corners)  # (4, N)
         sides = np.subtract(corners[2:], corners[:2], out=box[2:])
         np.add(corners[:2], sides / 2, out=box[:2])
-        boxes = Boxes(corners, sides, detections.classes, hides(scores, c))
-        pairs, covered = candidates(motion.box, np.sqrt(motion.covariance[0, 0]), boxes, c.birth_max_overlap)
-        counted = scores >= c.low_score
+        boxes, counted = Boxes(corners, sides, detections.classes, hides(scores, c)), scores >= c.low_score
+        pairs, covered = self._pair(motion, boxes, counted)
         shift = common_shift(motion.box, box, pairs if every(counted) else pairs.select(counted[pairs.detections]))
         if some(shift):
             motion.box[:2] += shift[:, None]
-            pairs, covered = candidates(motion.box, np.sqrt(motion.covariance[0, 0]), boxes, c.birth_max_overlap)
+            pairs, covered = self._pair(motion, boxes, counted)
         wanted = confident.nonzero()[0]
         if embed is not None and c.embed == "auto" and self._time_s is not None:
             wanted = demand.wanted(tracks, pairs, motion.box, corners, scores, now, self._time_s, c)
@@ -285,6 +284,18 @@ class Tracker:
         last_s, classes = now if self._time_s is None else self._time_s, detections.classes
         seen = Seen(now, last_s, corners, box, scores, classes, confident, vectors, known, clean, known & clean)
         return seen, pairs, shift
+
+    def _pair(self, motion: MotionState, boxes: Boxes, counted: BoolArray) -> tuple[Candidates, DoubleArray]:
+        """Which tracks and detections may belong together, and the covered share of the detections (N,).
+
+        Detectors that tell everything add hundreds of boxes that do not count (N,): only explanations speak of these.
+        """
+        std, double_iou = np.sqrt(motion.covariance[0, 0]), self.config.birth_max_overlap
+        if self._explains or every(counted):
+            return candidates(motion.box, std, boxes, double_iou)
+        rows, covered = counted.nonzero()[0], np.zeros(len(counted))
+        pairs, covered[rows] = candidates(motion.box, std, boxes.select(rows), double_iou)
+        return pairs._replace(detections=rows[pairs.detections]), covered
 
     def _go_on(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, get_args
@@ -337,6 +338,28 @@ def test_who_has_a_second_box_is_known_again(double: list[float], score: float, 
     alone = Detections([box(0)], [0.9], embeddings=looks[:1])
     results = feed(tracker, [*[both] * 20, *[alone] * 40, *[both] * 20])
     assert [results[i].ids.tolist() for i in (19, 59, 79)] == [[1, 2], [1], [1, 2]]
+
+
+def test_boxes_too_weak_to_count_change_nothing_and_cost_little() -> None:
+    """Detectors that tell everything add thousands of them: a table of all their pairs would take a gigabyte."""
+    rng = np.random.default_rng(0)
+    few = [Detections([box(3 * i), box(400 - 2 * i, 150)], [0.9, 0.3 if i % 5 == 2 else 0.8]) for i in range(20)]
+    noise = rng.normal(0, 15, (20, 3000, 1)) + np.array(box(200))
+    many = [
+        Detections(np.concatenate((ghosts, d.boxes)), np.r_[np.full(len(ghosts), 0.05), d.scores])
+        for ghosts, d in zip(noise, few, strict=True)
+    ]
+    alone = feed(Tracker(), few)
+    tracemalloc.start()
+    try:
+        results = feed(Tracker(), many)
+        assert tracemalloc.get_traced_memory()[1] < 5e6
+    finally:
+        tracemalloc.stop()
+    for result, expected in zip(results, alone, strict=True):
+        np.testing.assert_array_equal(result.ids, expected.ids)
+        np.testing.assert_array_equal(result.boxes, expected.boxes)
+        np.testing.assert_array_equal(result.detections, expected.detections + 3000)
 
 
 def test_who_takes_over_a_track_brings_a_class_of_its_own() -> None:

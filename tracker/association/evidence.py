@@ -62,6 +62,10 @@ class Boxes(NamedTuple):
     hides: BoolArray
     """(N,) `hides` of their scores."""
 
+    def select(self, rows: IntArray) -> Boxes:
+        """Some of them (n,)."""
+        return Boxes(self.corners[:, rows], self.sides[:, rows], self.classes[rows], self.hides[rows])
+
 
 def greatest(group: IntArray, values: DoubleArray, groups: int) -> DoubleArray:
     """Greatest of the values (P,) of each group, 0 where it has none above that: (groups,)."""
