@@ -42,6 +42,10 @@ from tracker.types import (
 
 _logger = logging.getLogger(__name__)
 
+_STANDS_STILL = 20
+"""Updates with detections at one time after which the clock stands still: fewer than a second has frames, for clocks
+of whole seconds."""
+
 
 class Tracker:
     """Keeps the identities of objects from frame to frame.
@@ -66,7 +70,6 @@ class Tracker:
         self.config = config if config is not None else TrackerConfig()
         self.appearance = appearance
         self._explains = explain
-        self._warned = False
         c = self.config
         self._noise = kalman.MotionNoise(c.acceleration, c.size_acceleration, c.measurement_std, c.initial_speed_std)
         self.reset()
@@ -78,6 +81,8 @@ class Tracker:
         self._identities = Identities(self.config, self._appearance)
         self._time_s: float | None = None
         self._all_seen = True  # in the last update
+        self._stood = 0  # updates with detections since the clock went on
+        self._told: set[str] = set()  # warnings
         self._record: UpdateRecord | None = None
         self._explanation: Explanation | None = None
 
@@ -121,6 +126,7 @@ class Tracker:
         seen, pairs, shift = self._look(detections, tracks, motion, now, embed)
 
         first = self._time_s is None
+        self._watch(dt, detections)
         self._go_on(gone, tracks, motion, affine, shift, now)
         matching = Matching(tracks, seen, self.config, self._appearance, self._record)
         matching.run(pairs)
@@ -238,6 +244,23 @@ class Tracker:
             )
         return now, 0.0 if last is None else now - last
 
+    def _watch(self, dt: float, detections: Detections) -> None:
+        """Warn where the clock stands still."""
+        self._stood = 0 if dt else self._stood + (len(detections) > 0)
+        if self._stood >= _STANDS_STILL:
+            self._warn(
+                "%d updates were given one time, and newcomers are reported only once they were seen for %.3g s (see "
+                "tracker.confirm_s; each frame needs the time at which it was taken)",
+                self._stood,
+                self.config.confirm_s,
+            )
+
+    def _warn(self, message: str, *values: float) -> None:
+        """Say it, once a stream."""
+        if message not in self._told:
+            self._told.add(message)
+            _logger.warning(message, *values)
+
     def _moved(self, dt: float, affine: DoubleArray | None) -> MotionState:
         """All tracks, predicted to the time of the frame and along with the camera."""
         motion = self._tracks.motion if affine is None else camera.move(self._tracks.motion, affine)
@@ -248,9 +271,8 @@ class Tracker:
         longest_s = lives.longest_step_s(self.config)
         if self._all_seen and dt <= longest_s:
             return np.zeros(0, np.int64)
-        if dt > longest_s and not self._warned:
-            self._warned = True
-            _logger.warning(
+        if dt > longest_s:
+            self._warn(
                 "%.3g s lie between two frames, and nobody is followed over more than %.3g s (see tracker.max_lost_s; "
                 "times must be seconds)",
                 dt,

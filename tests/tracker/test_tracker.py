@@ -73,11 +73,39 @@ def test_a_stall_of_the_stream_loses_nobody() -> None:
     assert {int(i) for r in feed(tracker, walk(0, 0, 20), start_s=20 * DT_S + 2) for i in r.ids} == {1}
 
 
-def test_times_that_are_no_seconds_are_said_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_times_that_are_no_seconds_are_said_once_a_stream(caplog: pytest.LogCaptureFixture) -> None:
     tracker = Tracker()
-    for i, frame in enumerate(walk(0, 0, 20)):
-        tracker.update(frame, time_s=40 * i)
-    assert [record.message[:27] for record in caplog.records] == ["40 s lie between two frames"]
+    for _ in range(2):
+        for i, frame in enumerate(walk(0, 0, 20)):
+            tracker.update(frame, time_s=40 * i)
+        tracker.reset()
+    assert [record.message[:27] for record in caplog.records] == ["40 s lie between two frames"] * 2
+
+
+@pytest.mark.parametrize(
+    ("times_s", "said"),
+    [
+        ([5.0] * 100, 1),
+        ([i // 25 for i in range(100)], 1),  # whole seconds
+        ([0.04 * (i // 10) for i in range(100)], 0),
+    ],
+)
+def test_a_clock_that_stands_still_is_said_once_a_stream(
+    times_s: list[float], said: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    tracker = Tracker()
+    for _ in range(2):
+        for time_s, frame in zip(times_s, walk(0, 0, 100), strict=True):
+            tracker.update(frame, time_s=time_s)
+        tracker.reset()
+    assert [record.message[:32] for record in caplog.records] == ["20 updates were given one time, "] * said * 2
+
+
+def test_a_clock_may_stand_still_where_nothing_is_seen(caplog: pytest.LogCaptureFixture) -> None:
+    tracker = Tracker()
+    for _ in range(100):
+        tracker.update(Detections.empty(), time_s=5.0)
+    assert not caplog.records
 
 
 def test_two_boxes_on_one_newcomer_found_one_track() -> None:
