@@ -112,10 +112,11 @@ class TrackerConfig:
         for name in ("measurement_std", "missed_s"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"tracker.{name} must be above 0, got {getattr(self, name)}")
-        if self.identify_vectors < 1:
-            raise ConfigError(f"tracker.identify_vectors must be at least 1, got {self.identify_vectors}")
-        if not isinstance(self.memory_size, int):
-            raise ConfigError(f"tracker.memory_size must be a whole number, got {self.memory_size!r}")
+        for name, least in (("identify_vectors", 1), ("memory_size", 0)):
+            if not isinstance(getattr(self, name), int) or getattr(self, name) < least:
+                raise ConfigError(
+                    f"tracker.{name} must be a whole number of at least {least}, got {getattr(self, name)!r}"
+                )
         if not self.low_score <= self.high_score <= self.birth_score <= 1:
             raise ConfigError(
                 "tracker.low_score <= tracker.high_score <= tracker.birth_score <= 1 must hold, "

@@ -67,6 +67,8 @@ class Tracker:
     def __init__(
         self, config: TrackerConfig | None = None, *, appearance: AppearanceInfo | None = None, explain: bool = False
     ) -> None:
+        if config is not None and not isinstance(config, TrackerConfig):
+            raise InputError(f"Tracker needs a tracker.TrackerConfig, got {type(config).__name__}")
         self.config = config if config is not None else TrackerConfig()
         self.appearance = appearance
         self._explains = explain

@@ -511,6 +511,22 @@ def test_bad_calls_are_refused_and_leave_the_tracker_as_it_was(call: Any, messag
     assert tracker.update(Detections([box(0)], embeddings=[unit(1)]), time_s=1.04).ids.tolist() == [1]
 
 
+@pytest.mark.parametrize("config", [{"max_lost_s": 1}, 42, TrackerConfig])
+def test_what_is_no_configuration_is_refused(config: Any) -> None:
+    with pytest.raises(InputError, match=r"Tracker needs a tracker\.TrackerConfig, got "):
+        Tracker(config)
+
+
+def test_rows_without_an_embedding_are_ignored_whatever_their_dimension() -> None:
+    one = Detections([box(0)], embeddings=[unit(1)])
+    none = Detections([box(0)], embeddings=[unit(1, 32)], has_embedding=[False])
+    tracker, bare = Tracker(), Tracker()
+    for each, other in ((tracker, none), (bare, Detections([box(0)]))):
+        results = feed(each, [other, one, other, one])
+        asked = each.update(other, time_s=1, embed=lambda rows: unit(1)[None])
+        assert [r.embedded for r in (*results, asked)] == [0, 1, 0, 1, 1]
+
+
 @pytest.mark.parametrize("answer", [np.zeros((1, 32)), np.full((1, 32), np.nan), np.eye(2, 32), [[1.0], [1, 2]]])
 def test_a_refused_answer_does_not_decide_the_dimension(answer: Any) -> None:
     tracker = Tracker()
@@ -531,6 +547,8 @@ def test_a_refused_answer_does_not_decide_the_dimension(answer: Any) -> None:
         ({"missed_s": 0}, "tracker.missed_s must be above 0"),
         ({"motion_centre": 1.5}, "tracker.motion_centre must be within 0..1"),
         ({"memory_size": 2.5}, "tracker.memory_size must be a whole number"),
+        ({"identify_vectors": 2.5}, "tracker.identify_vectors must be a whole number of at least 1, got 2.5"),
+        ({"identify_vectors": 0}, "tracker.identify_vectors must be a whole number of at least 1, got 0"),
         ({"embed": "some"}, "tracker.embed must be all or auto, got 'some'"),
     ],
 )

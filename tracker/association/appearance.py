@@ -55,9 +55,9 @@ class AppearanceModel:
         self, detections: Detections, wanted: IntArray, embed: EmbedRows | None
     ) -> tuple[FloatArray, BoolArray]:
         """All vectors (N, D) and which rows have one (N,), asking `embed` for the wanted rows that lack one."""
-        n = len(detections)
-        vectors, has, dimension = detections.embeddings, detections.has_embedding, self.dimension
-        if vectors is not None and n:
+        n, has, dimension = len(detections), detections.has_embedding, self.dimension
+        vectors = detections.embeddings if some(has) else None
+        if vectors is not None:
             dimension = _agreed(dimension, vectors.shape[1])
         if embed is not None and len(missing := wanted[~has[wanted]]):
             fresh = _checked(embed(missing), missing)
@@ -69,8 +69,8 @@ class AppearanceModel:
             vectors, has = full, has.copy()
             has[missing] = True
         self.dimension = dimension
-        if vectors is None or not n:
-            return np.zeros((n, dimension or 0), np.float32), np.zeros(n, bool)
+        if vectors is None:
+            return np.zeros((n, dimension or 0), np.float32), has
         return vectors, has
 
     def evidence(self, similarity: DoubleArray, gap_s: DoubleArray | float) -> DoubleArray:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from tracker.errors import InputError
 from tracker.explanation.decisions import BirthDecision, Decision, IdentityDecision, MatchDecision
 from tracker.explanation.identities import identity_decisions
@@ -85,8 +87,10 @@ def decisions_about(track_id: int, explanation: Explanation | None, *, highest: 
         highest: of the numbers given so far, 0 where none was.
 
     Raises:
-        InputError: nothing was decided about it.
+        InputError: it is no whole number, or nothing was decided about it.
     """
+    if isinstance(track_id, bool) or not isinstance(track_id, (int, np.integer)):
+        raise InputError(f"track_id must be a whole number, got {track_id!r}")
     decisions = () if explanation is None else explanation.of(track_id)
     if not decisions:
         why = "it has left, or goes on under another number"

@@ -84,6 +84,10 @@ def test_what_cannot_be_explained_is_refused(stage):
     for unknown in (2, 0, -1):
         with pytest.raises(InputError, match=f"about track {unknown} in .*: the numbers given so far are 1 to 1"):
             tracker.explain(unknown)
+    for no_number in ("1", None, [1], 1.0, True):
+        with pytest.raises(InputError, match="track_id must be a whole number, got "):
+            tracker.explain(no_number)
+    assert tracker.explain(np.int64(1))
     tracker.update(Detections.empty(), time_s=10)
     with pytest.raises(InputError, match="about track 1 in the last update: it has left, or goes on under another"):
         tracker.explain(1)
