@@ -19,6 +19,7 @@ Benchmark: TypeAlias = Literal["MOT15", "MOT16", "MOT17", "MOT20"]
 PEDESTRIAN = 1
 """The class that is scored."""
 _CLASSES = range(1, 14)  # of MOT16, 17 and 20: pedestrian .. crowd
+_INEXACT = 2.0**53  # from here on two whole numbers may be read as one
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,6 +138,7 @@ def _whole(column: DoubleArray, name: str, path: Path, lines: IntArray) -> IntAr
     _refuse(
         ~(np.isfinite(column) & (column == np.floor(column))), f"{name} must be a whole number", column, path, lines
     )
+    _refuse(np.abs(column) >= _INEXACT, f"{name} must be within +-(2^53 - 1)", column, path, lines)
     return column.astype(np.int64)
 
 

@@ -12,8 +12,8 @@ from tracker.errors import InputError
 from tracker.types import BoolArray, Detections, DoubleArray, FloatArray, IntArray, Tracks
 from tracker.types.rows import as_rows, refuse_row
 
-MOST_FRAMES = 10**8
-"""A higher number is a time in milliseconds, not that of a frame."""
+MOST_FRAMES = 10**7
+"""Almost four days at 30 frames a second. A higher number is a time in milliseconds, not that of a frame."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,4 +143,6 @@ class History:
 
     def to_mot(self) -> str:
         """MOTChallenge rows, by frame; see `Tracks.to_mot`."""
-        return "".join(tracks.to_mot(number) for number, _, _, tracks in self.by_frame())
+        here = np.isin(self.frames, self.frame)  # empty ones have no rows
+        shown = replace(self, frames=self.frames[here], times_s=self.times_s[here], detected=self.detected[here])
+        return "".join(tracks.to_mot(number) for number, _, _, tracks in shown.by_frame())

@@ -157,6 +157,8 @@ BAD_ROWS = [
     ("0,1,0,0,10,20,1\n", ":1: frame (column 1) must be 1 or more, got 0"),
     ("1.5,1,0,0,10,20,1\n", ":1: frame (column 1) must be a whole number, got 1.5"),
     ("1,1,0,0,10,20,1\n\n\n2,nan,0,0,10,20,1\n", ":4: id (column 2) must be a whole number, got nan"),
+    ("1,1,0,0,10,20,1\n1,9223372036854775807,0,0,10,20,1\n", ":2: id (column 2) must be within +-(2^53 - 1), got 9.22"),
+    ("9007199254740992,1,0,0,10,20,1\n", ":1: frame (column 1) must be within +-(2^53 - 1), got 9.0072e+15"),
     ("1,1,inf,0,10,20,1\n", ":1: left (column 3) must be finite, got inf"),
     ("1,1,0,0,-10,20,1\n", ":1: width (column 5) must be 0 or more, got -10"),
     ("1,1,0,0,10,-2,1\n", ":1: height (column 6) must be 0 or more, got -2"),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tracker.errors import ConfigError, InputError
 from tracker.evaluation import read_mot_tracks
 from tracker.refinement import History, RefinementConfig, refine
+from tracker.types import Tracks
 
 
 def walk(*given, **named):
@@ -112,6 +113,13 @@ def test_a_mot_file_of_any_tracker(history, tmp_path: Path) -> None:
     ]
 
 
+def test_frames_in_which_nothing_is_are_not_gone_through_for_a_mot_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers, written = [3, 100], []
+    monkeypatch.setattr(Tracks, "to_mot", lambda tracks, frame: written.append((frame, *tracks.ids.tolist())) or "")
+    History.of(numbers, [7, 7], [[0, 0, 5, 9]] * 2, rate_hz=25.0).to_mot()
+    assert written == [(number, 7) for number in numbers]
+
+
 def test_nothing_at_all() -> None:
     empty = History.of(np.zeros(0), np.zeros(0), np.zeros((0, 4)), rate_hz=25.0)
     refined = refine(empty)
@@ -126,9 +134,10 @@ def test_nothing_at_all() -> None:
         ({"boxes": [[0, 0, 1], [0, 0, 1]]}, "\\(N, 4\\), got"),
         ({"boxes": [[5, 5, 1, 9], [0, 0, 1, 1]]}, "x2 >= x1"),
         ({"boxes": [[0, 0, np.nan, 9], [0, 0, 1, 1]]}, "finite"),
-        ({"frame": [0, 1]}, r"frame\[0\] must be 1 to 100000000, got 0"),
+        ({"frame": [0, 1]}, r"frame\[0\] must be 1 to 10000000, got 0"),
         ({"frame": [1, 1.5]}, "frame must be numbers that fit int64"),
-        ({"frame": [1, 1_700_000_000_000]}, r"frame\[1\] must be 1 to 100000000"),
+        ({"frame": [1, 10_000_001]}, r"frame\[1\] must be 1 to 10000000, got 10000001"),
+        ({"frame": [1, 1_700_000_000_000]}, r"frame\[1\] must be 1 to 10000000"),
         ({"ids": [1.2, 1.9]}, "ids must be numbers that fit int64"),
         ({"ids": [1, np.nan]}, "ids must be numbers that fit int64"),
         ({"scores": [np.nan, 7]}, r"scores\[0\] must be within 0..1"),
