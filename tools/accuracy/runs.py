@@ -88,6 +88,8 @@ def track(peer: Peer, loaded: Loaded) -> MotTracks:
 def do(what: Input, wanted: Run) -> Run:
     """One run, scored; called in a worker."""
     peer = named(wanted.tracker)
+    # Where input is simulated, what it drops is drawn from the very stream that the simulation begins with:
+    # `default_rng(seed)` both times. It is the same for every tracker, and figures that were published are of it.
     loaded = load(what, wanted.seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of peers
