@@ -15,7 +15,8 @@ DATA is the folder of real sequences (`gt_text/MOT15`, `gt_text/MOT17`, `seq/TUD
 Settings are chosen on the tuning split alone; `--held-out` takes the other one. Every tracker is scored over seeds:
 each drops another 3 % of the detections. Peers are those that are installed (see docs/benchmarks.md). Every run is
 kept in OUT/runs.jsonl and not repeated while tracker, settings and input are the same; OUT/report.md, report.json and
-chart-*.png are written at the end, and after Ctrl-C. Prints the report; progress goes to standard error.
+chart-*.png are written at the end, and after Ctrl-C. Prints the report; progress goes to standard error. The report
+ends with what was asked of the suites that ran; exits with 1 where a bar is missed.
 """
 
 from __future__ import annotations
@@ -29,11 +30,13 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: processes share the cores already
 
 import peers
+from accuracy.bars import bars
 from accuracy.chart import draw
 from accuracy.inputs import CLIP_RATE_HZ, CLIP_RATES_HZ, SUITES, Input, all_inputs, clip_inputs
 from accuracy.report import report
 from accuracy.runs import Store, do_all, known, plan
 from clips import DURATION_S, ensure_all
+from online.checks import markdown
 
 
 def options(argv: list[str] | None) -> argparse.Namespace:
@@ -104,12 +107,15 @@ def main(argv: list[str] | None = None) -> int:
     wanted, store = plan(inputs, chosen, args.seeds), Store(args.out / "runs.jsonl")
     runs = known(wanted, store) if args.report else do_all(wanted, store, args.jobs, say)
     text, data = report(runs, inputs, args.seeds, chosen)
+    checks = bars(data, args.held_out)
+    if checks:
+        text += "\n" + markdown("Bars", checks)
     (args.out / "report.md").write_text(text, encoding="utf-8")
     (args.out / "report.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
     charts = draw(data, args.out)
     print(text)
     say(f"wrote {', '.join(str(args.out / name) for name in ('report.md', 'report.json', *charts))}")
-    return 0
+    return int(not all(check.met for check in checks))
 
 
 if __name__ == "__main__":

@@ -207,6 +207,69 @@ def test_falls_between_rates_are_paired_too(tmp_path: Path) -> None:
     assert f"| peer | 80.5 | 72.0 | 8.5 | +4.0 [{interval.low:+.1f}, {interval.high:+.1f}] |" in text
 
 
+def judged(held_out: bool = True, **suites: dict[str, Any]) -> dict[str, tuple[str, bool]]:
+    from accuracy.bars import bars
+
+    return {check.asked: (check.found, check.met) for check in bars(suites, held_out)}
+
+
+def standing_of(name: str, idf1: float, hota: float = 0, ahead: float | None = None, **by_input: float) -> Any:
+    """`ahead` is the lower bound of both differences, whose intervals are 1 to either side."""
+    differences = {} if ahead is None else {f: {"mean": ahead + 1, "half_width": 1.0} for f in ("idf1", "hota")}
+    return {"tracker": name, "means": {"idf1": idf1, "hota": hota}, "by_input": by_input, "ahead": differences}
+
+
+@pytest.mark.parametrize(
+    ("idf1", "hota", "bound", "met"),
+    [(84.0, 60.0, 0.1, (True, True)), (83.9, 61, 0.0, (False, False)), (90, 59.9, 3, (False, True))],
+)
+def test_real_detections_ask_for_two_figures_and_a_lead(
+    idf1: float, hota: float, bound: float, met: tuple[bool, bool]
+) -> None:
+    standings = [standing_of("reidtrack", idf1, hota), standing_of("a", 78, ahead=5), standing_of("b", 70, ahead=bound)]
+    found = judged(cached={"standings": standings})
+    assert found == {
+        "cached: IDF1 at least 84, HOTA at least 60": (f"{idf1:.1f}, {hota:.1f}", met[0]),
+        "cached: ahead of every peer with the lower 95 % bound": (f"least {bound:+.1f}", met[1]),
+    }
+
+
+def test_one_seed_proves_no_lead() -> None:
+    peer = standing_of("a", 78)
+    peer["ahead"] = {f: {"mean": 5.0, "half_width": None} for f in ("idf1", "hota")}
+    found = judged(cached={"standings": [standing_of("reidtrack", 85, 61), peer]})
+    assert [met for _, met in found.values()] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "met"), [(70.0, 58.5, (True, True)), (70, 58.4, (True, False)), (60, 58.5, (False, False))]
+)
+def test_held_out_sequences_ask_for_the_best_mean_and_no_bad_loser(x: float, y: float, met: tuple[bool, bool]) -> None:
+    peers = [standing_of("a", 62, x=64, y=60), standing_of("b", 61, x=65, y=57)]
+    standings = [standing_of("reidtrack", (x + y) / 2, x=x, y=y), *peers]
+    found = judged(**{"motion only": {"standings": standings}})
+    assert tuple(met for _, met in found.values()) == met
+    assert judged(held_out=False, **{"motion only": {"standings": standings}}) == {}, "settings were chosen on these"
+
+
+def test_falls_are_judged_beside_the_best_peer() -> None:
+    def rates(full: float, *falls: float) -> dict[str, Any]:
+        return {"30 Hz": {"idf1": full}} | {f"{k} Hz": {"idf1": 0, "fall": fall} for k, fall in enumerate(falls)}
+
+    found = judged(**{"clip rates": {"reidtrack": rates(90, 2, 2.1), "a": rates(80, 2, 2), "b": rates(70, 9, 9)}})
+    assert [met for _, met in found.values()] == [True, False]
+    assert judged(**{"clip rates": {"reidtrack": rates(90, 2, 3)}}) == {}
+
+
+def test_noise_may_cost_one_point() -> None:
+    rows = {"x": {"without": 80.0, "random": 79.0}, "y": {"without": 70.0, "random": 71.0}}
+    (found,) = judged(**{"random vectors": rows}).values()
+    assert found == ("-1.0 on x", True)
+    rows["y"]["random"] = 68.9
+    (found,) = judged(**{"random vectors": rows}).values()
+    assert found == ("-1.1 on y", False)
+
+
 def test_the_store_knows_what_was_done_and_only_that(tmp_path: Path) -> None:
     from accuracy.runs import Run, Store
 
@@ -312,9 +375,23 @@ def test_a_whole_run_and_what_it_need_not_do_again(data: Path, tmp_path: Path) -
     assert (tmp_path / "out" / "chart-cached.png").stat().st_size > 1000
     assert (tmp_path / "out" / "report.md").read_text().strip() == done.stdout.strip()
     assert "| **reidtrack** |" in done.stdout
+    assert done.stdout.count(" | met |") == 2
     again = command(*words)
     assert again.stdout == done.stdout
     assert ", 0 to do" in again.stderr
+
+
+@pytest.mark.parametrize(("faults", "code"), [((), 0), (("too low",), 1)])
+def test_a_missed_bar_is_the_exit_code(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faults: tuple[str, ...], code: int
+) -> None:
+    import bench_accuracy
+    from online.checks import Check
+
+    monkeypatch.setattr(bench_accuracy, "bars", lambda *_: [Check("much", "little", faults)])
+    words = [str(data), "--suites", "cached", "--no-peers", "--report", "--quiet", "--out", str(tmp_path / "out")]
+    assert bench_accuracy.main(words) == code
+    assert ("| much | little | MISSED |" in (tmp_path / "out" / "report.md").read_text()) == bool(code)
 
 
 def test_rendered_clips_at_two_rates(tmp_path: Path) -> None:
