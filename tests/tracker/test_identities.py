@@ -275,6 +275,27 @@ def test_nobody_takes_the_number_of_somebody_they_were_seen_beside_for_more_than
     assert (after == number) == recalled
 
 
+def test_nobody_takes_the_number_of_a_lost_one_they_were_seen_beside() -> None:
+    """Also while somebody else, who came later, might be the lost one but for the distance."""
+    stage, look = Stage(), unit(1)
+    for _ in range(WALK):
+        lost = stage.id_of(stage.show((200.0, look)))
+    for _ in range(8):
+        stage.show((200.0, look), (250.0, look))
+    for i in range(25):
+        people = [(250.0, look)] if i < 3 else [(250.0, look), (650.0, look)]
+        assert stage.id_of(stage.show(*people)) not in (lost, None)
+
+
+@pytest.mark.parametrize(("missed", "same"), [(0, False), (25, True)])  # frames
+def test_after_a_while_unseen_the_same_object_may_look_less_alike(missed: int, same: bool) -> None:
+    stage, look = Stage(), unit(1)
+    for _ in range(WALK):
+        number = stage.id_of(stage.show((200.0, look)))
+    stage.empty(missed)
+    assert stage.id_of(stage.show((200.0, between(look, unit(9), 0.3)))) == (number if same else None)
+
+
 def test_who_left_in_doubt_is_remembered_as_seen_until_the_doubt_began() -> None:
     """From then on the track may have been on somebody else, and they elsewhere already."""
     for leave in (lambda i, t: i.retire(t, np.arange(2), now=9.0), lambda i, t: i.part(t, np.arange(2))):
