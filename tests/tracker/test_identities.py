@@ -212,6 +212,31 @@ def test_whose_number_may_still_change_is_asked_for_now_and_then_and_not_in_ever
     assert np.diff(asked_s) == pytest.approx(0.1)
 
 
+@pytest.mark.parametrize("seed", [0, 4])
+def test_a_number_that_was_given_back_does_not_flicker_between_look_alikes(seed: int) -> None:
+    """Somebody between two who left and look much alike: noisy crops speak now for one of them, now for neither."""
+    rng = np.random.default_rng(seed)
+
+    def crop(person: np.ndarray) -> np.ndarray:
+        v = person + rng.normal(size=64) / 8 * 0.7
+        return np.asarray(v / np.linalg.norm(v))
+
+    def show(*people: tuple[float, np.ndarray]) -> None:
+        stage.bystanders = crop(unit(101)), crop(unit(102))
+        stage.show(*((x, crop(person)) for x, person in people))
+
+    stage, one = Stage(TrackerConfig(max_lost_s=0.2)), unit(1)
+    twin = between(one, unit(2), 0.85)
+    for i in range(4 * WALK):
+        show((1.0 * i, one), (500 - 1.0 * i, twin))
+    for _ in range(20):
+        show()
+    stage.events, newcomer = [], 0.55 * one + 0.45 * twin
+    for _ in range(30):
+        show((200.0, newcomer / np.linalg.norm(newcomer)))
+    assert [event.kind for event in stage.events] == ["recalled"]
+
+
 def test_no_two_objects_are_reported_under_one_number() -> None:
     stage, somebody = Stage(), unit(1)
     for i in range(WALK):
