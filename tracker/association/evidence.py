@@ -1,4 +1,8 @@
-"""What speaks for a detection continuing a track: overlap and likeness, for all candidate pairs at once."""
+"""What speaks for a detection continuing a track: overlap and likeness, for all candidate pairs at once.
+
+That heights must agree is the idea of Hybrid-SORT (Yang et al. 2024), which multiplies the overlap by that of the
+boxes' vertical extents; here it is the ratio of the heights, wherever the boxes stand.
+"""
 
 from __future__ import annotations
 

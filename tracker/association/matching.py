@@ -76,7 +76,8 @@ class Matching:
         """Confirmed tracks with confident detections, those left over with weak ones, tentative tracks with the rest.
 
         Motion and appearance are log-likelihood ratios of "the same object" against "another object or a false
-        detection": they add up, and 0 is where a match is as likely as none.
+        detection": they add up, and 0 is where a match is as likely as none. That weak detections continue those left
+        over, and found nobody, is the idea of ByteTrack (Zhang et al. 2022).
         """
         c, tracks, seen = self._config, self._tracks, self._seen
         every_proven, every_confident = every(tracks.proven), every(seen.confident)
