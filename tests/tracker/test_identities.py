@@ -212,7 +212,7 @@ def test_whose_number_may_still_change_is_asked_for_now_and_then_and_not_in_ever
     assert np.diff(asked_s) == pytest.approx(0.1)
 
 
-@pytest.mark.parametrize("seed", [0, 4])
+@pytest.mark.parametrize("seed", [2, 4])
 def test_a_number_that_was_given_back_does_not_flicker_between_look_alikes(seed: int) -> None:
     """Somebody between two who left and look much alike: noisy crops speak now for one of them, now for neither."""
     rng = np.random.default_rng(seed)
