@@ -176,7 +176,7 @@ class Identities:
             possible[near] = _reachable(tracks, asking[row[near]], lost[column[near]], c, now)
             left = (possible & (column >= len(lost))).nonzero()[0]
             left_s = self._memory.seen_s[remembered[column[left] - len(lost)]]
-            possible[left] = tracks.born_s[asking[row[left]]] >= left_s - _BESIDE_S
+            possible[left] = tracks.born_s[asking[row[left]]] >= left_s - _BESIDE_S - TIME_SLACK_S
             row, column = row[possible], column[possible]
         if not len(row):
             return choice
@@ -193,8 +193,9 @@ class Identities:
         return choice
 
     def _remember(self, tracks: TrackTable, rows: IntArray) -> None:
-        """Remember who these rows (n,) were, and until when."""
-        self._memory.put(tracks.ids[rows], tracks.mean[rows], tracks.vectors[rows], _last_s(tracks, rows))
+        """Remember who these rows (n,) were, and until when they were surely themselves."""
+        last_s = np.where(tracks.doubt[rows] < 0, tracks.doubted_s[rows], tracks.seen_s[rows])
+        self._memory.put(tracks.ids[rows], tracks.mean[rows], tracks.vectors[rows], last_s)
 
     def _free_memory(self, tracks: TrackTable, asking: IntArray) -> IntArray:
         """Rows of the memory whose numbers no other track claims."""
@@ -275,17 +276,13 @@ def _missing(tracks: TrackTable) -> IntArray:
     return rows[tracks.proven[rows] & (tracks.ids[rows] > 0) & (tracks.vectors[rows] > 0)]
 
 
-def _last_s(tracks: TrackTable, rows: IntArray) -> DoubleArray:
-    """When these rows (n,) were last seen to be themselves: where in doubt, when their mean was last added to.
-
-    Meanwhile the track may have been on somebody else, and they elsewhere.
-    """
-    return np.where(tracks.doubt[rows] < 0, tracks.mean_s[rows], tracks.seen_s[rows])
-
-
 def _reachable(tracks: TrackTable, asking: IntArray, lost: IntArray, config: TrackerConfig, now: float) -> BoolArray:
-    """(P,) whether newcomers came after tracks were lost, and are where and as tall as these can be by now."""
-    last_s = _last_s(tracks, lost)
+    """(P,) whether newcomers came after tracks were lost, and are where and as tall as these can be by now.
+
+    Who was lost in doubt may have stood elsewhere already while the track was on somebody else: it was last seen to be
+    itself when its mean appearance was last added to.
+    """
+    last_s = np.where(tracks.doubt[lost] < 0, tracks.mean_s[lost], tracks.seen_s[lost])
     absent = tracks.born_s[asking] > last_s
     if not some(absent):
         return absent

@@ -132,6 +132,8 @@ class Tracker:
         self._go_on(gone, tracks, motion, affine, shift, now)
         matching = Matching(tracks, seen, self.config, self._appearance, self._record)
         matching.run(pairs)
+        if self._record is not None:
+            self._record.add_ignored(self._ignored(motion, seen))
         tracks.detection, matched = matching.detection, matching.matched
         self._all_seen = every(matched)
         if some(matched):
@@ -312,14 +314,21 @@ class Tracker:
     def _pair(self, motion: MotionState, boxes: Boxes, counted: BoolArray) -> tuple[Candidates, DoubleArray]:
         """Which tracks and detections may belong together, and the covered share of the detections (N,).
 
-        Detectors that tell everything add hundreds of boxes that do not count (N,): only explanations speak of these.
+        Detectors that tell everything add hundreds of boxes that do not count (N,): they are left out.
         """
         std, double_iou = np.sqrt(motion.covariance[0, 0]), self.config.birth_max_overlap
-        if self._explains or every(counted):
+        if every(counted):
             return candidates(motion.box, std, boxes, double_iou)
         rows, covered = counted.nonzero()[0], np.zeros(len(counted))
         pairs, covered[rows] = candidates(motion.box, std, boxes.select(rows), double_iou)
         return pairs._replace(detections=rows[pairs.detections]), covered
+
+    def _ignored(self, motion: MotionState, seen: Seen) -> Candidates:
+        """Which tracks detections that do not count would have been paired with: explanations speak of these."""
+        c, rows = self.config, (seen.scores < self.config.low_score).nonzero()[0]
+        boxes = Boxes(seen.corners, seen.box[2:], seen.classes, np.zeros(len(seen.scores), bool)).select(rows)
+        pairs, _ = candidates(motion.box, np.sqrt(motion.covariance[0, 0]), boxes, c.birth_max_overlap)
+        return pairs._replace(detections=rows[pairs.detections])
 
     def _go_on(
         self,

@@ -114,13 +114,14 @@ class LearnConfig(AdaptConfig):
     """Which embedders are kept."""
     nice: int = 10
     """How far the worker stands back behind other work on the CPU, 0..19."""
-    most_busy: float = 0.5
-    """Largest share of one processor's time that the worker takes while it learns beside a tracker: it rests between
-    its steps. 1 for all that it can get, as a worker on a machine of its own takes anyway."""
+    most_busy: float | None = None
+    """Largest share of one processor's time that the worker takes: it rests between its steps. 1 for all that it can
+    get; none for a half where a tracker started it, and all where it was started by hand."""
 
     def __post_init__(self) -> None:
         check_whole("nice", self.nice, 0, 19)
-        check_number("most_busy", self.most_busy, above=0, most=1)
+        if self.most_busy is not None:
+            check_number("most_busy", self.most_busy, above=0, most=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -300,6 +300,7 @@ def work(
     stop: Stop = lambda: False,
     told: Callable[[Round], None] = lambda _round: None,
     waits: Callable[[], None] = lambda: None,
+    ready: Callable[[], object] = lambda: None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
     """Learn whenever there is enough to learn from, until told to stop; with `once`, one round at once.
@@ -307,7 +308,8 @@ def work(
     A disk that is full for a while, or a file that is damaged, costs the round that meets it: it is tried again, unless
     it was to be `once`. What is left of a round that cannot go on is deleted, whether or not learning is paused.
     Between two rounds it deletes what is too old where no tracker does, see `Sweeper`.
-    `told` hears of each round that ended; `waits` is called again and again while none is under way.
+    `told` hears of each round that ended; `waits` is called again and again while none is under way, and `ready` before
+    each: what that raises costs no round.
 
     Raises:
         DataError: another worker is at work here.
@@ -325,6 +327,7 @@ def work(
     with folder.lock_worker():
         note()
         if once:
+            ready()
             while (done := run_round(folder, registry, learn, config, stop=stop)) is None and not stop():
                 pass  # it has to begin anew
             note()
@@ -334,6 +337,7 @@ def work(
         while not stop():
             with _tried("learning waits", problems):
                 if _goes_on(folder, registry, config) or is_due(folder, registry, cycle):
+                    ready()
                     _tell(run_round(folder, registry, learn, config, stop=stop_or_pause), told)
             with _tried("what is too old stays", problems):
                 sweep()

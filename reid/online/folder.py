@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,8 @@ class BaseModel:
     """What it is called."""
     sha256: str
     """SHA-256 of its file, in hexadecimal."""
+    default: bool = False
+    """Whether it was asked for as `default`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,7 @@ class OnlineFolder:
         if not (path / _HEADER).exists():
             _check_empty(path)
             path.mkdir(parents=True, exist_ok=True)
-            header = {"schema": SCHEMA, "version": SCHEMA_VERSION, "base": {"name": base.name, "sha256": base.sha256}}
+            header = {"schema": SCHEMA, "version": SCHEMA_VERSION, "base": dataclasses.asdict(base)}
             write_json(path / _HEADER, header)
         folder = cls.open(path)
         folder.harvest.mkdir(exist_ok=True)
@@ -150,7 +153,7 @@ class OnlineFolder:
             )
         if not isinstance(base, dict) or not isinstance(base.get("sha256"), str):
             raise DataError(f"{path / _HEADER} is damaged: base must have a name and a sha256, got {base!r}")
-        return cls(path, BaseModel(str(base.get("name")), base["sha256"]))
+        return cls(path, BaseModel(str(base.get("name")), base["sha256"], base.get("default") is True))
 
     def lock_tracker(self, *, session: str = "", camera: str = "") -> FileLock:
         """Keep other trackers out until the lock is released or the process ends.

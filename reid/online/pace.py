@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 
 _LEAST_S, _LOOK_S = 0.001, 0.1
+_MOST_S = 1.0
+"""Of one rest: whoever asks through this asks something of their own as well, such as whether learning is paused."""
 
 
 class Pace:
@@ -39,8 +41,14 @@ class Pace:
         self._owed_s = 0.0  # never negative: who waited for an hour may not work without a rest for the next one
 
     def __call__(self) -> bool:
-        """Rest for as long as the work since the last call is worth; whether to stop."""
+        """Rest for as long as the work since is worth, but a second at most, and what is left next time.
+
+        Returns whether to stop.
+        """
+        until_s = self._steady() + _MOST_S
         while not (stopping := self._stop()) and self._most_busy < 1 and self._owes() >= _LEAST_S:
+            if self._now_s >= until_s:
+                break
             self._sleep(min(self._owed_s, _LOOK_S))
         return stopping
 

@@ -140,8 +140,8 @@ class OnlineTrainer:
         self._steady, self._began_s = steady, steady()
         base = DEFAULT_MODEL if str(embedder) == "default" else Path(embedder)
         info = Embedder(base, device=device).info
-        given = BaseModel(info.name, info.model_hash)
-        begun = _earlier_default(Path(folder), given) if str(embedder) == "default" else given
+        given = BaseModel(info.name, info.model_hash, default=str(embedder) == "default")
+        begun = _earlier_default(Path(folder), given) if given.default else given
         with contextlib.ExitStack() as opened:
             self._teller = Teller(on_event or _log)
             opened.callback(self._teller.close)  # last of all: nothing waits for whoever is told
@@ -153,7 +153,7 @@ class OnlineTrainer:
             self._verdict = verdicts[-1] if verdicts else ""
             self._added = self.folder.history.follow()
             self._registry = registry = ModelRegistry(
-                self.folder, base=base if begun == given else None, config=c.models
+                self.folder, base=base if begun is given else None, config=c.models
             )
             self.embedder = opened.enter_context(LiveEmbedder(registry, device=device, config=c.live))
             """The embedder that is live, with `info` and a call as `reid.Embedder` has them."""
@@ -335,7 +335,7 @@ class OnlineTrainer:
 
 
 def _earlier_default(path: Path, today: BaseModel) -> BaseModel:
-    """What a folder was begun with where that is the default embedder of another release: an update ends no learning.
+    """What a folder was begun with where that was the default embedder, of another release: an update ends no learning.
 
     Else today's; `OnlineFolder.make` says what is wrong with the folder, if anything is.
     """
@@ -343,7 +343,7 @@ def _earlier_default(path: Path, today: BaseModel) -> BaseModel:
         begun = OnlineFolder.open(path).base
     except (DataError, OSError):
         return today
-    if begun.name != today.name or begun == today:
+    if not begun.default or begun.sha256 == today.sha256:
         return today
     _logger.info("%s goes on with the default embedder of the release that it was begun with", path)
     return begun

@@ -286,12 +286,14 @@ def test_who_changes_by_and_by_is_known_by_what_they_look_like_now() -> None:
     assert back == number
 
 
-@pytest.mark.parametrize(("beside", "recalled"), [(4, True), (8, False)])  # frames
+@pytest.mark.parametrize(("beside", "recalled"), [(4, True), (6, True), (8, False)])  # frames; .2 s lie between 6
+@pytest.mark.parametrize("later", range(5))
 def test_nobody_takes_the_number_of_somebody_they_were_seen_beside_for_more_than_a_moment(
-    beside: int, recalled: bool
+    beside: int, recalled: bool, later: int
 ) -> None:
-    stage, look = Stage(TrackerConfig(max_lost_s=0.2)), unit(1)
-    for _ in range(WALK):
+    """Whenever that is: the times of frames are no round numbers."""
+    stage, look = Stage(TrackerConfig(max_lost_s=0.2), 1 / 25), unit(1)
+    for _ in range(WALK + later):
         number = stage.id_of(stage.show((200.0, look)))
     for _ in range(beside):
         stage.show((200.0, look), (500.0, look))
@@ -328,7 +330,7 @@ def test_who_left_in_doubt_is_remembered_as_seen_until_the_doubt_began() -> None
         tracks.ids[:], tracks.settled[:], tracks.vectors[:], tracks.mean[:] = [7, 8], True, 5, [0, 1]
         tracks.mean_s[:], tracks.doubted_s[:], tracks.seen_s[:], tracks.doubt[:] = 3.0, 4.0, 5.0, [-2.0, 0.0]
         leave(identities, tracks)
-        assert identities.memory.seen_s.tolist() == [3.0, 5.0]
+        assert identities.memory.seen_s.tolist() == [4.0, 5.0]
 
 
 def test_the_first_crops_of_a_track_are_never_foreign_to_it() -> None:

@@ -20,7 +20,8 @@ def bars(data: dict[str, Any], held_out: bool) -> list[Check]:
 
     Args:
         data: of the report, by suite.
-        held_out: whether the sequences are those that no setting was chosen on: these alone are judged beside peers.
+        held_out: whether the sequences are those that no setting was chosen on: of the suites motion only and
+            with appearance these alone are judged beside peers.
     """
     found = _cached(data.get("cached", {}).get("standings", []))
     if held_out:

@@ -70,7 +70,7 @@ class AppearanceModel:
             has[missing] = True
         self.dimension = dimension
         if vectors is None:
-            return np.zeros((n, dimension or 0), np.float32), has
+            return np.zeros((n, dimension or 0), np.float32), np.zeros(n, bool)
         return vectors, has
 
     def evidence(self, similarity: DoubleArray, gap_s: DoubleArray | float) -> DoubleArray:

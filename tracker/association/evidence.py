@@ -43,6 +43,14 @@ class Candidates(NamedTuple):
             return self
         return Candidates.of(self.tracks[keep], self.detections[keep], self.overlap[keep])
 
+    def join(self, others: Candidates) -> Candidates:
+        """These pairs, and then the others."""
+        return Candidates.of(
+            np.concatenate((self.tracks, others.tracks)),
+            np.concatenate((self.detections, others.detections)),
+            np.concatenate((self.overlap, others.overlap)),
+        )
+
     def best(self, tracks: int, detections: int) -> BoolArray:
         """(P,) whether no other pair of its track (of so many), or of its detection, overlaps more."""
         best = np.ones(len(self.tracks), bool)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tracker.cli.allocation import keep_freed_memory
 from tracker.cli.checks import existing_results, open_embedder
 from tracker.cli.context import Context
 from tracker.cli.errors import UsageError
@@ -61,6 +62,7 @@ def run(argv: Sequence[str], context: Context) -> int:
 
     info = SourceInfo("demo", clip.width_px, clip.height_px, clip.rate_hz, clip.frames, live=False)
     context.say(f"rendering {clip.frames} frames (seed {clip.seed}) and following everybody in them ...")
+    keep_freed_memory()
     with RunProgress(info, context) as progress:
         report = run_demo(clip, settings.out, embedder=embedder, overwrite=settings.overwrite, on_result=progress)
     if not context.quiet:

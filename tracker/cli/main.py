@@ -17,7 +17,6 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn, TextIO
 
-from tracker.cli.allocation import keep_freed_memory
 from tracker.cli.commands import listing, run_command
 from tracker.cli.context import Context
 from tracker.errors import ConfigError, TrackerError
@@ -59,7 +58,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     words, verbose = _take_flag(words, "-v", "--verbose")
     words, quiet = _take_flag(words, "-q", "--quiet")
     context = Context(verbose, quiet)
-    keep_freed_memory()
     try:
         with _logging(context), _signals(), _any_name_printable():
             return _dispatch(words, context)

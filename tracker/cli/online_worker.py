@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import threading
 import time
@@ -22,6 +23,7 @@ from tracker.cli.replaying import replays_of
 from tracker.cli.schema import argument, flag_only
 from tracker.cli.stopping import stop_when_asked
 from tracker.cli.train_progress import TrainDisplay
+from tracker.errors import TrackerError
 
 if TYPE_CHECKING:
     from reid.learning.trainer import TrainProgress
@@ -37,6 +39,7 @@ _EXAMPLES = """\
   reidtrack online worker site --once                       # one round now, whatever there is
   reidtrack online worker site --nice 15 --lesson.threads 2"""
 _LOOK_S = 0.5
+_BESIDE = 0.5  # `most_busy` of a worker that a tracker started
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +81,7 @@ def run(argv: Sequence[str], context: Context) -> int:
     note = WorkerNote(folder, settings.cycle)
 
     def learn(task: Task, config: AdaptConfig, stop: Stop) -> Learned:
-        from reid.online.worker import adapt  # torch takes seconds and memory, and a worker mostly waits
+        from reid.online.worker import adapt
 
         note.prepares()
         with TrainDisplay(context) as display:
@@ -98,12 +101,12 @@ def run(argv: Sequence[str], context: Context) -> int:
         def told_to_stop() -> bool:
             return request.made() or orphaned.is_set()
 
-        stop = Pace(told_to_stop, settings.most_busy if settings.with_parent else 1.0)
+        stop = Pace(told_to_stop, settings.most_busy or (_BESIDE if settings.with_parent else 1.0))
         try:
             if not settings.with_parent or _is_our_turn(folder, stop, context):
                 work(
                     folder, ModelRegistry(folder, config=settings.models), learn, settings, settings.cycle,
-                    once=settings.once, stop=stop, told=tell, waits=note.waits,
+                    once=settings.once, stop=stop, told=tell, waits=note.waits, ready=_load_torch,
                 )  # fmt: skip
         except DataError as error:  # another worker is at work, or a file is damaged
             raise UsageError(str(error)) from error
@@ -111,6 +114,14 @@ def run(argv: Sequence[str], context: Context) -> int:
         context.say("reidtrack: stopped; a round that was under way goes on next time")
         return 130
     return int(settings.once and not any(done.admitted is not None for done in rounds))
+
+
+def _load_torch() -> None:
+    """Late: it takes seconds and memory, and a worker mostly waits."""
+    try:
+        importlib.import_module("reid.online.worker")
+    except (ImportError, OSError) as error:  # a library of the system is missing, or an installation is half done
+        raise TrackerError(f"learning on site needs torch, which cannot be loaded: {error}") from error
 
 
 def _when_input_ends() -> threading.Event:

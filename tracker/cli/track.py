@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tracker.cli.allocation import keep_freed_memory
 from tracker.cli.checks import check_device, existing_results, open_embedder
 from tracker.cli.context import Context
 from tracker.cli.errors import UsageError
@@ -67,6 +68,7 @@ def run(argv: Sequence[str], context: Context) -> int:
             raise UsageError(f"{out} holds results already ({found}): give another --out, or --overwrite")
         if others := existing_results([path for path in _all_paths(out) if path not in paths]):
             context.say(f"reidtrack: {out} also holds results of an earlier run, which stay: {others}")
+        keep_freed_memory()
         progress = RunProgress(source.info, context)
         if settings.online is None:
             return _follow(progress, make_pipeline(settings, source, detector, embedder), sinks, out, context, refined)

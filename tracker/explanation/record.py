@@ -130,6 +130,10 @@ class UpdateRecord:
         self.pairs, self.detection, self.free = pairs, detection, free
         """All pairs, (T,) the detections that continue tracks, -1 for none, and (N,) which continue none."""
 
+    def add_ignored(self, pairs: Candidates) -> None:
+        """Pairs of detections that do not count; no stage has seen them."""
+        self.pairs = self.pairs.join(pairs)
+
     def end(self, tracks: TrackTable, events: tuple[TrackEvent, ...]) -> None:
         """What the update ends with."""
         matched = tracks.detection >= 0

@@ -65,6 +65,19 @@ def test_who_waited_for_an_hour_has_saved_nothing_up() -> None:
     assert sum(machine.rests_s) == pytest.approx(1.0)
 
 
+def test_a_long_rest_is_taken_in_pieces_between_which_other_things_may_be_asked() -> None:
+    machine = Machine()
+    stop = machine.pace(0.5)
+    machine.work(10.0)
+    rests_s = []
+    for _ in range(12):
+        before_s = machine.now_s
+        assert not stop()
+        rests_s.append(machine.now_s - before_s)
+    assert max(rests_s) <= 1.1
+    assert sum(rests_s) == pytest.approx(10.0, abs=0.01)
+
+
 def test_a_rest_ends_at_once_where_it_is_told_to_stop() -> None:
     machine = Machine(patience=3)
     stop = machine.pace(0.5)

@@ -410,6 +410,9 @@ def test_a_folder_goes_on_with_the_default_embedder_of_the_release_before(
         assert (made.embedder.number, made.embedder.info.model_hash) == (0, begun)
     with pytest.raises(DataError, match="must be used with the embedder that it was begun with"):
         OnlineTrainer(today, "site", device="cpu")
+    OnlineTrainer(before, "given", device="cpu").close()
+    with pytest.raises(DataError, match="must be used with the embedder that it was begun with"):
+        OnlineTrainer("default", "given", device="cpu")  # of the same name, and no default
     for kept in Path("site/models").glob("*.onnx"):
         kept.unlink()
     with pytest.raises(ModelError, match="no sound model is left in site: give the base again"):

@@ -490,8 +490,11 @@ def test_a_worker_stands_back_behind_other_work(scene: Path) -> None:
         assert os.getpriority(os.PRIO_PROCESS, worker.pid) == 19
 
 
-@pytest.mark.parametrize(("words", "rests"), [(["--with-parent"], True), ([], False)], ids=["beside", "alone"])
-def test_a_worker_beside_a_tracker_rests_between_its_steps(
+@pytest.mark.parametrize(
+    ("words", "rests"), [(["--with-parent"], True), ([], False), (["--most-busy", "0.5"], True)],
+    ids=["beside", "alone", "told"],
+)  # fmt: skip
+def test_a_worker_rests_between_its_steps_beside_a_tracker_or_where_it_is_told_to(
     words: Sequence[str], rests: bool, scene: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("torch", reason="the worker needs the extra [train]")
@@ -499,25 +502,47 @@ def test_a_worker_beside_a_tracker_rests_between_its_steps(
     import tracker.cli.online_worker as command
 
     slept_s: list[float] = []
+    stopped: list[bool] = []
 
     def adapt(*_: Any, stop: Callable[[], bool], **__: Any) -> Any:
         slept_s.clear()
         until_s = time.process_time() + 0.05
         while time.process_time() < until_s:
             pass
-        assert not stop()
+        stopped.append(stop())
+        rested.append(bool(slept_s))
         return worker.AdaptResult(admitted=False, reason="a test", verdict=None, model=None)
 
     def sleep(seconds: float) -> None:
         slept_s.append(seconds)
         time.sleep(seconds)
 
+    rested: list[bool] = []
     assert track("--online", "site") == 0
     monkeypatch.setattr(worker, "adapt", adapt)
     monkeypatch.setattr(command, "_when_input_ends", threading.Event)  # whose tests have none
     monkeypatch.setattr("reid.online.pace.Pace", partial(Pace, sleep=sleep))
-    assert main(["online", "worker", "site", "--once", "--nice", "0", "--most-busy", "0.5", *words]) == 1
-    assert bool(slept_s) == rests
+    assert main(["online", "worker", "site", "--once", "--nice", "0", *words]) == 1
+    assert (stopped, rested) == ([False], [rests])
+
+
+def test_a_torch_that_cannot_be_loaded_costs_no_round(
+    scene: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch", reason="the worker needs the extra [train]")
+
+    class Broken:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "reid.online.worker":
+                raise ImportError("libgomp.so.1: cannot open shared object file")
+
+    assert track("--online", "site") == 0
+    monkeypatch.delitem(sys.modules, "reid.online.worker", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
+    assert main(["online", "worker", "site", "--once", "--nice", "0"]) == 1
+    assert "learning on site needs torch, which cannot be loaded: libgomp.so.1" in capsys.readouterr().err
+    told = {event["event"] for event in OnlineFolder.open(scene / "site").history.read()}
+    assert not told & {"cycle_started", "refused"}
 
 
 def test_a_worker_waits_for_the_one_of_a_tracker_that_was_killed(scene: Path) -> None:

@@ -29,6 +29,21 @@ def test_explaining_changes_nothing(stream):
         assert tracks.events == same.events
 
 
+def test_explaining_changes_nothing_where_two_are_alike_and_much_is_ignored():
+    """More than a thousand pairs of boxes are found in another order."""
+    ignored = [[1000 + 50 * n, 0, 1040 + 50 * n, 100] for n in range(40)]
+    there = np.array([[105, 0, 145, 100], [95, 0, 135, 100], *ignored], np.float64)
+    both = Detections(there, [0.9, 0.9] + [0.05] * 40)
+    found = []
+    for explain in (False, True):
+        tracker = Tracker(explain=explain)
+        for frame in range(3):
+            tracker.update(Detections([[100, 0, 140, 100]]), time_s=frame * 0.04)
+        found.append(tracker.update(both, time_s=0.12))
+    assert found[0].detections.tolist() == found[1].detections.tolist()
+    assert found[0].boxes.tobytes() == found[1].boxes.tobytes()
+
+
 def test_an_explanation_stays_what_it_was_while_the_tracker_goes_on(stream):
     first, second = Tracker(explain=True), Tracker(explain=True)
     at_once = []
