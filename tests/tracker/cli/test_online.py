@@ -501,29 +501,30 @@ def test_a_worker_rests_between_its_steps_beside_a_tracker_or_where_it_is_told_t
     import reid.online.worker as worker
     import tracker.cli.online_worker as command
 
-    slept_s: list[float] = []
+    now_s = busy_s = 0.0
     stopped: list[bool] = []
+    rested_s: list[float] = []
 
     def adapt(*_: Any, stop: Callable[[], bool], **__: Any) -> Any:
-        slept_s.clear()
-        until_s = time.process_time() + 0.05
-        while time.process_time() < until_s:
-            pass
+        nonlocal now_s, busy_s
+        now_s, busy_s = now_s + 0.5, busy_s + 0.5
+        before_s = now_s
         stopped.append(stop())
-        rested.append(bool(slept_s))
+        rested_s.append(now_s - before_s)
         return worker.AdaptResult(admitted=False, reason="a test", verdict=None, model=None)
 
     def sleep(seconds: float) -> None:
-        slept_s.append(seconds)
-        time.sleep(seconds)
+        nonlocal now_s
+        now_s += seconds
 
-    rested: list[bool] = []
     assert track("--online", "site") == 0
     monkeypatch.setattr(worker, "adapt", adapt)
     monkeypatch.setattr(command, "_when_input_ends", threading.Event)  # whose tests have none
-    monkeypatch.setattr("reid.online.pace.Pace", partial(Pace, sleep=sleep))
+    clocks = partial(Pace, busy=lambda: busy_s, steady=lambda: now_s, sleep=sleep)
+    monkeypatch.setattr("reid.online.pace.Pace", clocks)
     assert main(["online", "worker", "site", "--once", "--nice", "0", *words]) == 1
-    assert (stopped, rested) == ([False], [rests])
+    assert stopped == [False]
+    assert rested_s == [pytest.approx(0.5 if rests else 0.0)]
 
 
 def test_a_torch_that_cannot_be_loaded_costs_no_round(
