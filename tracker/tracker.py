@@ -132,8 +132,8 @@ class Tracker:
         self._go_on(gone, tracks, motion, affine, shift, now)
         matching = Matching(tracks, seen, self.config, self._appearance, self._record)
         matching.run(pairs)
-        if self._record is not None:
-            self._record.add_ignored(self._ignored(motion, seen))
+        if self._record is not None and some(ignored := seen.scores < self.config.low_score):
+            self._record.add_ignored(self._pair(motion, self._boxes(seen.corners, seen.box, detections), ignored)[0])
         tracks.detection, matched = matching.detection, matching.matched
         self._all_seen = every(matched)
         if some(matched):
@@ -296,9 +296,9 @@ class Tracker:
         box = np.empty_like(corners)  # (4, N)
         sides = np.subtract(corners[2:], corners[:2], out=box[2:])
         np.add(corners[:2], sides / 2, out=box[:2])
-        boxes, counted = Boxes(corners, sides, detections.classes, hides(scores, c)), scores >= c.low_score
+        boxes, counted = self._boxes(corners, box, detections), scores >= c.low_score
         pairs, covered = self._pair(motion, boxes, counted)
-        shift = common_shift(motion.box, box, pairs if every(counted) else pairs.select(counted[pairs.detections]))
+        shift = common_shift(motion.box, box, pairs)
         if some(shift):
             motion.box[:2] += shift[:, None]
             pairs, covered = self._pair(motion, boxes, counted)
@@ -311,24 +311,21 @@ class Tracker:
         seen = Seen(now, last_s, corners, box, scores, classes, confident, vectors, known, clean, known & clean)
         return seen, pairs, shift
 
-    def _pair(self, motion: MotionState, boxes: Boxes, counted: BoolArray) -> tuple[Candidates, DoubleArray]:
-        """Which tracks and detections may belong together, and the covered share of the detections (N,).
+    def _boxes(self, corners: DoubleArray, box: DoubleArray, detections: Detections) -> Boxes:
+        """The detections as `candidates` wants them; corners (4, N), box (4, N) cxcywh."""
+        return Boxes(corners, box[2:], detections.classes, hides(detections.scores, self.config))
 
-        Detectors that tell everything add hundreds of boxes that do not count (N,): they are left out.
+    def _pair(self, motion: MotionState, boxes: Boxes, among: BoolArray) -> tuple[Candidates, DoubleArray]:
+        """Which tracks and which of these detections (N,) may belong together, and the covered share of those (N,).
+
+        Detectors that tell everything add hundreds of boxes that do not count: only explanations speak of these.
         """
         std, double_iou = np.sqrt(motion.covariance[0, 0]), self.config.birth_max_overlap
-        if every(counted):
+        if every(among):
             return candidates(motion.box, std, boxes, double_iou)
-        rows, covered = counted.nonzero()[0], np.zeros(len(counted))
+        rows, covered = among.nonzero()[0], np.zeros(len(among))
         pairs, covered[rows] = candidates(motion.box, std, boxes.select(rows), double_iou)
         return pairs._replace(detections=rows[pairs.detections]), covered
-
-    def _ignored(self, motion: MotionState, seen: Seen) -> Candidates:
-        """Which tracks detections that do not count would have been paired with: explanations speak of these."""
-        c, rows = self.config, (seen.scores < self.config.low_score).nonzero()[0]
-        boxes = Boxes(seen.corners, seen.box[2:], seen.classes, np.zeros(len(seen.scores), bool)).select(rows)
-        pairs, _ = candidates(motion.box, np.sqrt(motion.covariance[0, 0]), boxes, c.birth_max_overlap)
-        return pairs._replace(detections=rows[pairs.detections])
 
     def _go_on(
         self,

@@ -107,7 +107,7 @@ def forget(
             note_forgetting(folder.replay, clock())  # before looking, see `reid.online.burst_store`
         meant = whom(identity, session, last, noted_session(folder, cameras), stores, replays, left)
         chosen, numbers, runs = meant.chosen, meant.numbers, meant.runs
-        untold = {name: numbers[name] for name in numbers if name in chosen or name == runs}
+        untold = {name: those for name, those in numbers.items() if name in chosen or name == runs}
         # before anything goes: nobody can say afterwards under which numbers else it went
         with contextlib.suppress(DataError, OSError):  # told once more below, when a full disk has room
             _tell(folder, identity, source, untold)
@@ -132,7 +132,7 @@ def forget(
     done.undone.extend(f"{error} (delete that hour's folder, or wait until it expires)" for error in left.values())
     if done.undone:
         raise DataError(_what_is_left(done, identity, chosen, told=told))
-    return Forgotten(done.size, done.bursts, meant.chosen, meant.elsewhere, told)
+    return Forgotten(done.size, done.bursts, chosen, meant.elsewhere, told)
 
 
 def _tell(folder: OnlineFolder, identity: int, camera: str | None, untold: dict[str, set[int]]) -> None:

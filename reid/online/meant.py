@@ -73,7 +73,8 @@ def whom(
     known = [name for name in _latest_first(traces) if traces[name].numbers]
     numbers = {name: {identity} | traces.get(name, _Trace()).numbers for name in meant}
     runs = last.session if last is not None and last.at_work and last.session in numbers else None
-    chosen, elsewhere = (tuple(name for name in known if (name in meant) == is_meant) for is_meant in (True, False))
+    chosen = tuple(name for name in known if name in meant)
+    elsewhere = tuple(name for name in known if name not in meant)
     return Meant(numbers, chosen, elsewhere, runs)
 
 

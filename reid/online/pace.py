@@ -46,16 +46,14 @@ class Pace:
         Returns whether to stop.
         """
         until_s = self._steady() + _MOST_S
-        while not (stopping := self._stop()) and self._most_busy < 1 and self._owes() >= _LEAST_S:
-            if self._now_s >= until_s:
-                break
+        while not (stopping := self._stop()) and self._most_busy < 1 and self._is_due(until_s):
             self._sleep(min(self._owed_s, _LOOK_S))
         return stopping
 
-    def _owes(self) -> float:
-        """Seconds of rest that are due by now."""
+    def _is_due(self, until_s: float) -> bool:
+        """Whether rest is due by now, and it is earlier than that."""
         busy_s, now_s = self._busy(), self._steady()
         worked_s, passed_s = busy_s - self._busy_s, now_s - self._now_s
         self._busy_s, self._now_s = busy_s, now_s
         self._owed_s = max(0.0, self._owed_s + worked_s / self._most_busy - passed_s)
-        return self._owed_s
+        return self._owed_s >= _LEAST_S and now_s < until_s

@@ -138,10 +138,11 @@ class OnlineTrainer:
         self._events: deque[Event] = deque(maxlen=_MOST_EVENTS)
         self._looking, self._ending = threading.Lock(), threading.Event()
         self._steady, self._began_s = steady, steady()
-        base = DEFAULT_MODEL if str(embedder) == "default" else Path(embedder)
+        default = str(embedder) == "default"
+        base = DEFAULT_MODEL if default else Path(embedder)
         info = Embedder(base, device=device).info
-        given = BaseModel(info.name, info.model_hash, default=str(embedder) == "default")
-        begun = _earlier_default(Path(folder), given) if given.default else given
+        given = BaseModel(info.name, info.model_hash, default)
+        begun = _earlier_default(Path(folder), given) if default else given
         with contextlib.ExitStack() as opened:
             self._teller = Teller(on_event or _log)
             opened.callback(self._teller.close)  # last of all: nothing waits for whoever is told
