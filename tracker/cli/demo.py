@@ -11,6 +11,7 @@ from tracker.cli.checks import existing_results, open_embedder
 from tracker.cli.context import Context
 from tracker.cli.errors import UsageError
 from tracker.cli.flags import parse_arguments
+from tracker.cli.picture_threads import leave_a_core
 from tracker.cli.schema import flag_only
 from tracker.demo import DemoConfig
 
@@ -63,6 +64,7 @@ def run(argv: Sequence[str], context: Context) -> int:
     info = SourceInfo("demo", clip.width_px, clip.height_px, clip.rate_hz, clip.frames, live=False)
     context.say(f"rendering {clip.frames} frames (seed {clip.seed}) and following everybody in them ...")
     keep_freed_memory()
+    leave_a_core()
     with RunProgress(info, context) as progress:
         report = run_demo(clip, settings.out, embedder=embedder, overwrite=settings.overwrite, on_result=progress)
     if not context.quiet:

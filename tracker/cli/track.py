@@ -14,6 +14,7 @@ from tracker.cli.checks import check_device, existing_results, open_embedder
 from tracker.cli.context import Context
 from tracker.cli.errors import UsageError
 from tracker.cli.flags import parse_arguments
+from tracker.cli.picture_threads import leave_a_core
 from tracker.cli.progress import RunProgress
 from tracker.cli.settings import TrackSettings
 from tracker.cli.tables import print_summary
@@ -69,6 +70,7 @@ def run(argv: Sequence[str], context: Context) -> int:
         if others := existing_results([path for path in _all_paths(out) if path not in paths]):
             context.say(f"reidtrack: {out} also holds results of an earlier run, which stay: {others}")
         keep_freed_memory()
+        leave_a_core()
         progress = RunProgress(source.info, context)
         if settings.online is None:
             return _follow(progress, make_pipeline(settings, source, detector, embedder), sinks, out, context, refined)
