@@ -60,6 +60,8 @@ class TrackTable:
     """(T, D) sum of those crops' vectors."""
     doubted_s: DoubleArray
     """(T,) time of the first of them."""
+    lone: BoolArray
+    """(T,) whether it came a moment ago, and was seen in every frame since, with nothing else near."""
 
     @classmethod
     def zeros(cls, n: int, dimension: int) -> TrackTable:
@@ -99,6 +101,7 @@ class TrackTable:
             doubt=number(),
             doubted=look(),
             doubted_s=number(),
+            lone=flag(),
         )
 
     def __len__(self) -> int:

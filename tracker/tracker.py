@@ -136,6 +136,7 @@ class Tracker:
             self._record.add_ignored(self._pair(motion, self._boxes(seen.corners, seen.box, detections), ignored)[0])
         tracks.detection, matched = matching.detection, matching.matched
         self._all_seen = every(matched)
+        looks.note_company(tracks, seen, matched, self.config)
         if some(matched):
             if some(shift):
                 tracks.box[:2] -= LEARNED * shift[:, None] * matched  # or velocities would never know of it

@@ -15,6 +15,7 @@ from tracker.table import TrackTable
 
 DT_S = 0.04
 WALK = 45  # frames
+LONG = 60  # frames, after which nobody has just come
 
 
 def box(x: float) -> list[float]:
@@ -142,7 +143,7 @@ def test_a_track_that_goes_over_to_somebody_known_is_noticed_and_takes_their_num
         result = stage.show((2.0 * i, one), (300 + 2.0 * i, two))
     first, second = stage.id_of(result, 0), stage.id_of(result, 1)
     stage.empty(60)
-    for _ in range(WALK):
+    for _ in range(LONG):
         back = stage.id_of(stage.show((200.0, one)))
     over_s = stage.frame * DT_S
     for _ in range(WALK):  # `two` has stepped before `one`, in the same place
@@ -154,7 +155,7 @@ def test_a_track_that_goes_over_to_somebody_known_is_noticed_and_takes_their_num
 
 def test_a_track_that_goes_over_to_a_stranger_gets_a_new_number() -> None:
     stage = Stage(STUBBORN)
-    for _ in range(WALK):
+    for _ in range(LONG):
         before = stage.id_of(stage.show((200.0, unit(1))))
     over_s = stage.frame * DT_S
     for _ in range(WALK):
@@ -164,6 +165,20 @@ def test_a_track_that_goes_over_to_a_stranger_gets_a_new_number() -> None:
     assert stage.events[-1].since_s == pytest.approx(over_s)
     assert {event.since_s for event in stage.events if not event.corrects} == {None}
     assert [event.corrects for event in stage.events] == [False, False, False, True]
+
+
+@pytest.mark.parametrize(("apart_px", "missed", "goes_on"), [(900.0, 0, True), (90.0, 0, False), (900.0, 1, False)])
+def test_who_just_came_alone_may_look_unlike_before(apart_px: float, missed: int, goes_on: bool) -> None:
+    """As one who comes in is seen in part. Not so where somebody is near, or where it was not seen meanwhile."""
+    stage = Stage(STUBBORN)
+    for _ in range(10):
+        before = stage.id_of(stage.show((-200.0, unit(1)), (-200.0 - apart_px, unit(2))))
+    for _ in range(missed):
+        stage.show((-200.0 - apart_px, unit(2)))
+    for _ in range(WALK):
+        after = stage.id_of(stage.show((-200.0, unit(3)), (-200.0 - apart_px, unit(2))))
+    assert (after == before) is goes_on
+    assert ("corrected" in {event.kind for event in stage.events}) is not goes_on
 
 
 def test_two_who_swap_in_passing_get_their_numbers_back_by_one_correction_each() -> None:

@@ -64,7 +64,7 @@ def wanted(
         left = np.ones(len(tracks), bool)
         left[t] = False
         seen = corners[:, scores >= config.low_score]
-        needed[watched] = rivalled[watched] | _near(corners[:, d[watched]], seen, track_boxes[:, left])
+        needed[watched] = rivalled[watched] | near(corners[:, d[watched]], seen, track_boxes[:, left], NEAR)
     asked[d[~needed]] = False
     return asked.nonzero()[0]
 
@@ -83,21 +83,22 @@ def _clear(pairs: Candidates, tracks: int, detections: int) -> tuple[IntArray, I
     return t[clear], d[clear], rival[clear] > 0
 
 
-def _near(some: DoubleArray, seen: DoubleArray, tracks: DoubleArray) -> BoolArray:
+def near(some: DoubleArray, seen: DoubleArray, tracks: DoubleArray, times: float) -> BoolArray:
     """Whether something is near some detections (n,).
 
     Args:
         some: (4, n) x1, y1, x2, y2.
         seen: (4, M) the same of all detections that are not ignored; those of `some` are among them.
         tracks: (4, K) cxcywh of those that none clearly continues, such as lost ones.
+        times: near are boxes that would touch if they were so many times as wide and high.
     """
-    half = NEAR / 2 * tracks[2:]
+    half = times / 2 * tracks[2:]
     wide = np.concatenate((tracks[:2] - half, tracks[:2] + half))
-    rows, _, _ = overlapping(_wider(some), np.concatenate((_wider(seen), wide), axis=1))
+    rows, _, _ = overlapping(_wider(some, times), np.concatenate((_wider(seen, times), wide), axis=1))
     return np.asarray(np.bincount(rows, minlength=some.shape[1]) > 1)  # each meets itself
 
 
-def _wider(boxes: DoubleArray) -> DoubleArray:
-    """(4, N) -> (4, N) x1, y1, x2, y2, NEAR times as wide and high."""
-    margin = (NEAR - 1) / 2 * (boxes[2:] - boxes[:2])
+def _wider(boxes: DoubleArray, times: float) -> DoubleArray:
+    """(4, N) -> (4, N) x1, y1, x2, y2, so many times as wide and high."""
+    margin = (times - 1) / 2 * (boxes[2:] - boxes[:2])
     return np.concatenate((boxes[:2] - margin, boxes[2:] + margin))

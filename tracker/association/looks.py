@@ -4,11 +4,30 @@ from __future__ import annotations
 
 from tracker.arrays import every, some
 from tracker.association.appearance import AppearanceModel
+from tracker.association.demand import near
 from tracker.association.evidence import cosine
 from tracker.association.matching import Seen
 from tracker.config import TrackerConfig
 from tracker.table import TrackTable
 from tracker.types import BoolArray, DoubleArray, FloatArray, IntArray
+
+_ARRIVAL_S = 2.0
+"""For how long after it came an object may look unlike before: whoever comes in is seen in part, and turns."""
+_COMPANY = 3.0
+"""Another object is company where boxes that are so many times as wide and high would touch."""
+
+
+def note_company(tracks: TrackTable, seen: Seen, matched: BoolArray, config: TrackerConfig) -> None:
+    """Keep as `lone` those tracks (T,) that came a moment ago, are `matched`, and have no other object near."""
+    lone = tracks.lone
+    if not some(lone):
+        return
+    lone &= matched & (seen.now - tracks.born_s <= _ARRIVAL_S)
+    rows = lone.nonzero()[0]
+    if len(rows):
+        corners, counted = seen.corners, seen.scores >= config.low_score
+        mine = corners[:, tracks.detection[rows]]
+        lone[rows] = ~near(mine, corners[:, counted], tracks.box[:, ~matched], _COMPANY)
 
 
 def learn(
@@ -23,7 +42,8 @@ def learn(
 
     A crop that speaks against its track, by its `similarity` (T,) to the mean, does not: it is kept aside. Once the
     evidence of such crops, with none between them that speaks for the track, adds up to `change_evidence`, it has gone
-    over to somebody else, as happens where one passes close to another: rows of these (n,).
+    over to somebody else, as happens where one passes close to another: rows of these (n,). A `lone` track has passed
+    nobody, and learns of every crop.
     """
     detection = tracks.detection
     fit = matched & seen.fit.take(detection)  # (T,)
@@ -40,6 +60,7 @@ def learn(
     foreign = similarity < appearance.foreign_below
     if some(foreign):
         foreign &= tracks.vectors[t] >= config.identify_vectors
+        foreign &= ~tracks.lone[t]
     if not some(foreign):
         tracks.learn(t, crops, seen.now, config.appearance_memory_s)
         return t[:0]
