@@ -76,7 +76,8 @@ class TrackerConfig:
     settle_s: float = 1.0
     """How long after its first detection an object may still turn out, by better crops, to be one known before."""
     change_evidence: float = 12.0
-    """Evidence of appearance, in nats over several crops, that a track has gone over to another object."""
+    """Evidence of appearance, in nats over several crops, that a track has gone over to another object. Who came within
+    the last two seconds, under a number of their own and near nobody, has not."""
     identify_vectors: int = 3
     """How many crops of a new object are needed before it is compared with those known before."""
     identify_span_s: float = 0.08

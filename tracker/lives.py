@@ -45,7 +45,7 @@ def new_tracks(rows: IntArray, seen: Seen, noise: kalman.MotionNoise) -> TrackTa
     new.score[:] = new.class_votes[:] = seen.scores[rows]
     new.classes[:] = seen.classes[rows]
     fit = seen.fit[rows]
-    new.vectors[:], new.lone[:] = fit, True
+    new.vectors[:] = fit
     new.mean[fit] = seen.vectors[rows[fit]]
     return new
 

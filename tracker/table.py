@@ -61,7 +61,7 @@ class TrackTable:
     doubted_s: DoubleArray
     """(T,) time of the first of them."""
     lone: BoolArray
-    """(T,) whether it came a moment ago, and was seen in every frame since, with nothing else near."""
+    """(T,) whether it came a moment ago, and was seen in every frame after its first, with nothing else near."""
 
     @classmethod
     def zeros(cls, n: int, dimension: int) -> TrackTable:

@@ -394,7 +394,7 @@ class Tracker:
         rows = lives.without_doubles(rows, seen, c.birth_max_overlap)
         if len(rows):
             new = lives.new_tracks(rows, seen, self._noise)
-            new.proven[:] = proven
+            new.proven[:], new.lone[:] = proven, not proven
             self._tracks = tracks.append(new)
 
     # ---- what is told --------------------------------------------------------------------------------------------

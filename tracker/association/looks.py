@@ -12,7 +12,8 @@ from tracker.table import TrackTable
 from tracker.types import BoolArray, DoubleArray, FloatArray, IntArray
 
 _ARRIVAL_S = 2.0
-"""For how long after it came an object may look unlike before: whoever comes in is seen in part, and turns."""
+"""For how long after it came an object may look unlike before: whoever comes in is seen in part, and turns. The price:
+who takes another's place within that time, and was never seen beside them, is taken for them."""
 _COMPANY = 3.0
 """Another object is company where boxes that are so many times as wide and high would touch."""
 
@@ -42,8 +43,8 @@ def learn(
 
     A crop that speaks against its track, by its `similarity` (T,) to the mean, does not: it is kept aside. Once the
     evidence of such crops, with none between them that speaks for the track, adds up to `change_evidence`, it has gone
-    over to somebody else, as happens where one passes close to another: rows of these (n,). A `lone` track has passed
-    nobody, and learns of every crop.
+    over to somebody else, as happens where one passes close to another: rows of these (n,). A `lone` track was close to
+    nobody, and learns of every crop, unless its number is one that it claims: such a claim may have been wrong.
     """
     detection = tracks.detection
     fit = matched & seen.fit.take(detection)  # (T,)
@@ -60,7 +61,7 @@ def learn(
     foreign = similarity < appearance.foreign_below
     if some(foreign):
         foreign &= tracks.vectors[t] >= config.identify_vectors
-        foreign &= ~tracks.lone[t]
+        foreign &= ~(tracks.lone[t] & (tracks.ids[t] == tracks.own_ids[t]))
     if not some(foreign):
         tracks.learn(t, crops, seen.now, config.appearance_memory_s)
         return t[:0]

@@ -9,8 +9,8 @@ import cv2
 _VARIABLE = "OPENCV_FOR_THREADS_NUM"
 
 
-def leave_a_core() -> int:
-    """Have OpenCV take all cores but one in this process, one at least; returns how many.
+def leave_a_core() -> None:
+    """Have OpenCV take all cores but one in this process, one at least.
 
     While its threads look at one frame, another thread tracks in the frame before. By itself OpenCV takes every core,
     and while it waits for work, or for one of its threads that was interrupted, it goes round and round and keeps a
@@ -18,4 +18,3 @@ def leave_a_core() -> int:
     """
     if _VARIABLE not in os.environ:
         cv2.setNumThreads(max(1, min(cv2.getNumThreads(), cv2.getNumberOfCPUs() - 1)))
-    return int(cv2.getNumThreads())
