@@ -132,11 +132,12 @@ class Tracker:
         self._go_on(gone, tracks, motion, affine, shift, now)
         matching = Matching(tracks, seen, self.config, self._appearance, self._record)
         matching.run(pairs)
-        if self._record is not None and some(ignored := seen.scores < self.config.low_score):
-            self._record.add_ignored(self._pair(motion, self._boxes(seen.corners, seen.box, detections), ignored)[0])
+        if self._record is not None and not every(seen.counted):
+            boxes = self._boxes(seen.corners, seen.box, detections)
+            self._record.add_ignored(self._pair(motion, boxes, ~seen.counted)[0])
         tracks.detection, matched = matching.detection, matching.matched
         self._all_seen = every(matched)
-        looks.note_company(tracks, seen, matched, self.config)
+        looks.note_company(tracks, seen, matched)
         if some(matched):
             if some(shift):
                 tracks.box[:2] -= LEARNED * shift[:, None] * matched  # or velocities would never know of it
@@ -309,7 +310,8 @@ class Tracker:
         vectors, has = self._appearance.collect(detections, wanted, embed)
         clean, known = covered <= c.appearance_max_overlap, has & confident
         last_s, classes = now if self._time_s is None else self._time_s, detections.classes
-        seen = Seen(now, last_s, corners, box, scores, classes, confident, vectors, known, clean, known & clean)
+        fit = known & clean
+        seen = Seen(now, last_s, corners, box, scores, classes, counted, confident, vectors, known, clean, fit)
         return seen, pairs, shift
 
     def _boxes(self, corners: DoubleArray, box: DoubleArray, detections: Detections) -> Boxes:

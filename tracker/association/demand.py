@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from tracker.association.evidence import Candidates, greatest
-from tracker.association.pairs import overlapping
+from tracker.association.pairs import near
 from tracker.config import TrackerConfig
 from tracker.table import TIME_SLACK_S, TrackTable
 from tracker.types import BoolArray, DoubleArray, FloatArray, IntArray
@@ -81,24 +81,3 @@ def _clear(pairs: Candidates, tracks: int, detections: int) -> tuple[IntArray, I
     alone = (np.bincount(t, minlength=tracks)[t] == 1) & (np.bincount(d, minlength=detections)[d] == 1)  # no ties
     clear = alone & (overlap - rival >= CLEAR)
     return t[clear], d[clear], rival[clear] > 0
-
-
-def near(some: DoubleArray, seen: DoubleArray, tracks: DoubleArray, times: float) -> BoolArray:
-    """Whether something is near some detections (n,).
-
-    Args:
-        some: (4, n) x1, y1, x2, y2.
-        seen: (4, M) the same of all detections that are not ignored; those of `some` are among them.
-        tracks: (4, K) cxcywh of those that none clearly continues, such as lost ones.
-        times: near are boxes that would touch if they were so many times as wide and high.
-    """
-    half = times / 2 * tracks[2:]
-    wide = np.concatenate((tracks[:2] - half, tracks[:2] + half))
-    rows, _, _ = overlapping(_wider(some, times), np.concatenate((_wider(seen, times), wide), axis=1))
-    return np.asarray(np.bincount(rows, minlength=some.shape[1]) > 1)  # each meets itself
-
-
-def _wider(boxes: DoubleArray, times: float) -> DoubleArray:
-    """(4, N) -> (4, N) x1, y1, x2, y2, so many times as wide and high."""
-    margin = (times - 1) / 2 * (boxes[2:] - boxes[:2])
-    return np.concatenate((boxes[:2] - margin, boxes[2:] + margin))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tracker.arrays import every, some
 from tracker.association.appearance import AppearanceModel
-from tracker.association.demand import near
 from tracker.association.evidence import cosine
 from tracker.association.matching import Seen
+from tracker.association.pairs import near
 from tracker.config import TrackerConfig
 from tracker.table import TrackTable
 from tracker.types import BoolArray, DoubleArray, FloatArray, IntArray
@@ -18,7 +18,7 @@ _COMPANY = 3.0
 """Another object is company where boxes that are so many times as wide and high would touch."""
 
 
-def note_company(tracks: TrackTable, seen: Seen, matched: BoolArray, config: TrackerConfig) -> None:
+def note_company(tracks: TrackTable, seen: Seen, matched: BoolArray) -> None:
     """Keep as `lone` those tracks (T,) that came a moment ago, are `matched`, and have no other object near."""
     lone = tracks.lone
     if not some(lone):
@@ -26,9 +26,8 @@ def note_company(tracks: TrackTable, seen: Seen, matched: BoolArray, config: Tra
     lone &= matched & (seen.now - tracks.born_s <= _ARRIVAL_S)
     rows = lone.nonzero()[0]
     if len(rows):
-        corners, counted = seen.corners, seen.scores >= config.low_score
-        mine = corners[:, tracks.detection[rows]]
-        lone[rows] = ~near(mine, corners[:, counted], tracks.box[:, ~matched], _COMPANY)
+        mine = seen.corners[:, tracks.detection[rows]]
+        lone[rows] = ~near(mine, seen.corners[:, seen.counted], tracks.box[:, ~matched], _COMPANY)
 
 
 def learn(

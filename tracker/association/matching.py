@@ -32,6 +32,8 @@ class Seen(NamedTuple):
     """(N,) 0..1."""
     classes: IntArray
     """(N,)."""
+    counted: BoolArray
+    """(N,) which are not ignored."""
     confident: BoolArray
     """(N,) of high score."""
     vectors: FloatArray
@@ -86,7 +88,7 @@ class Matching:
             first = pairs.select(tracks.proven[pairs.tracks] & seen.confident[pairs.detections])
         self._stage("confident", first, c.motion_centre, with_appearance=True)
         if not every_confident:
-            weak = (seen.scores >= c.low_score) & ~seen.confident
+            weak = seen.counted & ~seen.confident
             waiting = tracks.proven & (self.detection < 0)
             left = pairs.select(weak[pairs.detections] & waiting[pairs.tracks])
             self._stage("weak", left, c.low_score_min_overlap, with_appearance=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tracker.types import DoubleArray, IntArray
+from tracker.types import BoolArray, DoubleArray, IntArray
 
 FEW = 1000
 """Pairs of boxes that cost less to look at, all of them, than to sort."""
@@ -39,6 +39,21 @@ def overlapping(
     return rows[keep], columns[keep], (width * height)[keep]
 
 
+def near(some: DoubleArray, seen: DoubleArray, tracks: DoubleArray, times: float) -> BoolArray:
+    """Whether something is near some detections (n,).
+
+    Args:
+        some: (4, n) x1, y1, x2, y2.
+        seen: (4, M) the same of all detections that are not ignored; those of `some` are among them.
+        tracks: (4, K) cxcywh of those that none clearly continues, such as lost ones.
+        times: near are boxes that would touch if they were so many times as wide and high.
+    """
+    half = times / 2 * tracks[2:]
+    wide = np.concatenate((tracks[:2] - half, tracks[:2] + half))
+    rows, _, _ = overlapping(_wider(some, times), np.concatenate((_wider(seen, times), wide), axis=1))
+    return np.asarray(np.bincount(rows, minlength=some.shape[1]) > 1)  # each meets itself
+
+
 def _swept(a: DoubleArray, b: DoubleArray, gap: DoubleArray) -> tuple[IntArray, IntArray]:
     """Pairs that may have common area: rows of a (P',) in order, and rows of b (P',).
 
@@ -55,3 +70,9 @@ def _swept(a: DoubleArray, b: DoubleArray, gap: DoubleArray) -> tuple[IntArray, 
     beside = (top.take(places) < (a[3] + gap).repeat(length)) & (bottom.take(places) > (a[1] - gap).repeat(length))
     keep = beside.nonzero()[0]
     return rows[keep], order[places[keep]]
+
+
+def _wider(boxes: DoubleArray, times: float) -> DoubleArray:
+    """(4, N) -> (4, N) x1, y1, x2, y2, so many times as wide and high."""
+    margin = (times - 1) / 2 * (boxes[2:] - boxes[:2])
+    return np.concatenate((boxes[:2] - margin, boxes[2:] + margin))
