@@ -73,8 +73,9 @@ class TrackerConfig:
     track: a box around the whole scene, as of a bus or a stage, hides everybody in it. Boxes of scores nearer to
     `low_score` than to `high_score` hide nobody."""
 
-    settle_s: float = 1.0
-    """How long after its first detection an object may still turn out, by better crops, to be one known before."""
+    settle_s: float = 4.0
+    """How long after its first detection an object may still turn out, by better crops, to be one known before: until
+    it was seen whole, and in more than one pose."""
     change_evidence: float = 12.0
     """Evidence of appearance, in nats over several crops, that a track has gone over to another object. Who came within
     the last two seconds, under a number of their own and near nobody, has not."""
@@ -90,7 +91,8 @@ class TrackerConfig:
     recover_speed: float = 1.5
     """How far from where it was lost a track is looked for: heights per second since then."""
     recall_evidence: float = 4.0
-    """Evidence of appearance, in nats, that gives a new track the number of an identity that left long ago."""
+    """Evidence of appearance, in nats, that gives a new track the number of the only identity that left long ago. The
+    more there are, the more is asked for."""
     recall_margin: float = 0.3
     """How much better, in nats, than the runner-up an identity must fit to be recovered or recalled."""
     memory_size: int = 1000

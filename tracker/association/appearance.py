@@ -27,6 +27,11 @@ REFUSED_AT = 3.0
 
 Somebody who comes in shows a part only at first: at 1.5 many returns were missed (IDF1 of rendered clips 86.0, at 3
 89.2)."""
+REFUSED_NEARER = 0.6
+"""No mean is refused that is nearer to the other than this share of the way from the usual stranger to the same vector.
+
+Crops of one visit may be more alike than those of two visits ever are (one direction, one light): where everybody walks
+up and down before one wall, what is usual within a visit says little about the next one."""
 HELD_SLACK = 1.5
 """How much more than that is taken once two are held for one, so that claims do not flicker."""
 FOREIGN = -1.0
@@ -105,7 +110,8 @@ class AppearanceModel:
         A crop's vector is its object's plus noise, so that crop and object have cosine q = (1 + v)^-1/2 with v the
         noise's variance; q is known from the stream. The mean of n independent crops has v / n left, and another day
         (light, view) adds a share of v that no averaging takes away. Two means of one object are thus expected at
-        e = (1 + v (1 / n + share))^-1/2, and refused where 1 - cosine is several times 1 - e.
+        e = (1 + v (1 / n + share))^-1/2, and refused where 1 - cosine is several times 1 - e. What is far nearer than
+        strangers are is never refused.
 
         Args:
             vectors: (n,) how many crops made the new means.
@@ -117,7 +123,9 @@ class AppearanceModel:
         independent = np.minimum(1 + age_s / CROP_MEMORY_S, np.maximum(vectors, 1))  # (n,)
         expected = (1 + variance * (1 / independent + OTHER_DAY_SHARE)) ** -0.5
         slack = REFUSED_AT if lenient is None else np.where(lenient, HELD_SLACK * REFUSED_AT, REFUSED_AT)
-        return np.asarray(1 - slack * (1 - expected[:, None]), np.float64)
+        stranger = self._stream.different_mean
+        nearer = stranger + REFUSED_NEARER * (1 - stranger)
+        return np.asarray(np.minimum(1 - slack * (1 - expected[:, None]), nearer), np.float64)
 
     def observe_same(self, similarity: DoubleArray, unlooked: DoubleArray) -> None:
         """Learn from cosines of sure matches (n,), each of which stands for so many more that nobody looked at (n,).
@@ -130,9 +138,9 @@ class AppearanceModel:
             weights = 1 + np.where(similarity < self.foreign_below, 0, np.minimum(unlooked, STANDS_FOR))
         self._stream.observe_same(similarity, weights)
 
-    def observe_different(self, similarity: DoubleArray) -> None:
-        """Learn from cosines of crops with the means of others (n,)."""
-        self._stream.observe_different(similarity)
+    def observe_different(self, similarity: DoubleArray, newcomers: int) -> None:
+        """Learn from cosines of crops with means of others (n,), so many of them of tracks never compared before."""
+        self._stream.observe_different(similarity, newcomers)
 
 
 def _agreed(expected: int | None, dimension: int) -> int:

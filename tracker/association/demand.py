@@ -24,8 +24,10 @@ KNOWN_VECTORS = 8
 """Clean crops after which the looks of a new track are known: as many as tell more than fewer in the time that its
 number needs to become final. With the 3 by which it is first compared with those who are missing, more returns are
 missed."""
+YOUNG_S = 1.0
+"""For how long a track is new: much is learned of who it is in that time."""
 WATCH_S = 0.1
-"""How old the last look at a track may be while something is near, or while its number is not final."""
+"""How old the last look at a track may be while something is near, or while it is new and its number not final."""
 REFRESH_S = 0.5
 """How old it may be otherwise, on the mean: half of that time more or less by track, so that they take turns."""
 _TURN = 0.5 * (5**0.5 - 1)  # the golden section: multiples of it, modulo 1, spread evenly
@@ -55,11 +57,11 @@ def wanted(
     """
     asked = scores >= config.high_score  # (N,)
     t, d, rivalled = _clear(pairs.select(asked[pairs.detections]), len(tracks), len(scores))  # (n,) each
-    age_s, settled = now - tracks.mean_s[t] + TIME_SLACK_S, tracks.settled[t]
-    fresh_s = np.where(settled, REFRESH_S * (0.5 + tracks.ids[t] * _TURN % 1), WATCH_S)
+    age_s, calm = now - tracks.mean_s[t] + TIME_SLACK_S, tracks.settled[t] | (now - tracks.born_s[t] > YOUNG_S)
+    fresh_s = np.where(calm, REFRESH_S * (0.5 + tracks.ids[t] * _TURN % 1), WATCH_S)
     known = max(KNOWN_VECTORS, config.identify_vectors)
     needed = (age_s >= fresh_s) | (tracks.vectors[t] < known) | (tracks.doubt[t] < 0) | (tracks.seen_s[t] < last_s)
-    watched = (~needed & settled & (age_s >= WATCH_S)).nonzero()[0]
+    watched = (~needed & calm & (age_s >= WATCH_S)).nonzero()[0]
     if len(watched):
         left = np.ones(len(tracks), bool)
         left[t] = False

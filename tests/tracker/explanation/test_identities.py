@@ -122,7 +122,8 @@ def test_too_little_evidence_a_rival_as_good_and_one_who_is_taken_are_told_apart
     assert str(candidate).endswith("needed 1000000.0: too little evidence")
 
     # two look-alikes left: whoever comes may be either
-    play, twin = stage(), between(stage.unit(1), stage.unit(2), 0.999)
+    play = stage(replace(TrackerConfig(), recall_evidence=1.0))  # twins side by side teach to believe little
+    twin = between(stage.unit(1), stage.unit(2), 0.999)
     play.play(WALK, lambda i: [(2.0 * i, stage.unit(1)), (500 - 2.0 * i, twin)])
     play.play(AWAY)
     results = play.play(8, lambda i: [(2.0 * i, between(stage.unit(1), stage.unit(2), 0.9997))])
@@ -157,7 +158,7 @@ def test_a_claim_that_is_given_up_says_what_it_claimed(stage):
     one, play = stage.unit(1), stage()
     play.play(WALK, lambda i: [(2.0 * i, crop(one))])
     play.play(AWAY)
-    results = play.play(WALK, lambda i: [(2.0 * i, crop(between(one, stage.unit(2), max(0.6, 0.97 - 0.02 * i))))])
+    results = play.play(2 * WALK, lambda i: [(2.0 * i, crop(between(one, stage.unit(2), max(0.3, 0.97 - 0.02 * i))))])
     turns = [d for r in results for d in r.explanation.identities if d.outcome != "kept"]
     assert [d.outcome for d in turns] == ["recalled", "corrected"]
     given_up = turns[1]
