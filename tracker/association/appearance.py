@@ -138,9 +138,9 @@ class AppearanceModel:
             weights = 1 + np.where(similarity < self.foreign_below, 0, np.minimum(unlooked, STANDS_FOR))
         self._stream.observe_same(similarity, weights)
 
-    def observe_different(self, similarity: DoubleArray, newcomers: int) -> None:
-        """Learn from cosines of crops with means of others (n,), so many of them of tracks never compared before."""
-        self._stream.observe_different(similarity, newcomers)
+    def observe_different(self, similarity: DoubleArray) -> None:
+        """Learn from cosines of crops with the means of others (n,)."""
+        self._stream.observe_different(similarity)
 
 
 def _agreed(expected: int | None, dimension: int) -> int:

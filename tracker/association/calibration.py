@@ -64,7 +64,6 @@ class StreamCalibration:
     """
 
     PRIOR_COUNT = 5.0  # samples of each kind that the belief at the start is worth
-    PER_TRACK = 3.0  # samples of two identities that one track is worth at most: the same two say the same again
     PRIOR_DISTANCE = 2.4  # s - d in standard deviations; typical of re-ID embedders
     PRIOR_CENTRE = 0.65  # of both kinds with an embedder of which nothing is known, until both were seen
     LEAST_VARIANCE = 1e-4  # of cosines of one kind, however alike they were so far
@@ -82,7 +81,6 @@ class StreamCalibration:
             self._half = min(self.PRIOR_DISTANCE**2 / slope / 2, widest)
             self._distance = (2 * self._half * slope) ** 0.5
         self._same, self._different = _Samples(), _Samples()
-        self._tracks = 0
         self._fit: _Fit | None = None  # of the samples, once it is asked for
 
     def observe_same(self, cosine: DoubleArray, weights: DoubleArray | None = None) -> None:
@@ -95,17 +93,13 @@ class StreamCalibration:
         self._same.add(cosine, weights)
         self._fit = None
 
-    def observe_different(self, cosine: DoubleArray, newcomers: int) -> None:
+    def observe_different(self, cosine: DoubleArray) -> None:
         """Cosines (n,) of crops with the mean appearance of others that are in the same frame.
-
-        So many of these are of tracks that were not among them before. What two people look like who are together for
-        an hour says little of a third.
 
         Not of crops with crops: noise is averaged out of a mean, which is thus more alike to everybody. (Simulated
         MOT17, mean IDF1, with a very poor embedder: 45 where crops were compared with crops, 55 so.)
         """
         self._different.add(cosine)
-        self._tracks += newcomers
         self._fit = None
 
     @property
@@ -179,18 +173,12 @@ class StreamCalibration:
         if centre is None:
             both = self._same.count and self._different.count
             centre = (self._same.mean + self._different.mean) / 2 if both else self.PRIOR_CENTRE
-        count = self._count(seen)
-        return (self.PRIOR_COUNT * (centre + half) + count * seen.mean) / (self.PRIOR_COUNT + count)
+        return (self.PRIOR_COUNT * (centre + half) + seen.count * seen.mean) / (self.PRIOR_COUNT + seen.count)
 
     def _variance(self, seen: _Samples, distance: float) -> float:
         """Of one kind; the belief at the start is relative to the distance, whatever scale the cosines have."""
         prior = (distance / self._distance) ** 2
-        count = self._count(seen)
-        return (self.PRIOR_COUNT * prior + count * seen.variance) / (self.PRIOR_COUNT + count)
-
-    def _count(self, seen: _Samples) -> float:
-        """How many samples these are worth."""
-        return min(seen.count, self.PER_TRACK * self._tracks) if seen is self._different else seen.count
+        return (self.PRIOR_COUNT * prior + seen.count * seen.variance) / (self.PRIOR_COUNT + seen.count)
 
 
 def _line_of(calibration: CalibrationLike) -> tuple[float, float]:

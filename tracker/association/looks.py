@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from tracker.arrays import every, some
 from tracker.association.appearance import AppearanceModel
 from tracker.association.evidence import cosine
@@ -89,6 +87,4 @@ def _compare_with_others(
         t, crops = t[mine], crops[mine]
     if len(there) > 1 and len(t):
         others = there.take(there.searchsorted(t, side="right"), mode="wrap")
-        newcomers = len(t) - int(np.count_nonzero(tracks.compared[t]))
-        tracks.compared[t] = True
-        appearance.observe_different(cosine(tracks.mean.take(others, axis=0), crops), newcomers)
+        appearance.observe_different(cosine(tracks.mean.take(others, axis=0), crops))

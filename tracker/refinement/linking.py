@@ -124,8 +124,7 @@ def _appearance(tracklets: Tracklets, before: IntArray, after: IntArray, info: A
         return evidence
     calibration = StreamCalibration(None if info is None else info.calibration)
     calibration.observe_same(tracklets.self_similarity)
-    apart = _apart(tracklets)
-    calibration.observe_different(apart, len(apart))  # each is of two tracklets, as a whole
+    calibration.observe_different(_apart(tracklets))
     b, a = before[known], after[known]
     gap_s = tracklets.begin.time_s[a] - tracklets.end.time_s[b]
     ratio = calibration.log_likelihood_ratio(cosine(tracklets.looks[b], tracklets.looks[a]), gap_s)

@@ -14,7 +14,7 @@ def model_that_has_seen(same: tuple[float, float], different: tuple[float, float
     rng = np.random.default_rng(0)
     model = AppearanceModel(None)
     model._stream.observe_same(rng.normal(*same, 4000))
-    model._stream.observe_different(rng.normal(*different, 4000), 4000)
+    model._stream.observe_different(rng.normal(*different, 4000))
     return model
 
 
@@ -98,22 +98,6 @@ def test_what_one_object_looks_like_is_learned_where_boxes_leave_no_doubt_that_i
     before = tracker._appearance.evidence(np.array([0.5]), 0.0)
     tracker.update(Detections([[beside_px, 0, beside_px + 40, 100]], embeddings=[other]))
     assert (tracker._appearance.evidence(np.array([0.5]), 0.0) != before).all() == sure
-
-
-def test_each_track_counts_once_among_those_compared() -> None:
-    tracker, looks = Tracker(), np.eye(4, 8, dtype=np.float32)
-    boxes = [[300.0 * i, 0, 300.0 * i + 40, 100] for i in range(4)]
-
-    def counted() -> int:
-        return tracker._appearance._stream._tracks
-
-    tracker.update(Detections(boxes[:1], embeddings=looks[:1]))
-    tracker.update(Detections(boxes[:1], embeddings=looks[:1]))
-    assert counted() == 0, "alone"
-    for there, expected in ((3, 3), (4, 4)):
-        for _ in range(6):
-            tracker.update(Detections(boxes[:there], embeddings=looks[:there]))
-        assert counted() == expected
 
 
 def test_what_is_far_nearer_than_strangers_are_is_not_refused_however_alike_the_crops_of_one_visit() -> None:

@@ -122,8 +122,7 @@ def test_too_little_evidence_a_rival_as_good_and_one_who_is_taken_are_told_apart
     assert str(candidate).endswith("needed 1000000.0: too little evidence")
 
     # two look-alikes left: whoever comes may be either
-    play = stage(replace(TrackerConfig(), recall_evidence=1.0))  # twins side by side teach to believe little
-    twin = between(stage.unit(1), stage.unit(2), 0.999)
+    play, twin = stage(), between(stage.unit(1), stage.unit(2), 0.999)
     play.play(WALK, lambda i: [(2.0 * i, stage.unit(1)), (500 - 2.0 * i, twin)])
     play.play(AWAY)
     results = play.play(8, lambda i: [(2.0 * i, between(stage.unit(1), stage.unit(2), 0.9997))])
