@@ -6,9 +6,10 @@ import contextlib
 import errno
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 from reid.checks import check_whole
 from reid.errors import DataError
@@ -24,6 +25,7 @@ from reid.tracklets import StoreSize, is_tracklet_store, remove_tracklets, tidy_
 from reid.tracklets.tidying import Record
 
 _TRIES = 100
+_Goes: TypeAlias = Callable[[str, set[int]], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class Forgotten:
     """How many bursts of detections in which it appeared, with everybody else in them."""
     sessions: tuple[str, ...]
     """Starts of a tracker from which it was harvested, the latest first."""
+    also: tuple[int, ...]
+    """Further numbers under which tracklets of it were reported in these: what was harvested of them is gone, too."""
     elsewhere: tuple[str, ...]
     """Further sessions in which the same number stands for somebody, likely another one: they are as they were."""
     told: bool
@@ -69,7 +73,9 @@ def forget(
 ) -> Forgotten:
     """Take an identity out of a harvest: tracklets that show it, all that was said of them, and their vectors.
 
-    And every burst of detections in which it appears, with everybody else in it.
+    And every burst of detections in which it appears, with everybody else in it. Where one of these tracklets was
+    reported under another number as well, all this is done of that number, too: pieces of the same track may have been
+    reported under that one alone. Should it have been somebody else's for a while, then they are forgotten with it.
 
     A tracker numbers identities anew with each start, so that a number alone does not say whom. Where no session is
     named, the last start of a tracker at the camera is meant, and no other one, whether or not anything of the number
@@ -114,9 +120,10 @@ def forget(
         with contextlib.suppress(DataError, OSError), folder.guard():  # told below, once the pictures are gone
             _forget_sides(folder, numbers)  # as long as it is known which numbers these are
         held = _forget_bursts(replays, identity, numbers, done)
-        for store in stores if chosen else ():
-            with done.goes_on():
-                done.size += _forget_in(store, identity, [name for name in chosen if name not in held], left)
+        for goes in _by_turns(identity, {name: numbers[name] for name in chosen}, held):
+            for store in stores:
+                with done.goes_on():
+                    done.size += _forget_in(store, goes, left)
     with done.goes_on(), folder.guard():
         for path in folder.training.glob(f"*/{ROUND}*"):
             path.unlink(missing_ok=True)
@@ -131,8 +138,9 @@ def forget(
         )
     done.undone.extend(f"{error} (delete that hour's folder, or wait until it expires)" for error in left.values())
     if done.undone:
-        raise DataError(_what_is_left(done, identity, chosen, told=told))
-    return Forgotten(done.size, done.bursts, chosen, meant.elsewhere, told)
+        raise DataError(_what_is_left(done, identity, {name: numbers[name] for name in chosen}, told=told))
+    also = sorted(set[int]().union(*(numbers[name] for name in chosen)) - {identity})
+    return Forgotten(done.size, done.bursts, chosen, tuple(also), meant.elsewhere, told)
 
 
 def _tell(folder: OnlineFolder, identity: int, camera: str | None, untold: dict[str, set[int]]) -> None:
@@ -157,12 +165,14 @@ def _tell_the_rest(
             )
 
 
-def _what_is_left(done: _Done, identity: int, chosen: Sequence[str], *, told: bool) -> str:
-    """What could not be done, and what is."""
+def _what_is_left(done: _Done, identity: int, numbers: Mapping[str, set[int]], *, told: bool) -> str:
+    """What could not be done, and what is; of the other numbers nothing may be left that says that they are meant."""
+    others = {name: ", ".join(map(str, sorted(those - {identity}))) for name, those in numbers.items()}
+    also = "".join(f", and {those} of session {name}," for name, those in others.items() if those)
     return (
         f"{done.size.crops} crops and {done.bursts} bursts of {identity} are deleted, of session "
-        f"{', '.join(chosen) or 'none'}{', and the tracker that runs is told' if told else ''}, but not all could "
-        f"be done: {'; '.join(done.undone)}. Forget {identity} of the same session again once that is mended"
+        f"{', '.join(numbers) or 'none'}{', and the tracker that runs is told' if told else ''}, but not all could "
+        f"be done: {'; '.join(done.undone)}. Forget {identity} of the same session{also} again once that is mended"
     )
 
 
@@ -214,15 +224,27 @@ def _forget_sides(folder: OnlineFolder, numbers: Mapping[str, set[int]]) -> None
         write_json(folder.people, {name: side for name, side in sides.items() if not name.endswith(gone)})
 
 
-def _forget_in(store: Path, identity: int, sessions: list[str], left: dict[Path, DataError]) -> StoreSize:
+def _by_turns(identity: int, numbers: Mapping[str, set[int]], held: Collection[str]) -> Iterator[_Goes]:
+    """Whether a tracklet goes, by its session and the numbers that it was reported under, one turn after the other.
+
+    First those that have the other numbers alone: whoever calls again finds these by the ones that have both, should it
+    be ended half-way. `held` are sessions of which those stay.
+    """
+    others = {name: those - {identity} for name, those in numbers.items()}
+    if any(others.values()):
+        yield lambda session, found: identity not in found and not found.isdisjoint(others.get(session, ()))
+    if any(name not in held for name in numbers):
+        yield lambda session, found: identity in found and session in numbers and session not in held
+
+
+def _forget_in(store: Path, goes: _Goes, left: dict[Path, DataError]) -> StoreSize:
     """How much went; a store that cannot be read, or is being written, goes into `left`."""
 
     def others(crops: list[Record], runs: Mapping[int, Record]) -> list[Record]:
-        gone = {
-            crop["tracklet"]
-            for crop in crops
-            if crop["identity"] == identity and session_of(store, crop, runs) in sessions
-        }
+        found = dict[tuple[str, int], set[int]]()
+        for crop in crops:
+            found.setdefault((session_of(store, crop, runs), crop["tracklet"]), set()).add(crop["identity"])
+        gone = {tracklet for (session, tracklet), numbers in found.items() if goes(session, numbers)}
         return [crop for crop in crops if crop["tracklet"] not in gone]
 
     if store not in left:

@@ -15,7 +15,8 @@ from tracker.cli.schema import argument, flag_only
 
 _SUMMARY = """\
 Delete every crop and record that was harvested of somebody, by the number under which the tracker reported them, and
-every burst of detections in which they appear. A tracker that runs forgets them within a second or two.
+every burst of detections in which they appear. A tracker that runs forgets them within a second or two. Numbers under
+which the same tracklets were reported before a correction go with it.
 Numbers begin anew with each start of a tracker: without --session the last start is meant, whether it still runs or
 not, and never an earlier one. What an embedder learned from those crops stays in its weights."""
 _EXAMPLES = """\
@@ -58,6 +59,10 @@ def run(argv: Sequence[str], context: Context) -> int:
         context.result(
             f"deleted {counted(gone.size.crops, 'crop')} of {counted(gone.size.tracklets, 'tracklet')} and "
             f"{counted(gone.bursts, 'burst')} of detections, of session {', '.join(gone.sessions)}"
+        )
+    if gone.also:
+        context.result(
+            f"{', '.join(map(str, gone.also))} went with it: one of these tracklets was reported under that, too"
         )
     if gone.told:
         context.result("the tracker that runs is told to forget the number")

@@ -267,6 +267,53 @@ def test_a_tracklet_that_shows_somebody_goes_as_a_whole(folder, clock, sheaf):
     assert [read.identity.tolist() for read in stores(folder)] == [[6, 6]]
 
 
+class TestNumbersBeforeACorrection:
+    """Pieces of the same track may have been reported under the earlier number alone."""
+
+    @pytest.fixture
+    def corrected(self, folder, clock, sheaf):
+        """Piece 1 under 12; piece 3, of the next hour, under 12 and then 17; piece 4 under 12; OTHER beside them."""
+        store = HarvestStore(folder, HarvestStoreConfig(least_free_mb=0), camera="door", session="s", clock=clock)
+        store.open()
+        for frame, (hour, piece, number) in enumerate(((0, 1, 12), (1, 3, 12), (1, 3, 17), (2, 4, 12)), 1):
+            began = 1_780_000_000.0 + 3600 * hour
+            store.add(sheaf(hour_of(hour), frame, (piece, 9), number=hour, identities=(number, OTHER), began=began))
+        store.close()
+
+    def test_what_was_harvested_of_them_goes_as_well(self, folder, corrected, fill):
+        fill("monday", hours=(5,), identities=(12, OTHER))
+        gone = forget(folder, 17, session="s")
+        assert (gone.size.crops, gone.size.tracklets, gone.also) == (4, 3, (12,))
+        assert sorted({number for read in stores(folder) for number in read.identity.tolist()}) == [12, OTHER]
+        assert forget(folder, 12, session="monday").size.crops == 3, "another start has numbers of its own"
+
+    @pytest.mark.parametrize("tidied", range(6))
+    def test_a_second_attempt_finishes_what_a_killed_one_began(self, folder, corrected, monkeypatch, tidied):
+        left = [tidying.tidy_tracklets] * tidied
+
+        def killed(*args, **more):
+            if not left:
+                raise KeyboardInterrupt
+            return left.pop()(*args, **more)
+
+        with monkeypatch.context() as patch:
+            patch.setattr("reid.online.forgetting.tidy_tracklets", killed)
+            with pytest.raises(KeyboardInterrupt):
+                forget(folder, 17)
+        forget(folder, 17)
+        assert {number for read in stores(folder) for number in read.identity.tolist()} == {OTHER}
+
+    def test_whoever_calls_again_is_told_of_them(self, folder, corrected):
+        path = folder.harvest / "door" / hour_of(0) / "store.jsonl"
+        whole = path.read_bytes()
+        path.write_bytes(whole.replace(b'"version":1', b'"version":3', 1))
+        with pytest.raises(DataError, match=r"Forget 17 of the same session, and 12 of session s, again once"):
+            forget(folder, 17)
+        path.write_bytes(whole)
+        assert forget(folder, 17).size.crops == 0, "nobody knows any more"
+        assert forget(folder, 12).size.crops == 1
+
+
 def test_a_number_means_somebody_in_one_start_of_the_tracker(folder, fill):
     fill("monday", (0,))
     fill("tuesday", (1, 2))

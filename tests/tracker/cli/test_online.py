@@ -23,6 +23,7 @@ import cv2
 import numpy as np
 import pytest
 
+from reid.data.stores import find_stores
 from reid.embedder import DEFAULT_MODEL, Embedder
 from reid.locking import is_locked
 from reid.online import BaseModel, OnlineFolder, harvest_totals
@@ -33,6 +34,7 @@ from reid.online.learning import WorkerNote
 from reid.online.locks import holder_of
 from reid.online.pace import Pace
 from reid.online.registry import ModelRegistry
+from reid.tracklets import TrackletWriter
 from tracker.cli.main import main
 from tracker.cli.replaying import replays_of
 
@@ -274,6 +276,22 @@ def test_somebody_is_forgotten(scene: Path, capsys: pytest.CaptureFixture[str]) 
         assert main(["online", "forget", "site", "2", "--session", "no"]) == 1, "nobody is told of what is not there"
         assert "is told" not in capsys.readouterr().out
     assert totals == harvest_totals(OnlineFolder.open(scene / "site"))
+
+
+def test_numbers_that_are_forgotten_with_another_are_told(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert track("--online", "site") == 0
+    folder = OnlineFolder.open(scene / "site")
+    last = folder.last_tracker()
+    assert last is not None
+    with TrackletWriter(find_stores(folder.harvest)[0], append=True) as writer:
+        writer.begin_run("scene", session=last.session, began_unix_s=0)
+        tracklet = writer.next_tracklet
+        for frame, number in ((900, 1), (901, 17)):
+            crop = np.full((40, 20, 3), 90, np.uint8)
+            writer.add_crop(tracklet, crop, identity=number, frame=frame, time_s=frame, box=(0, 0, 20, 40), score=1)
+    capsys.readouterr()
+    assert main(["online", "forget", "site", "17"]) == 0
+    assert re.search(r"deleted \d+ crops of 2 tracklets .*\n1 went with it: one of", capsys.readouterr().out)
 
 
 def test_what_was_detected_is_recorded_and_can_be_tracked_again(
