@@ -125,6 +125,7 @@ def _teach(settings: AdaptSettings, folder: Path, context: Context) -> tuple[lis
         with TrainDisplay(context) as display, stop_when_asked(context) as request:
             result = adapt(
                 stores, live, draft, settings.config,
+                base=settings.embedder if admitted else None,  # what each pass may lose does not add up
                 seen_until=seen_until, replay=partial(replays_of, replay, stop=request.made),
                 seed=settings.seed, progress=display, stop=request.made,
             )  # fmt: skip

@@ -196,10 +196,12 @@ def test_ctrl_c_keeps_what_came_of_the_passes_before(
 
     taught: list[str] = []
     told: list[object] = []
+    bases: list[object] = []
 
     def adapt(stores: Sequence[Path], live: str, out: Path, *_: object, **more: object) -> AdaptResult:
         taught.append(live)
         told.append(more["seen_until"])
+        bases.append(more["base"])
         out.write_bytes(DEFAULT_MODEL.read_bytes())
         if len(taught) > passes_before:
             signal.raise_signal(signal.SIGINT)
@@ -212,4 +214,5 @@ def test_ctrl_c_keeps_what_came_of_the_passes_before(
     assert (street / "site.onnx").exists() == bool(passes_before)
     assert [Path(live).name for live in taught] == ["default", "1.onnx"][: passes_before + 1]
     assert told == [None, (1.5,)][: passes_before + 1], "who was trained on is not held out later"
+    assert bases == [None, "default"][: passes_before + 1], "nothing may be forgotten of what it began with"
     assert not [path for path in street.iterdir() if path.name.startswith(".")]
