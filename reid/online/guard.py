@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,21 @@ from reid.online.watch import Verdict, Watch, WatchConfig
 
 _MOST_CAMERAS = 16
 """Cameras that are remembered: each new file may be one."""
+_MOST_MODELS = 16
+"""Models of which it is remembered what was said: those of the last three that were live may be live again."""
 _logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Doubt:
+    """What speaks against a model, whether or not it is live at the moment."""
+
+    reason: str = ""
+    """Nothing where nothing does, or does no more."""
+    said: bool = False
+    """Whether the history was asked last to say that there is such a doubt."""
+    told: bool = False
+    """Whether the history says so on the disk."""
 
 
 class SwapGuard:
@@ -47,9 +62,8 @@ class SwapGuard:
         self._embedder, self._watch, self._record, self._camera = embedder, Watch(config), record, camera
         self._model_hash = self._good_hash = embedder.info.model_hash
         self._asked = False  # for the model before to be live again
-        self._doubt = ""  # what speaks against the one that is live
-        self._said = False  # that there is such a doubt
-        self._told: str | None = None  # the model of which the history says so on the disk
+        self._doubt = _Doubt()  # of the model that is live
+        self._doubts = {self._model_hash: self._doubt}  # of those that were live last, the one that is at the end
         self._others: dict[str, Any] = {}  # what is known of other cameras, the one that ran last at the end
         self._seen: dict[str, Any] = {}  # what is to be written
         self._written, self._writing = self._watch.blocks, False
@@ -82,27 +96,30 @@ class SwapGuard:
             # margins alone may have fallen with the light, for which the hours are not to blame
             self._embedder.roll_back(verdict.reason, self._model_hash, keep_harvest=verdict.margins_alone)
         if verdict.doubt:
-            self._doubt = self._doubt or verdict.doubt
+            self._doubt.reason = self._doubt.reason or verdict.doubt
         elif verdict.phase == "kept":
-            self._doubt = ""
-        if bool(self._doubt) != self._said:
-            self._say()
+            self._doubt.reason = ""
+        if bool(self._doubt.reason) != self._doubt.said:
+            self._say(self._doubt)
         if self._watch.blocks != self._written:
             self._note()
         return verdict
 
-    def _say(self) -> None:
+    def _say(self, doubt: _Doubt) -> None:
         """Have the history say that there is a doubt, or none any more; it is remembered once that is on the disk."""
-        self._said = bool(self._doubt)
-        told = self._model_hash if self._said else None
+        doubt.said = told = bool(doubt.reason)
 
         def is_told() -> None:
-            self._told = told
+            doubt.told = told
 
-        self._embedder.doubt(self._doubt, self._model_hash, self._camera, is_told)
+        self._embedder.doubt(doubt.reason, self._model_hash, self._camera, is_told)
 
     def _changed(self, model_hash: str) -> None:
-        self._model_hash, self._asked, self._doubt, self._said = model_hash, False, "", False
+        self._model_hash, self._asked = model_hash, False
+        self._doubt = self._doubts.pop(model_hash, _Doubt())  # as it was left, where it was live before
+        self._doubts[model_hash] = self._doubt
+        for long_ago in list(self._doubts)[:-_MOST_MODELS]:
+            del self._doubts[long_ago]
         if self._embedder.is_quarantined(self._good_hash):  # by hand, or at another camera: it is no measure any more
             self._watch, self._good_hash = Watch(self._watch.config), model_hash
         if model_hash == self._good_hash:
@@ -120,14 +137,14 @@ class SwapGuard:
             if here is None:
                 return
             self._watch.restore(here["watch"])
-            model_hash, self._good_hash = str(here["model"]), str(here["good"])
-            self._doubt, self._said = str(here["doubt"]), bool(here["doubted"])
-            self._told = model_hash if self._said else None
+            model_hash, good_hash, doubts = str(here["model"]), str(here["good"]), _doubts_of(here)
         except (KeyError, TypeError, ValueError) as error:
             _logger.warning("what was seen of earlier models is not used: %r", error)
             self._watch = Watch(self._watch.config)
             return
-        now, self._model_hash = self._model_hash, model_hash
+        now, self._model_hash, self._good_hash = self._model_hash, model_hash, good_hash
+        self._doubt = doubts.pop(model_hash, _Doubt())
+        self._doubts = {**doubts, model_hash: self._doubt}
         if now != model_hash:
             self._changed(now)
 
@@ -135,8 +152,8 @@ class SwapGuard:
         """Have what is known written, by a thread that does not keep the tracking waiting."""
         self._written = self._watch.blocks
         here = {
-            "model": self._model_hash, "good": self._good_hash, "watch": self._watch.saved(), "doubt": self._doubt,
-            "doubted": self._told == self._model_hash,
+            "model": self._model_hash, "good": self._good_hash, "watch": self._watch.saved(),
+            "doubts": {model: [each.reason, each.told] for model, each in self._doubts.items()},
         }  # fmt: skip
         others = list(self._others.items())[-(_MOST_CAMERAS - 1) :]
         self._seen = {"cameras": dict([*others, (self._camera, here)])}
@@ -153,6 +170,19 @@ class SwapGuard:
             self._writing = False  # it is given up, and the next one is not
             raise
         self._writing = False
+
+
+def _doubts_of(saved: Mapping[str, Any]) -> dict[str, _Doubt]:
+    """What was saved of doubts, by model; earlier versions knew of the one that was live alone.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is something else.
+    """
+    if "doubts" not in saved:
+        told = bool(saved["doubted"])
+        return {str(saved["model"]): _Doubt(str(saved["doubt"]), told, told)}
+    rows = dict(saved["doubts"]).items()
+    return {model: _Doubt(str(reason), bool(told), bool(told)) for model, (reason, told) in rows}
 
 
 def _read(record: Path) -> dict[str, Any] | None:

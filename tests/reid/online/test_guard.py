@@ -137,6 +137,54 @@ def test_a_word_that_did_not_reach_the_disk_is_said_by_the_next_process(tmp_path
     assert run.embedder.trusted == []
 
 
+def test_a_model_that_is_live_again_is_in_doubt_as_it_was(tmp_path: Path) -> None:
+    run = Run(tmp_path / "watch.json")
+    run.go_on(1300, "one", 1)
+    assert run.go_on(1300, "two", 1, margin=0.8) == "kept"
+    assert run.go_on(1300, "three", 4, margin=0.4) == "worse"
+    run.go_on(300, "two", 1, margin=0.8)
+    for start in ("two", "three", "two"):
+        run.start(start)
+        run.go_on(60, start, 1, margin=0.8)
+        assert run.embedder.trusted == [], "nothing speaks for it that did not before"
+        assert run.embedder.doubts == [], "that was told before"
+
+
+def test_a_model_that_is_live_again_and_kept_without_a_doubt_is_in_doubt_no_more(tmp_path: Path) -> None:
+    run = Run(tmp_path / "watch.json")
+    run.go_on(1300, "one", 1)
+    assert run.go_on(600, "two", 1, margin=0.8) == "watching"
+    run.go_on(60, "three", 1)
+    run.start("three")
+    run.go_on(60, "three", 1)
+    assert run.go_on(1300, "two", 1) == "kept"
+    assert (run.embedder.doubts, run.embedder.trusted) == ([], [("two", "door")])
+
+
+def test_of_the_sixteen_models_that_were_live_last_it_is_known_what_was_said(tmp_path: Path) -> None:
+    run = Run(tmp_path / "watch.json")
+    for number in range(20):
+        run.go_on(60, f"model {number}", 1)
+    saved = json.loads((tmp_path / "watch.json").read_text())["cameras"]["door"]["doubts"]
+    assert list(saved) == [f"model {number}" for number in range(4, 20)]
+
+
+def test_what_an_earlier_version_knew_of_the_model_that_was_live_is_taken_up(tmp_path: Path) -> None:
+    record = tmp_path / "watch.json"
+    run = Run(record)
+    run.go_on(1300, "one", 1)
+    run.go_on(600, "two", 1, margin=0.8)
+    saved = json.loads(record.read_text())
+    here = saved["cameras"]["door"]
+    here["doubt"], here["doubted"] = here.pop("doubts")["two"]
+    record.write_text(json.dumps(saved))
+    run.start("two")
+    assert run.go_on(60, "two", 1, margin=0.8) == "watching", "what was seen as well"
+    assert (run.embedder.doubts, run.embedder.trusted) == ([], [])
+    run.go_on(1300, "two", 1)
+    assert run.embedder.trusted == [("two", "door")]
+
+
 def test_the_model_that_was_judged_is_left_though_another_is_live_by_now() -> None:
     run = Run()
     run.go_on(1300, "one", 1)
