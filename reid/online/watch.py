@@ -274,8 +274,8 @@ class Watch:
         if phase == "kept":
             if self.verdict.doubt:
                 self._sure = self._sure or list(self._before)
-            elif self._sure and not self._are_lower(self._sure, self.config.margin_loss):
-                self._sure = []  # all that was lost is there again
+            elif self._sure and _level(self._after) >= _level(self._sure) - self.config.margin_loss:
+                self._sure = []  # all that was lost is there again; that it is not surely lost is no proof
             self._before.extend(self._after)
             self._after = []
 
@@ -288,9 +288,7 @@ class Watch:
         against = {each.measure for each in comparisons if each.worse}
         if "margins" not in against:
             return False
-        best = max(
-            (part for part in (self._before, self._sure) if part), key=lambda part: _columns(part).margins.mean()
-        )
+        best = max((part for part in (self._before, self._sure) if part), key=_level)
         return len(against) > 1 or self._are_lower(best, self.config.margin_loss_alone)
 
     def _are_lower(self, before: deque[_Block] | list[_Block], loss: float) -> bool:
@@ -333,6 +331,11 @@ def _columns(blocks: deque[_Block] | list[_Block]) -> _Columns:
     rows = np.array([(b.object_s, b.births, b.breaks) for b in blocks], np.float64).reshape(-1, 3)
     margins = np.array([b.margin_sum / b.margins for b in blocks], np.float64)
     return _Columns(rows[:, 0], rows[:, 1], rows[:, 2], margins)
+
+
+def _level(blocks: deque[_Block] | list[_Block]) -> float:
+    """The mean of the margins, every block counted alike."""
+    return float(_columns(blocks).margins.mean())
 
 
 def _look_times(blocks: int) -> list[int]:

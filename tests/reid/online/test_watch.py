@@ -209,6 +209,17 @@ def test_once_all_is_there_again_it_counts_from_there() -> None:
     assert phases == [("kept", True), ("kept", False), ("kept", True), ("worse", False)]
 
 
+def test_what_is_not_surely_lost_is_not_there_again_by_that() -> None:
+    watch, rng = Watch(SHORT), np.random.default_rng(0)
+    now, phases = 0.0, []
+    for margin, noise in ((0.9, 0), (0.78, 0), (0.84, 0.2), (0.66, 0)):
+        for level in rng.normal(margin, noise, 65).tolist():
+            now = feed(watch, SHORT.block_s, start_s=now, births=1, margin=level)
+        phases.append((watch.verdict.phase, bool(watch.verdict.doubt)))
+        watch.swapped()
+    assert phases == [("calm", False), ("kept", True), ("kept", False), ("worse", False)], "0.24 less than at first"
+
+
 @pytest.mark.parametrize("at_s", [600, 1400, 1500, 2000, 2700])
 def test_what_is_saved_goes_on_as_if_nothing_had_happened(at_s: int) -> None:
     def run(watch: Watch, first: int, last: int) -> Watch:
