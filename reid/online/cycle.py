@@ -208,7 +208,7 @@ def _begin(folder: OnlineFolder, registry: ModelRegistry, config: AdaptConfig, s
     try:
         with folder.guard():
             write_json(draft, dataclasses.asdict(begun))
-            sides = read_json(folder.people)
+            sides = folder.sides()
             if sides is not None:
                 write_json(here / _PEOPLE, sides)
         folder.history.append("cycle_started", round=number, crops=sum(hours.values()), live=live.number)

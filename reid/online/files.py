@@ -80,8 +80,12 @@ class Undeleted:
             self.why = None
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
+def read_json(path: Path, *, advice: str = "delete it, or put a copy back") -> dict[str, Any] | None:
     """The content of a file, None where there is none.
+
+    Args:
+        path: of the file.
+        advice: what to do where it is damaged, for the message.
 
     Raises:
         DataError: it is not a JSON object, or cannot be read.
@@ -93,7 +97,7 @@ def read_json(path: Path) -> dict[str, Any] | None:
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise DataError(f"{path} is damaged: it must be JSON, {error}; delete it, or put a copy back") from error
+        raise DataError(f"{path} is damaged: it must be JSON, {error}; {advice}") from error
     if not isinstance(content, dict):
-        raise DataError(f"{path} is damaged: it must be a JSON object, got {type(content).__name__}; delete it")
+        raise DataError(f"{path} is damaged: it must be a JSON object, got {type(content).__name__}; {advice}")
     return content

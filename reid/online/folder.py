@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,32 +12,22 @@ from typing import Any, Final
 from reid.errors import DataError
 from reid.locking import is_locked
 from reid.online.files import read_json, write_json
+from reid.online.header import HEADER, BaseModel, kept_base, noted_base, write_header
 from reid.online.history import History
 from reid.online.locks import FileLock, holder_of, signature_of
 
-SCHEMA: Final = "reidtrack.online"
-SCHEMA_VERSION: Final = 1
-_HEADER: Final = "online.json"
 _PATIENCE_S: Final = 10.0
 """A guard is held for as long as a line takes to be written; who holds it for longer was stopped or hangs."""
 _ASKING_S: Final = 0.2
 """Who only asks whether something is locked holds it for a moment."""
-
+_PEOPLE_ADVICE: Final = (
+    "put a copy back. Delete it only where there is none: nobody knows then who was trained on, and the gate may judge "
+    "by them, and so too well"
+)
+_logger = logging.getLogger(__name__)
 
 ROUND = "round.json"
 """In the folder of a round of learning, once it has all that it needs: without it the round is void."""
-
-
-@dataclass(frozen=True, slots=True)
-class BaseModel:
-    """The embedder that a folder was begun with."""
-
-    name: str
-    """What it is called."""
-    sha256: str
-    """SHA-256 of its file, in hexadecimal."""
-    default: bool = False
-    """Whether it was asked for as `default`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,16 +103,24 @@ class OnlineFolder:
     def make(cls, path: str | Path, base: BaseModel) -> OnlineFolder:
         """Open a folder, or begin one: with parents, where it is missing or empty.
 
+        A header that is damaged or missing is written anew where the folder's copy of the embedder says that it was
+        begun with this one.
+
         Raises:
             DataError: it holds something else, was begun with another embedder, or is of a later version.
             OSError: it cannot be made.
         """
         path = Path(path)
-        if not (path / _HEADER).exists():
+        noted, damage = noted_base(path)
+        kept = kept_base(path) if noted is None else None
+        if kept is not None and kept.sha256 == base.sha256:
+            with cls(path, base).guard():
+                write_header(path, base)
+            _logger.warning("%s; it is written anew, since models/ has a copy of the embedder", damage)
+        elif kept is None and not (path / HEADER).exists():
             _check_empty(path)
             path.mkdir(parents=True, exist_ok=True)
-            header = {"schema": SCHEMA, "version": SCHEMA_VERSION, "base": dataclasses.asdict(base)}
-            write_json(path / _HEADER, header)
+            write_header(path, base)
         folder = cls.open(path)
         folder.harvest.mkdir(exist_ok=True)
         if folder.base.sha256 != base.sha256:
@@ -134,26 +132,24 @@ class OnlineFolder:
 
     @classmethod
     def open(cls, path: str | Path) -> OnlineFolder:
-        """Open a folder that is there.
+        """Open a folder that is there; where its header is damaged, by the embedder of which it has a copy.
 
         Raises:
-            DataError: it is no online folder, its header is damaged, or it is of a later version.
+            DataError: it is no online folder, its header is damaged and that copy gone, or it is of a later version.
         """
         path = Path(path)
-        header = read_json(path / _HEADER)
-        if header is None:
-            raise DataError(f"{path} is no online folder: it has no {_HEADER}; track with --online to begin one")
-        if header.get("schema") != SCHEMA:
-            raise DataError(f"{path / _HEADER} must be of schema {SCHEMA!r}, got {header.get('schema')!r}")
-        version, base = header.get("version"), header.get("base")
-        if not isinstance(version, int) or version > SCHEMA_VERSION:
-            raise DataError(
-                f"{path / _HEADER} must be of version {SCHEMA_VERSION} or lower, got {version!r}: it was made by a "
-                "later reidtrack; update this one"
-            )
-        if not isinstance(base, dict) or not isinstance(base.get("sha256"), str):
-            raise DataError(f"{path / _HEADER} is damaged: base must have a name and a sha256, got {base!r}")
-        return cls(path, BaseModel(str(base.get("name")), base["sha256"], base.get("default") is True))
+        base, damage = noted_base(path)
+        if base is None:
+            base = kept_base(path)
+            if base is None and not (path / HEADER).exists():
+                raise DataError(f"{path} is no online folder: it has no {HEADER}; track with --online to begin one")
+            if base is None:
+                raise DataError(
+                    f"{damage}: until then nothing here can be used, nor forgotten but by deleting the whole folder, "
+                    "since there is no sound copy in models/ of the embedder that it was begun with either"
+                )
+            _logger.warning("%s; what it was begun with is known by its copy, models/%s", damage, base.name)
+        return cls(path, base)
 
     def lock_tracker(self, *, session: str = "", camera: str = "") -> FileLock:
         """Keep other trackers out until the lock is released or the process ends.
@@ -197,10 +193,10 @@ class OnlineFolder:
         Raises:
             DataError: another process does not let go.
         """
-        lock = FileLock.attempt(self.path / _HEADER, wait_s=_PATIENCE_S)
+        lock = FileLock.attempt(self.path / HEADER, wait_s=_PATIENCE_S)
         if lock is None:
             raise DataError(
-                f"{self.path / _HEADER} has been locked by another process for {_PATIENCE_S:g} s: "
+                f"{self.path / HEADER} has been locked by another process for {_PATIENCE_S:g} s: "
                 "look for a reidtrack that was stopped (Ctrl-Z) or hangs, and end it"
             )
         with lock:
@@ -221,6 +217,14 @@ class OnlineFolder:
                 f"{rounds!r} and {hours!r}; delete it"
             )
         return state
+
+    def sides(self) -> dict[str, Any] | None:
+        """Who is held out from training, by number of a track, and who is not; None where nobody is known.
+
+        Raises:
+            DataError: `people.json` is damaged.
+        """
+        return read_json(self.people, advice=_PEOPLE_ADVICE)
 
     def change_state(self, change: Callable[[dict[str, Any]], Mapping[str, Any]]) -> dict[str, Any]:
         """Replace the state by what `change` makes of it, with no other process in between; returns the new one.
@@ -252,13 +256,13 @@ class OnlineFolder:
 def _check_empty(path: Path) -> None:
     """Refuse to begin in a folder that holds anything but what another beginner makes, or left when it was killed."""
     try:
-        found = sorted(entry.name for entry in path.iterdir() if entry.name not in (_HEADER, f".{_HEADER}-draft"))
+        found = sorted(entry.name for entry in path.iterdir() if entry.name not in (HEADER, f".{HEADER}-draft"))
     except FileNotFoundError:
         return
     except NotADirectoryError:
         raise DataError(f"{path} must be a folder, it is a file") from None
     if found:
         raise DataError(
-            f"{path} must be an online folder, or empty; it has no {_HEADER} but holds {', '.join(found[:3])}"
+            f"{path} must be an online folder, or empty; it has no {HEADER} but holds {', '.join(found[:3])}"
             f"{', ...' if len(found) > 3 else ''}: choose another folder"
         )

@@ -14,7 +14,7 @@ from typing import TypeAlias
 from reid.checks import check_whole
 from reid.errors import DataError
 from reid.online.burst_store import forget_bursts, note_forgetting
-from reid.online.files import read_json, write_json
+from reid.online.files import write_json
 from reid.online.folder import ROUND, OnlineFolder
 from reid.online.hours import camera_folder
 from reid.online.ledger import hour_folders
@@ -219,7 +219,7 @@ def _delete_rounds(folder: OnlineFolder) -> None:
 def _forget_sides(folder: OnlineFolder, numbers: Mapping[str, set[int]]) -> None:
     """Take numbers, by session, out of those of which it is known whether they were held out; under the guard."""
     gone = tuple(f", {session}: {number}" for session, those in numbers.items() for number in those)
-    sides = read_json(folder.people) if gone else None
+    sides = folder.sides() if gone else None
     if sides is not None:
         write_json(folder.people, {name: side for name, side in sides.items() if not name.endswith(gone)})
 

@@ -23,11 +23,12 @@ from reid.online.beside import WorkerBeside, worker_command
 from reid.online.burst_recorder import BurstRecorder
 from reid.online.burst_store import BurstStore
 from reid.online.config import OnlineConfig
-from reid.online.folder import BaseModel, OnlineFolder
+from reid.online.folder import OnlineFolder
 from reid.online.guard import SwapGuard
 from reid.online.harvest import Harvester
 from reid.online.harvest_store import HarvestStore, new_session
 from reid.online.harvest_writer import HarvestCounts
+from reid.online.header import BaseModel
 from reid.online.learning import Learning, learning_of
 from reid.online.live import LiveEmbedder
 from reid.online.news import in_words, verdict_in_words

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import fcntl
+import hashlib
 import json
 import os
 import signal
@@ -77,6 +79,56 @@ class TestMaking:
         (folder.path / "online.json").write_text(header)
         with pytest.raises(DataError, match=message):
             OnlineFolder.make(folder.path, BASE)
+
+
+class TestLostHeader:
+    """The copy of the embedder that it was begun with says the same."""
+
+    @pytest.fixture
+    def begun(self, folder):
+        folder.models.mkdir()
+        sha256 = hashlib.sha256(b"model").hexdigest()
+        (folder.models / f"0-{sha256[:12]}.onnx").write_bytes(b"model")
+        base = BaseModel("default.onnx", sha256, default=True)
+        header = json.loads((folder.path / "online.json").read_text())
+        (folder.path / "online.json").write_text(json.dumps(header | {"base": dataclasses.asdict(base)}))
+        return OnlineFolder.open(folder.path)
+
+    @pytest.fixture(params=[None, '{"schema": "reidtr', "[1]", '{"schema": "reidtrack.online", "version": 1}'])
+    def lost(self, begun, request):
+        header = begun.path / "online.json"
+        header.unlink() if request.param is None else header.write_text(request.param)
+        return header
+
+    def test_it_is_opened_by_that_copy_and_nothing_is_written(self, begun, lost, caplog):
+        before = lost.exists()
+        again = OnlineFolder.open(begun.path)
+        assert (again.base.sha256, again.base.default) == (begun.base.sha256, False)
+        assert f"known by its copy, models/0-{begun.base.sha256[:12]}.onnx" in caplog.text
+        assert lost.exists() == before
+
+    def test_it_is_written_anew_by_whoever_comes_with_that_embedder(self, begun, lost, caplog):
+        with pytest.raises(DataError, match=rf"begun with, 0-\w+\.onnx \({begun.base.sha256[:12]}\), got default"):
+            OnlineFolder.make(begun.path, BASE)
+        assert OnlineFolder.make(begun.path, begun.base).base == begun.base
+        caplog.clear()
+        assert OnlineFolder.open(begun.path).base == begun.base
+        assert not caplog.text
+
+    def test_a_copy_that_is_damaged_as_well_says_nothing(self, begun, lost):
+        (begun.models / f"0-{begun.base.sha256[:12]}.onnx").write_bytes(b"mode")
+        for use in (lambda: OnlineFolder.open(begun.path), lambda: OnlineFolder.make(begun.path, begun.base)):
+            with pytest.raises(DataError) as told:
+                use()
+            assert "delete it" not in str(told.value)
+            assert ("put a copy back: until then" in str(told.value)) == lost.exists()
+
+
+def test_who_deletes_damaged_notes_of_whom_was_held_out_is_told_what_that_costs(folder):
+    assert folder.sides() is None
+    folder.people.write_text("{half")
+    with pytest.raises(DataError, match=r"people\.json is damaged: .* put a copy back\. Delete it only where there is"):
+        folder.sides()
 
 
 HOLD = """

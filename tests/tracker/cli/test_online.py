@@ -278,6 +278,16 @@ def test_somebody_is_forgotten(scene: Path, capsys: pytest.CaptureFixture[str]) 
     assert totals == harvest_totals(OnlineFolder.open(scene / "site"))
 
 
+def test_somebody_is_forgotten_in_a_folder_whose_header_is_damaged(scene: Path) -> None:
+    assert track("--online", "site") == 0
+    header = scene / "site" / "online.json"
+    whole = header.read_bytes()
+    header.write_bytes(whole[:20])
+    assert main(["online", "forget", "site", "1"]) == 0
+    assert track("--online", "site") == 0
+    assert header.read_bytes() == whole
+
+
 def test_numbers_that_are_forgotten_with_another_are_told(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert track("--online", "site") == 0
     folder = OnlineFolder.open(scene / "site")
