@@ -45,8 +45,9 @@ class FragmentMeter:
         seen = tracks.detections >= 0
         here = dict(zip(tracks.ids[seen].tolist(), tracks.boxes[seen].astype(np.float64), strict=True))
         height, width = result.frame.image.shape[:2]
+        replaced = {event.replaces for event in tracks.events}  # they go on under another number, and were not lost
         for number, box in self._here.items():
-            if number not in here and _is_inside(box, width, height):
+            if number not in here and number not in replaced and _is_inside(box, width, height):
                 self._lost[number] = self._time_s, box
         self._lost = {number: last for number, last in self._lost.items() if 0 <= now - last[0] <= _LOST_S}
         renamed = broken = 0

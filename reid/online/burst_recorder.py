@@ -27,9 +27,9 @@ from reid.online.sightings import check_picture, checked_ids, checked_time
 
 _logger = logging.getLogger(__name__)
 _LEAST_SEEN = 2
-_TAIL_S = 2.0
+_TAIL_S = 5.0
 """For how long after the last frame numbers are taken down: whoever comes last has a number of his own by then, and
-one that was wrong is mostly corrected."""
+one that was wrong is mostly corrected: numbers are final after `tracker.settle_s`, a second less by default."""
 
 
 @dataclass(slots=True, eq=False)

@@ -13,11 +13,11 @@ PICTURE = np.zeros((480, 640, 3), np.uint8)
 NONE = Fragments(0, 0)
 
 
-def result(time_s: float, people: dict[int, float], *events: tuple[str, int]) -> FrameResult:
+def result(time_s: float, people: dict[int, float], *events: tuple[str, int] | tuple[str, int, int]) -> FrameResult:
     """People of 40 x 100 px by where they are from the left."""
     boxes = np.array([[x, 200, x + 40, 300] for x in people.values()], np.float32).reshape(-1, 4)
     found, n = Detections(boxes), len(people)
-    told = tuple(TrackEvent(kind, number, time_s) for kind, number in events)  # type: ignore[arg-type]
+    told = tuple(TrackEvent(kind, number, time_s, *replaced) for kind, number, *replaced in events)  # type: ignore[arg-type]
     ids = np.array(list(people), np.int64)
     tracks = Tracks(ids, found.boxes, found.scores, found.classes, np.arange(n), time_s, told)
     return FrameResult(Frame(PICTURE, 1, time_s), found, tracks)
@@ -52,6 +52,12 @@ def test_who_was_hidden_for_a_moment_was_not_lost() -> None:
     meter.update(result(0.1, {}))
     assert meter.update(result(0.2, {1: 300})) == NONE
     assert meter.update(result(0.3, {1: 300, 2: 330}, ("born", 2))) == NONE
+
+
+def test_who_is_known_again_after_a_while_was_not_lost() -> None:
+    meter = FragmentMeter()
+    meter.update(result(0.0, {2: 300}, ("born", 2)))
+    assert meter.update(result(0.1, {1: 302}, ("recalled", 1, 2))) == NONE
 
 
 def test_corrections_are_counted_and_ends_are_not() -> None:

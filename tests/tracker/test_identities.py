@@ -141,6 +141,13 @@ def test_a_look_alike_of_somebody_who_left_gets_a_number_of_their_own_once_the_c
     assert seen[-1] not in (number, None)
 
 
+def test_who_is_far_nearer_than_strangers_are_is_taken_for_the_one_who_left() -> None:
+    """Another visit of the same person may look no more alike: a double has their number, and keeps it."""
+    number, seen = told_after_a_return(0.8, Crops())
+    assert seen[-1] == number
+    assert len(set(seen) - {None}) == 1
+
+
 @pytest.mark.parametrize("like", [1.0, 0.95, 0.88])
 def test_who_was_found_again_stays_found_though_more_crops_are_a_little_less_alike(like: float) -> None:
     """By the light of another day, say: what the first crops left open is not turned round for so little."""

@@ -105,13 +105,13 @@ class AppearanceModel:
         return max(stream.same_mean - ODD * stream.same_std, stream.cosine_of(FOREIGN))
 
     def least_likeness(self, vectors: DoubleArray, age_s: DoubleArray, lenient: BoolArray | None) -> DoubleArray:
-        """Cosines that mean vectors of one object have at least, which a look-alike's have not: (n, K) or (n, 1).
+        """Cosines that mean vectors of one object have at least: (n, K) or (n, 1).
 
         A crop's vector is its object's plus noise, so that crop and object have cosine q = (1 + v)^-1/2 with v the
         noise's variance; q is known from the stream. The mean of n independent crops has v / n left, and another day
         (light, view) adds a share of v that no averaging takes away. Two means of one object are thus expected at
         e = (1 + v (1 / n + share))^-1/2, and refused where 1 - cosine is several times 1 - e. What is far nearer than
-        strangers are is never refused.
+        strangers are is not refused, though it may be a look-alike.
 
         Args:
             vectors: (n,) how many crops made the new means.
@@ -122,10 +122,9 @@ class AppearanceModel:
         variance = 1 / q**2 - 1
         independent = np.minimum(1 + age_s / CROP_MEMORY_S, np.maximum(vectors, 1))  # (n,)
         expected = (1 + variance * (1 / independent + OTHER_DAY_SHARE)) ** -0.5
-        slack = REFUSED_AT if lenient is None else np.where(lenient, HELD_SLACK * REFUSED_AT, REFUSED_AT)
-        stranger = self._stream.different_mean
-        nearer = stranger + REFUSED_NEARER * (1 - stranger)
-        return np.asarray(np.minimum(1 - slack * (1 - expected[:, None]), nearer), np.float64)
+        nearer = (1 - REFUSED_NEARER) * (1 - self._stream.different_mean)
+        most = np.maximum(REFUSED_AT * (1 - expected), nearer)[:, None]  # (n, 1) of 1 - cosine
+        return np.asarray(1 - (most if lenient is None else np.where(lenient, HELD_SLACK, 1) * most), np.float64)
 
     def observe_same(self, similarity: DoubleArray, unlooked: DoubleArray) -> None:
         """Learn from cosines of sure matches (n,), each of which stands for so many more that nobody looked at (n,).

@@ -2,8 +2,8 @@
 
 A detection needs no vector where motion leaves no doubt whom it shows (the pair is clear of rivals, and the track was
 seen in the last frame), and where the looks of that track are known, fresh and in no doubt. How long they are fresh
-depends: a moment while something else is near (boxes that overlap already would be too late) or while the track's
-number may still change; longer while it walks by itself.
+depends: a moment while something else is near (boxes that overlap already would be too late) or while the track is new
+and its number may still change; longer while it walks by itself.
 """
 
 from __future__ import annotations
@@ -21,9 +21,8 @@ CLEAR = 0.5
 NEAR = 1.5
 """Objects are near each other where boxes that are so many times as wide and high would touch."""
 KNOWN_VECTORS = 8
-"""Clean crops after which the looks of a new track are known: as many as tell more than fewer in the time that its
-number needs to become final. With the 3 by which it is first compared with those who are missing, more returns are
-missed."""
+"""Clean crops after which the looks of a new track are known: as many as tell more than fewer while it is new. With the
+3 by which it is first compared with those who are missing, more returns are missed."""
 YOUNG_S = 1.0
 """For how long a track is new: much is learned of who it is in that time."""
 WATCH_S = 0.1

@@ -15,9 +15,11 @@ import pytest
 from reid.errors import DataError, InputError
 from reid.online import BurstConfig, BurstRecorder, HarvestStore, HarvestStoreConfig, OnlineFolder
 from reid.online.burst import read_burst, read_burst_info
+from reid.online.burst_recorder import _TAIL_S
 from reid.online.burst_store import BurstStore, burst_files, burst_totals
 from reid.online.hours import hour_name
 from reid.online.proven_clock import note_hour
+from tracker import TrackerConfig
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
 BOXES = np.array([[10.0, 10, 30, 60], [60, 20, 90, 100], [100, 0, 120, 40], [-5, 100, 20, 140]])
@@ -58,8 +60,8 @@ def show(recorder: BurstRecorder, begin_s: float, end_s: float, ids: Any = (1, 2
 def test_all_that_was_detected_is_kept(folder: OnlineFolder, record: Record, clock: Clock) -> None:
     with record() as recorder:
         show(recorder, 0, 18, classes=[0, 2, 0, 0])
-        show(recorder, 18, 19.5, ids=[3])  # a moment later somebody has a number
-        show(recorder, 20, 60, ids=[4])
+        show(recorder, 18, 22.5, ids=[3])  # a moment later somebody has a number
+        show(recorder, 23, 60, ids=[4])
     (path,) = burst_files(folder.path)
     assert path == folder.replay / "door" / "000001.npz"
     assert [each.name for each in path.parent.iterdir()] == [path.name]
@@ -185,12 +187,12 @@ class TestBounds:
 
     def test_they_expire(self, folder: OnlineFolder, record: Record, clock: Clock, steady: Clock) -> None:
         with record() as recorder:
-            show(recorder, 0, 20)
+            show(recorder, 0, 25)
             _settle(recorder)
             assert len(burst_files(folder.replay)) == 1
             clock.now_s += 86400 * 3
             steady.now_s += 86400 * 3
-            show(recorder, 20, 105, boxes=[], scores=[], ids=[])
+            show(recorder, 25, 110, boxes=[], scores=[], ids=[])
         assert burst_files(folder.replay) == []
 
     def test_a_clock_that_is_ahead_after_a_start_costs_none(
@@ -222,7 +224,7 @@ class TestBounds:
     ) -> None:
         left = []
         with record() as recorder:
-            show(recorder, 0, 20)
+            show(recorder, 0, 25)
             for days in (-5, 1, 2):  # they are kept for two
                 clock.now_s += 86400 * days
                 recorder._store.tidy()  # which sees the step
@@ -250,7 +252,7 @@ class TestBounds:
         with record(camera="yard") as recorder:
             _settle(recorder)
             assert (half.name in str(recorder.undeleted), recorder.failure) == (True, None)
-            show(recorder, 0, 120)
+            show(recorder, 0, 125)
             _settle(recorder)
             assert (half.name in str(recorder.undeleted), recorder.bursts) == (True, 2), "it is still there"
         old, others = burst_files(folder.replay)
@@ -409,3 +411,8 @@ class TestWhatGoesWrong:
         for name, value in (("bursts", 0), ("length_s", 0.0), ("first_s", -1.0), ("jpeg_quality", 101)):
             with pytest.raises(InputError, match=name):
                 BurstConfig(**{name: value})
+
+
+def test_numbers_are_taken_down_until_a_tracker_has_made_them_final() -> None:
+    """Or `forget` would not find a burst of somebody whose number changed after it."""
+    assert TrackerConfig().settle_s < _TAIL_S

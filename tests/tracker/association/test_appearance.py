@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tracker import Detections, Tracker
-from tracker.association.appearance import FOREIGN, REFUSED_NEARER, AppearanceModel
+from tracker.association.appearance import FOREIGN, HELD_SLACK, REFUSED_NEARER, AppearanceModel
 
 
 def model_that_has_seen(same: tuple[float, float], different: tuple[float, float]) -> AppearanceModel:
@@ -107,3 +107,7 @@ def test_what_is_far_nearer_than_strangers_are_is_not_refused_however_alike_the_
     alike = model_that_has_seen(same=(0.99, 0.01), different=(0.5, 0.1)).least_likeness(many, long_s, None)
     assert varied[0, 0] < 0.75, "what crops vary by is known from the stream"
     assert alike[0, 0] == pytest.approx(0.5 + REFUSED_NEARER * 0.5, abs=0.02)
+    held = np.array([[False, True]])
+    for model in (model_that_has_seen((0.85, 0.05), (0.5, 0.1)), model_that_has_seen((0.99, 0.01), (0.5, 0.1))):
+        other, claimed = model.least_likeness(many, long_s, held)[0]
+        assert 1 - claimed == pytest.approx(HELD_SLACK * (1 - other)), "or claims would flicker"

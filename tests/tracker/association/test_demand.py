@@ -16,7 +16,7 @@ DT_S = 0.04
 DIMENSION = 32
 AUTO = TrackerConfig(embed="auto")
 CALM_S = 2.0
-"""After this time an object that walks by itself is known and its number is final."""
+"""After this time an object that walks by itself is known, and no longer new."""
 
 
 def box(x: float, y: float = 100.0) -> list[float]:

@@ -157,7 +157,7 @@ def test_a_claim_that_is_given_up_says_what_it_claimed(stage):
     one, play = stage.unit(1), stage()
     play.play(WALK, lambda i: [(2.0 * i, crop(one))])
     play.play(AWAY)
-    results = play.play(2 * WALK, lambda i: [(2.0 * i, crop(between(one, stage.unit(2), max(0.3, 0.97 - 0.02 * i))))])
+    results = play.play(2 * WALK, lambda i: [(2.0 * i, crop(between(one, stage.unit(2), max(0.0, 0.7 - 0.02 * i))))])
     turns = [d for r in results for d in r.explanation.identities if d.outcome != "kept"]
     assert [d.outcome for d in turns] == ["recalled", "corrected"]
     given_up = turns[1]
