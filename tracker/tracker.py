@@ -306,7 +306,7 @@ class Tracker:
             pairs, covered = self._pair(motion, boxes, counted)
         wanted = confident.nonzero()[0]
         if embed is not None and c.embed == "auto" and self._time_s is not None:
-            wanted = demand.wanted(tracks, pairs, motion.box, corners, scores, now, self._time_s, c)
+            wanted = demand.wanted(tracks, pairs, motion.box, corners, counted, confident, now, self._time_s, c)
         vectors, has = self._appearance.collect(detections, wanted, embed)
         clean, known = covered <= c.appearance_max_overlap, has & confident
         last_s, classes = now if self._time_s is None else self._time_s, detections.classes

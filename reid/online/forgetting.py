@@ -120,7 +120,8 @@ def forget(
         with contextlib.suppress(DataError, OSError), folder.guard():  # told below, once the pictures are gone
             _forget_sides(folder, numbers)  # as long as it is known which numbers these are
         held = _forget_bursts(replays, identity, numbers, done)
-        for goes in _by_turns(identity, {name: numbers[name] for name in chosen}, held):
+        others = {name: numbers[name] - {identity} for name in chosen}
+        for goes in _by_turns(identity, others, held):
             for store in stores:
                 with done.goes_on():
                     done.size += _forget_in(store, goes, left)
@@ -138,8 +139,8 @@ def forget(
         )
     done.undone.extend(f"{error} (delete that hour's folder, or wait until it expires)" for error in left.values())
     if done.undone:
-        raise DataError(_what_is_left(done, identity, {name: numbers[name] for name in chosen}, told=told))
-    also = sorted(set[int]().union(*(numbers[name] for name in chosen)) - {identity})
+        raise DataError(_what_is_left(done, identity, others, told=told))
+    also = sorted(set[int]().union(*others.values()))
     return Forgotten(done.size, done.bursts, chosen, tuple(also), meant.elsewhere, told)
 
 
@@ -165,13 +166,13 @@ def _tell_the_rest(
             )
 
 
-def _what_is_left(done: _Done, identity: int, numbers: Mapping[str, set[int]], *, told: bool) -> str:
-    """What could not be done, and what is; of the other numbers nothing may be left that says that they are meant."""
-    others = {name: ", ".join(map(str, sorted(those - {identity}))) for name, those in numbers.items()}
-    also = "".join(f", and {those} of session {name}," for name, those in others.items() if those)
+def _what_is_left(done: _Done, identity: int, others: Mapping[str, set[int]], *, told: bool) -> str:
+    """What could not be done, and what is; nothing may be left that says that the `others` of a session are meant."""
+    more = {name: ", ".join(map(str, sorted(those))) for name, those in others.items() if those}
+    also = "".join(f", and {those} of session {name}," for name, those in more.items())
     return (
         f"{done.size.crops} crops and {done.bursts} bursts of {identity} are deleted, of session "
-        f"{', '.join(numbers) or 'none'}{', and the tracker that runs is told' if told else ''}, but not all could "
+        f"{', '.join(others) or 'none'}{', and the tracker that runs is told' if told else ''}, but not all could "
         f"be done: {'; '.join(done.undone)}. Forget {identity} of the same session{also} again once that is mended"
     )
 
@@ -224,17 +225,16 @@ def _forget_sides(folder: OnlineFolder, numbers: Mapping[str, set[int]]) -> None
         write_json(folder.people, {name: side for name, side in sides.items() if not name.endswith(gone)})
 
 
-def _by_turns(identity: int, numbers: Mapping[str, set[int]], held: Collection[str]) -> Iterator[_Goes]:
+def _by_turns(identity: int, others: Mapping[str, set[int]], held: Collection[str]) -> Iterator[_Goes]:
     """Whether a tracklet goes, by its session and the numbers that it was reported under, one turn after the other.
 
-    First those that have the other numbers alone: whoever calls again finds these by the ones that have both, should it
-    be ended half-way. `held` are sessions of which those stay.
+    First those that have the `others` of their session alone: whoever calls again finds these by the ones that have
+    both, should it be ended half-way. `held` are sessions of which those stay.
     """
-    others = {name: those - {identity} for name, those in numbers.items()}
     if any(others.values()):
         yield lambda session, found: identity not in found and not found.isdisjoint(others.get(session, ()))
-    if any(name not in held for name in numbers):
-        yield lambda session, found: identity in found and session in numbers and session not in held
+    if any(name not in held for name in others):
+        yield lambda session, found: identity in found and session in others and session not in held
 
 
 def _forget_in(store: Path, goes: _Goes, left: dict[Path, DataError]) -> StoreSize:

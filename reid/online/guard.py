@@ -62,8 +62,7 @@ class SwapGuard:
         self._embedder, self._watch, self._record, self._camera = embedder, Watch(config), record, camera
         self._model_hash = self._good_hash = embedder.info.model_hash
         self._asked = False  # for the model before to be live again
-        self._doubt = _Doubt()  # of the model that is live
-        self._doubts = {self._model_hash: self._doubt}  # of those that were live last, the one that is at the end
+        self._doubts = {self._model_hash: _Doubt()}  # of those that were live last, the one that is at the end
         self._others: dict[str, Any] = {}  # what is known of other cameras, the one that ran last at the end
         self._seen: dict[str, Any] = {}  # what is to be written
         self._written, self._writing = self._watch.blocks, False
@@ -95,12 +94,13 @@ class SwapGuard:
             self._asked = True
             # margins alone may have fallen with the light, for which the hours are not to blame
             self._embedder.roll_back(verdict.reason, self._model_hash, keep_harvest=verdict.margins_alone)
+        doubt = self._doubts[self._model_hash]
         if verdict.doubt:
-            self._doubt.reason = self._doubt.reason or verdict.doubt
+            doubt.reason = doubt.reason or verdict.doubt
         elif verdict.phase == "kept":
-            self._doubt.reason = ""
-        if bool(self._doubt.reason) != self._doubt.said:
-            self._say(self._doubt)
+            doubt.reason = ""
+        if bool(doubt.reason) != doubt.said:
+            self._say(doubt)
         if self._watch.blocks != self._written:
             self._note()
         return verdict
@@ -116,8 +116,7 @@ class SwapGuard:
 
     def _changed(self, model_hash: str) -> None:
         self._model_hash, self._asked = model_hash, False
-        self._doubt = self._doubts.pop(model_hash, _Doubt())  # as it was left, where it was live before
-        self._doubts[model_hash] = self._doubt
+        self._doubts[model_hash] = self._doubts.pop(model_hash, _Doubt())  # as it was left, where it was live before
         for long_ago in list(self._doubts)[:-_MOST_MODELS]:
             del self._doubts[long_ago]
         if self._embedder.is_quarantined(self._good_hash):  # by hand, or at another camera: it is no measure any more
@@ -143,8 +142,8 @@ class SwapGuard:
             self._watch = Watch(self._watch.config)
             return
         now, self._model_hash, self._good_hash = self._model_hash, model_hash, good_hash
-        self._doubt = doubts.pop(model_hash, _Doubt())
-        self._doubts = {**doubts, model_hash: self._doubt}
+        self._doubts = doubts
+        self._doubts[model_hash] = doubts.pop(model_hash, _Doubt())
         if now != model_hash:
             self._changed(now)
 

@@ -14,7 +14,7 @@ from tracker.association.evidence import Candidates, greatest
 from tracker.association.pairs import near
 from tracker.config import TrackerConfig
 from tracker.table import TIME_SLACK_S, TrackTable
-from tracker.types import BoolArray, DoubleArray, FloatArray, IntArray
+from tracker.types import BoolArray, DoubleArray, IntArray
 
 CLEAR = 0.5
 """Overlap by which a pair must exceed all that share its track or detection, to be the one beyond doubt."""
@@ -37,7 +37,8 @@ def wanted(
     pairs: Candidates,
     track_boxes: DoubleArray,
     corners: DoubleArray,
-    scores: FloatArray,
+    counted: BoolArray,
+    confident: BoolArray,
     now: float,
     last_s: float,
     config: TrackerConfig,
@@ -49,13 +50,14 @@ def wanted(
         pairs: which of them and of the detections may belong together.
         track_boxes: (4, T) cxcywh of the tracks, predicted to the time of the detections.
         corners: (4, N) of the detections, x1, y1, x2, y2.
-        scores: (N,) of the detections.
+        counted: (N,) which detections are not ignored.
+        confident: (N,) which are of high score; the others are not asked for.
         now: time of the frame.
         last_s: time of the frame before it.
         config: of the tracker.
     """
-    asked = scores >= config.high_score  # (N,)
-    t, d, rivalled = _clear(pairs.select(asked[pairs.detections]), len(tracks), len(scores))  # (n,) each
+    asked = confident.copy()  # (N,)
+    t, d, rivalled = _clear(pairs.select(asked[pairs.detections]), len(tracks), len(asked))  # (n,) each
     age_s, calm = now - tracks.mean_s[t] + TIME_SLACK_S, tracks.settled[t] | (now - tracks.born_s[t] > YOUNG_S)
     fresh_s = np.where(calm, REFRESH_S * (0.5 + tracks.ids[t] * _TURN % 1), WATCH_S)
     known = max(KNOWN_VECTORS, config.identify_vectors)
@@ -64,8 +66,8 @@ def wanted(
     if len(watched):
         left = np.ones(len(tracks), bool)
         left[t] = False
-        seen = corners[:, scores >= config.low_score]
-        needed[watched] = rivalled[watched] | near(corners[:, d[watched]], seen, track_boxes[:, left], NEAR)
+        beside = near(corners[:, d[watched]], corners[:, counted], track_boxes[:, left], NEAR)
+        needed[watched] = rivalled[watched] | beside
     asked[d[~needed]] = False
     return asked.nonzero()[0]
 
